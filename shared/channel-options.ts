@@ -1,0 +1,29 @@
+import type { ChannelOptions, ServerOptions } from '@grpc/grpc-js'
+
+/** No message is larger, in bytes. */
+export const MESSAGE_BYTES_MAX = 1024 * 1024
+
+/** A dead peer is noticed after `time + timeout`; without these, grpc-js never notices (grpc-node #2578). */
+const KEEPALIVE_TIME_MS = 3_000
+const KEEPALIVE_TIMEOUT_MS = 2_000
+
+/** Options of every client channel. Its own connection, so that cancelled calls of others cannot end it (node #56306). */
+export const CLIENT_CHANNEL_OPTIONS: ChannelOptions = {
+  'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
+  'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.initial_reconnect_backoff_ms': 200,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  // Retries would buffer long streams (grpc-node #2371) and repeat calls that must not be repeated.
+  'grpc.enable_retries': 0,
+  'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+  'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
+  'grpc.use_local_subchannel_pool': 1,
+}
+
+export const SERVER_OPTIONS: ServerOptions = {
+  'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
+  'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+  'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+  'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
+}

@@ -1,0 +1,355 @@
+/**
+ * Every reason that Rota gives for an error or for the state of an execution: the one map to gRPC, HTTP and exit codes.
+ * `docs/errors.md` is made from it (`npm run docs:errors`). A reason never changes its meaning.
+ */
+
+export type ErrorCode =
+  | 'INVALID_ARGUMENT'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'UNAUTHENTICATED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'UNIMPLEMENTED'
+  | 'UNAVAILABLE'
+  | 'DEADLINE_EXCEEDED'
+  | 'INTERNAL'
+
+/** gRPC status numbers (https://grpc.io/docs/guides/status-codes/) and the HTTP status that goes with each. */
+export const ERROR_CODES: Readonly<Record<ErrorCode, { grpc: number; http: number }>> = {
+  INVALID_ARGUMENT: { grpc: 3, http: 400 },
+  DEADLINE_EXCEEDED: { grpc: 4, http: 504 },
+  NOT_FOUND: { grpc: 5, http: 404 },
+  ALREADY_EXISTS: { grpc: 6, http: 409 },
+  PERMISSION_DENIED: { grpc: 7, http: 403 },
+  RESOURCE_EXHAUSTED: { grpc: 8, http: 429 },
+  FAILED_PRECONDITION: { grpc: 9, http: 400 },
+  ABORTED: { grpc: 10, http: 409 },
+  UNIMPLEMENTED: { grpc: 12, http: 501 },
+  INTERNAL: { grpc: 13, http: 500 },
+  UNAVAILABLE: { grpc: 14, http: 503 },
+  UNAUTHENTICATED: { grpc: 16, http: 401 },
+}
+
+interface CatalogueEntry {
+  readonly code: ErrorCode
+  /** What happened, for the docs page. */
+  readonly title: string
+  /** What to do about it. */
+  readonly hint: string
+}
+
+export const CATALOGUE = {
+  // What a request says.
+  FIELD_REQUIRED: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A required field is missing.',
+    hint: 'Set the field named in the error.',
+  },
+  FIELD_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A field has a value that is not allowed.',
+    hint: 'Correct the field named in the error; the message says what is allowed.',
+  },
+  FIELD_TOO_LONG: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A field is longer than its limit.',
+    hint: 'Shorten it. Long scripts can lie on the worker and be named by `path`.',
+  },
+  TEXT_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A text holds a NUL byte or broken Unicode, which PostgreSQL cannot store.',
+    hint: 'Remove the NUL byte, or send the text as proper UTF-8.',
+  },
+  NAME_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A resource name is not well formed.',
+    hint: 'Job ids are dot-separated segments of lower-case letters, digits and hyphens, e.g. `billing.nightly-report`.',
+  },
+  CRON_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A cron expression cannot be read.',
+    hint: 'Use five fields (minute hour day month weekday), six with seconds first, or a macro such as @daily.',
+  },
+  TIME_ZONE_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A time zone is unknown.',
+    hint: 'Use an IANA name such as Europe/Paris.',
+  },
+  SCHEDULE_NEVER_RUNS: {
+    code: 'INVALID_ARGUMENT',
+    title: 'The schedule has no due time in the future.',
+    hint: 'Check `at`, `not_before`, `not_after` and dates that do not exist.',
+  },
+  CAPABILITY_UNKNOWN: {
+    code: 'INVALID_ARGUMENT',
+    title: 'No worker has ever advertised this capability.',
+    hint: 'See `rota worker list` for what the workers can do; start the agent that has it first.',
+  },
+  SELECTOR_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A label selector cannot be read.',
+    hint: 'Write it like `region = eu AND NOT tier = canary`.',
+  },
+  DEPENDENCY_CYCLE: {
+    code: 'INVALID_ARGUMENT',
+    title: 'The dependencies would form a cycle.',
+    hint: 'Remove one of the dependencies on the path in the message.',
+  },
+  FILTER_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A filter or order_by cannot be read.',
+    hint: 'Write filters like `state = FAILED AND create_time > "2026-11-01T00:00:00Z"`.',
+  },
+  PAGE_TOKEN_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A page token is damaged, or belongs to another request.',
+    hint: 'Start again without a page token; keep the other fields of the request the same between pages.',
+  },
+  UPDATE_MASK_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'The update mask names a field that does not exist or cannot be changed.',
+    hint: 'Name fields such as `spec.schedule` or `description`.',
+  },
+  MESSAGE_MALFORMED: {
+    code: 'INVALID_ARGUMENT',
+    title: 'The message is not what the contract says.',
+    hint: 'Generate the client from the proto files of this release.',
+  },
+  FEATURE_UNAVAILABLE: {
+    code: 'UNIMPLEMENTED',
+    title: 'This release does not have the feature yet.',
+    hint: 'Leave the field out. Nothing was stored.',
+  },
+  METHOD_UNAVAILABLE: {
+    code: 'UNIMPLEMENTED',
+    title: 'The method is part of the contract, but this release does not have it yet.',
+    hint: 'See `features` in `rota version -o json` for what there is.',
+  },
+
+  // What is there.
+  JOB_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    title: 'There is no job of this name.',
+    hint: 'List jobs with `rota job list`.',
+  },
+  JOB_ALREADY_EXISTS: {
+    code: 'ALREADY_EXISTS',
+    title: 'There is a job of this name already.',
+    hint: 'Choose another name, or change it with `rota job update`.',
+  },
+  JOB_HAS_DEPENDENTS: {
+    code: 'FAILED_PRECONDITION',
+    title: 'Other jobs depend on this job.',
+    hint: 'Remove the dependency from the jobs named in the message first.',
+  },
+  EXECUTION_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    title: 'There is no execution of this id.',
+    hint: 'List executions with `rota exec list`.',
+  },
+  EXECUTION_AMBIGUOUS: {
+    code: 'INVALID_ARGUMENT',
+    title: 'More than one execution begins with this id.',
+    hint: 'Give more of the id.',
+  },
+  EXECUTION_FINISHED: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The execution has ended already.',
+    hint: 'Final states never change.',
+  },
+  WORKER_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    title: 'There is no worker of this name.',
+    hint: 'List workers with `rota worker list`.',
+  },
+  WORKER_ALREADY_EXISTS: {
+    code: 'ALREADY_EXISTS',
+    title: 'A worker of this name has joined already.',
+    hint: 'Join with another --name, or make a token for that worker: `rota token create --worker NAME`.',
+  },
+  ETAG_MISMATCH: {
+    code: 'ABORTED',
+    title: 'Somebody changed the job since it was read.',
+    hint: 'Read it again, and apply the change to what it is now.',
+  },
+  REQUEST_ID_REUSED: {
+    code: 'ALREADY_EXISTS',
+    title: 'The request_id was used before for a different request.',
+    hint: 'Use a new request_id for each new request, the same one only to send a request again.',
+  },
+
+  // Who asks.
+  CREDENTIALS_MISSING: {
+    code: 'UNAUTHENTICATED',
+    title: 'The call carries no credentials.',
+    hint: 'Send `authorization: Bearer TOKEN`; the CLI takes it from its context or ROTA_TOKEN_FILE.',
+  },
+  TOKEN_INVALID: {
+    code: 'UNAUTHENTICATED',
+    title: 'The token is unknown, expired, revoked or used up.',
+    hint: 'Make a new one: `rota token create` for an agent.',
+  },
+  CERTIFICATE_INVALID: {
+    code: 'UNAUTHENTICATED',
+    title: 'The client certificate is expired, revoked or not of a known worker.',
+    hint: 'Join again with a new token: `rota agent join`.',
+  },
+  PERMISSION_MISSING: {
+    code: 'PERMISSION_DENIED',
+    title: 'These credentials do not allow the call.',
+    hint: 'Agents may call AgentService only; people and programs use a token.',
+  },
+  CSR_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'The certificate request cannot be read or its signature is wrong.',
+    hint: 'Send a DER encoded PKCS #10 request with an ECDSA P-256 key.',
+  },
+
+  // The connection and the server.
+  PROTOCOL_VIOLATION: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The agent did not keep to the rules of the stream.',
+    hint: 'Use an agent of the same release as the coordinator.',
+  },
+  AGENT_INCOMPATIBLE: {
+    code: 'FAILED_PRECONDITION',
+    title: 'Agent and coordinator have no protocol version in common.',
+    hint: 'Update the older of the two.',
+  },
+  SESSION_ENDED: {
+    code: 'ABORTED',
+    title: 'The session was replaced by a newer one of the same worker, or its lease ended.',
+    hint: 'The agent reconnects by itself.',
+  },
+  REQUEST_TOO_LARGE: {
+    code: 'RESOURCE_EXHAUSTED',
+    title: 'A message is larger than 1 MiB.',
+    hint: 'Send less at once.',
+  },
+  DATABASE_UNAVAILABLE: {
+    code: 'UNAVAILABLE',
+    title: 'PostgreSQL does not answer.',
+    hint: 'Try again; jobs that run go on meanwhile, and nothing acknowledged is lost.',
+  },
+  SHUTTING_DOWN: {
+    code: 'UNAVAILABLE',
+    title: 'The coordinator is stopping.',
+    hint: 'Try again.',
+  },
+  UNREACHABLE: {
+    code: 'UNAVAILABLE',
+    title: 'The coordinator cannot be reached.',
+    hint: 'Is it running? Start a development cluster with `npm start`, or give --address.',
+  },
+  WAIT_TIMED_OUT: {
+    code: 'DEADLINE_EXCEEDED',
+    title: 'The wait ended before the execution did.',
+    hint: 'The execution goes on; wait again with `rota exec wait`.',
+  },
+  INTERNAL: {
+    code: 'INTERNAL',
+    title: 'Something went wrong inside Rota.',
+    hint: 'Report it with the request id; the coordinator has logged the cause under it.',
+  },
+
+  // Why an execution is in its state.
+  SCHEDULED_LATER: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The execution waits for its start time.',
+    hint: 'It is queued by itself when the time comes.',
+  },
+  DEPENDENCY: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The execution waits for the jobs that its job depends on.',
+    hint: 'It is queued by itself when they have completed.',
+  },
+  DEPENDENCY_FAILED: {
+    code: 'FAILED_PRECONDITION',
+    title: 'A job that this one depends on failed.',
+    hint: 'Mend the dependency and trigger it again.',
+  },
+  NO_ELIGIBLE_WORKER: {
+    code: 'FAILED_PRECONDITION',
+    title: 'No connected worker has what the job needs.',
+    hint: 'Compare `placement` of the job with `rota worker list`.',
+  },
+  EXIT_CODE: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The command ended with an exit code other than 0.',
+    hint: 'Read its output: `rota exec logs`.',
+  },
+  SIGNALLED: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The command was ended by a signal.',
+    hint: 'Read its output; SIGKILL often means that the host had no memory left.',
+  },
+  TIMEOUT: {
+    code: 'DEADLINE_EXCEEDED',
+    title: 'The attempt ran longer than the timeout of the job and was stopped.',
+    hint: 'Raise `timeout`, or find out what takes so long.',
+  },
+  CANCELLED: {
+    code: 'ABORTED',
+    title: 'Somebody cancelled the execution.',
+    hint: 'The message says who and why.',
+  },
+  START_FAILED: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The command could not be started on the worker.',
+    hint: 'Check the interpreter, the path and the working directory on that worker.',
+  },
+  HTTP_STATUS: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The call was answered with a status that is not expected.',
+    hint: 'Read the answer: `rota exec logs`.',
+  },
+  HTTP_FAILED: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The call got no answer.',
+    hint: 'Check the URL from that worker.',
+  },
+  HANDLER_FAILED: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The handler ended with an error.',
+    hint: 'Read its output: `rota exec logs`.',
+  },
+  TEMPLATE_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A template names something that does not exist.',
+    hint: 'Known are {{execution}}, {{job}}, {{attempt}}, {{epoch}}, {{scheduled_for}} and {{parameters.NAME}}.',
+  },
+  OUTPUT_LIMIT: {
+    code: 'RESOURCE_EXHAUSTED',
+    title: 'The command wrote more output than the worker keeps on disk and was stopped.',
+    hint: 'Write large results to a file of your own.',
+  },
+  LEASE_LOST: {
+    code: 'UNAVAILABLE',
+    title: 'The worker was lost while the attempt ran.',
+    hint: 'The attempt is run again elsewhere while retries or its guarantee allow.',
+  },
+  REFUSED: {
+    code: 'UNAVAILABLE',
+    title: 'The worker would not take the attempt.',
+    hint: 'It is given to another one.',
+  },
+  DEADLINE: {
+    code: 'DEADLINE_EXCEEDED',
+    title: 'The execution did not start within its start deadline.',
+    hint: 'Raise `start_deadline`, or add workers.',
+  },
+} as const satisfies Record<string, CatalogueEntry>
+
+export type ErrorReason = keyof typeof CATALOGUE
+
+export function isErrorReason(text: string): text is ErrorReason {
+  return Object.hasOwn(CATALOGUE, text)
+}
+
+/** The docs page of a reason, relative to the repository. */
+export function errorDocs(reason: ErrorReason): string {
+  return `docs/errors.md#${reason.toLowerCase()}`
+}
