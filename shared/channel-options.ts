@@ -7,8 +7,15 @@ export const MESSAGE_BYTES_MAX = 1024 * 1024
 const KEEPALIVE_TIME_MS = 3_000
 const KEEPALIVE_TIMEOUT_MS = 2_000
 
+/**
+ * The name that every coordinator's certificate holds. Rota's CA signs nothing else for servers, so this name proves what
+ * matters, "a coordinator of this CA", under whatever address it is reached (and TLS refuses addresses as server names).
+ */
+export const COORDINATOR_TLS_NAME = 'rota-coordinator'
+
 /** Options of every client channel. Its own connection, so that cancelled calls of others cannot end it (node #56306). */
 export const CLIENT_CHANNEL_OPTIONS: ChannelOptions = {
+  'grpc.ssl_target_name_override': COORDINATOR_TLS_NAME,
   'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
   'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   'grpc.keepalive_permit_without_calls': 1,

@@ -1,0 +1,44 @@
+/**
+ * Writes to one stream, one message at a time.
+ *
+ * M1. While the peer is slow `write` waits: there is no queue, so there is nothing to bound. What is to be said is
+ *     composed when it can be sent.
+ * M2. The end of the stream ends every wait; grpc-js never emits `drain` after the peer has gone.
+ * M3. Nothing above 256 KiB goes out: one message too large would end the whole stream.
+ */
+import type { ClientDuplexStream } from '@grpc/grpc-js'
+import {
+  ConnectRequest,
+  type ConnectResponse,
+} from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { assert } from '../../shared/assert.ts'
+
+const MESSAGE_BYTES_MAX = 256 * 1024
+
+export type AgentCall = ClientDuplexStream<ConnectRequest, ConnectResponse>
+export type AgentMessage = NonNullable<ConnectRequest['message']>
+
+export class StreamWriter {
+  readonly #call: AgentCall
+  readonly #ended: Promise<void>
+  #isOpen = true
+
+  /** `ended` resolves when the stream has ended for whatever reason. */
+  constructor(call: AgentCall, ended: Promise<void>) {
+    this.#call = call
+    this.#ended = ended.then(() => {
+      this.#isOpen = false
+    })
+  }
+
+  /** False when the stream has ended; the message may or may not have arrived. */
+  async write(message: AgentMessage): Promise<boolean> {
+    if (!this.#isOpen) return false
+    const request: ConnectRequest = { message }
+    assert(ConnectRequest.encode(request).finish().length <= MESSAGE_BYTES_MAX, 'message too large')
+    if (!this.#call.write(request)) {
+      await Promise.race([new Promise((resolve) => this.#call.once('drain', resolve)), this.#ended])
+    }
+    return this.#isOpen
+  }
+}

@@ -1,0 +1,117 @@
+#!/usr/bin/env node
+/** The agent's process: flags, signals, exit codes. What it is made of is in compose.ts. */
+import { flushCompileCache } from 'node:module'
+import { systemClock as clock } from '../shared/clock.ts'
+import { RotaError } from '../shared/errors/rota-error.ts'
+import { createLogger, type Logger } from '../shared/logger.ts'
+import { systemRandom as random } from '../shared/random.ts'
+import { composeAgent } from './compose.ts'
+import { type AgentConfig, ConfigError, HELP, readConfig } from './config.ts'
+import { lockFolder } from './folder-lock.ts'
+import { ensureJoined, type Joined } from './identity/ensure-joined.ts'
+
+/** Stopping takes no longer, in ms; what is not done then is in the journal. */
+const STOP_LIMIT_MS = 8_000
+
+const EXIT = { ok: 0, failed: 1, usage: 2 } as const
+
+process.exit(await main())
+
+async function main(): Promise<number> {
+  try {
+    const config = readConfig(process.argv.slice(2), process.env)
+    if (config.command === 'help') {
+      process.stdout.write(HELP)
+      return EXIT.ok
+    }
+    return await runLocked(config)
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      process.stderr.write(`rota agent: ${error.message}\nhint: ${error.hint}\n`)
+      return EXIT.usage
+    }
+    const hint = error instanceof RotaError ? `\nhint: ${error.hint}` : ''
+    const message = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`rota agent: ${message}${hint}\n`)
+    return EXIT.failed
+  }
+}
+
+async function runLocked(config: AgentConfig): Promise<number> {
+  const lock = lockFolder(config.dataDir)
+  if (lock.kind === 'held') {
+    throw new ConfigError(
+      `another agent (pid ${lock.pid}) uses ${config.dataDir}`,
+      'Stop it first, or give this one a --data-dir of its own.',
+    )
+  }
+  const logger = createLogger({ name: config.workerName, level: config.logLevel })
+  const stopping = listenForStop(logger)
+  try {
+    const joined = await ensureJoined(config, { clock, logger, random, signal: stopping })
+    if (config.command === 'run') await serve(config, { joined, logger, stopping })
+    return EXIT.ok
+  } catch (error) {
+    if (stopping.aborted) return EXIT.ok
+    throw error
+  } finally {
+    lock.release()
+  }
+}
+
+async function serve(
+  config: AgentConfig,
+  { joined, logger, stopping }: { joined: Joined; logger: Logger; stopping: AbortSignal },
+): Promise<void> {
+  const agent = await composeAgent(config, joined, {
+    clock,
+    logger,
+    random,
+    onSession: ({ session }) => {
+      process.stdout.write(
+        `${JSON.stringify({ connected: true, worker: joined.settings.worker, session })}\n`,
+      )
+      // Also when this process is killed, the next one starts from the cache.
+      flushCompileCache()
+    },
+  })
+  await agent.start()
+  await aborted(stopping)
+  setTimeout(() => {
+    logger.error('stopping took too long; the rest is left to the next start')
+    process.exit(EXIT.ok)
+  }, STOP_LIMIT_MS).unref()
+  await agent.stop()
+  logger.info('stopped')
+}
+
+/** Aborts at the first signal, or when the process that forked this one is gone. */
+function listenForStop(logger: Logger): AbortSignal {
+  const controller = new AbortController()
+  const stop = (why: string) => {
+    if (!controller.signal.aborted) logger.info({ why }, 'stopping')
+    controller.abort()
+  }
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  process.on('SIGINT', () => stop('SIGINT'))
+  process.on('disconnect', () => stop('the parent process is gone'))
+  // A reader that went away is no reason to end.
+  process.stdout.on('error', () => {})
+  process.on('uncaughtException', (error) => {
+    logger.fatal(
+      { err: error },
+      'a mistake in the agent; it ends, and its journal tells the next start',
+    )
+    process.exit(EXIT.failed)
+  })
+  // The timers of a waiting agent keep no process alive.
+  setInterval(() => {}, 2 ** 30)
+  return controller.signal
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

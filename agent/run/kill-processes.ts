@@ -1,0 +1,68 @@
+/** Ending what an attempt started: its process group, and what has left the group. */
+import { readdir, readFile } from 'node:fs/promises'
+import { type Clock, sleep } from '../../shared/clock.ts'
+import type { AttemptRef } from '../report/attempt-ref.ts'
+import { attemptMark } from './environment.ts'
+
+/** SIGKILL has taken effect when the group is gone; waiting for it has an end, in ms. */
+const GROUP_GONE_MS = 1_000
+const GROUP_POLL_MS = 10
+/** Each round finds what was forked while the one before it looked. */
+const SWEEP_ROUNDS_MAX = 5
+
+/** Signals a whole process group; false when it is gone. */
+export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-pid, signal)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Kills what is left of a group, and waits a moment until it is gone. */
+export async function killGroup(pid: number, clock: Clock): Promise<void> {
+  const endMs = clock.monotonicMs() + GROUP_GONE_MS
+  while (signalGroup(pid, 'SIGKILL') && clock.monotonicMs() < endMs)
+    await sleep(clock, GROUP_POLL_MS)
+}
+
+/**
+ * Kills every process whose environment carries the mark of the attempt: children that have left its group by setsid.
+ * Linux only; answers how many were killed.
+ */
+export async function sweepProcesses(attempt: AttemptRef): Promise<number> {
+  let killed = 0
+  for (let round = 0; round < SWEEP_ROUNDS_MAX; round++) {
+    const pids = await findMarked(attempt)
+    if (pids.length === 0) break
+    for (const pid of pids) if (kill(pid)) killed += 1
+  }
+  return killed
+}
+
+async function findMarked(attempt: AttemptRef): Promise<number[]> {
+  const names = await readdir('/proc').catch(() => [])
+  const pids = names.filter((name) => /^\d+$/.test(name)).map(Number)
+  const found: number[] = []
+  for (const pid of pids) {
+    if (pid !== process.pid && (await isMarked(pid, attempt))) found.push(pid)
+  }
+  return found
+}
+
+/** A process that ended meanwhile, or belongs to somebody else, has no environment to read. */
+async function isMarked(pid: number, attempt: AttemptRef): Promise<boolean> {
+  const environ = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
+  const variables = environ.split('\0')
+  return attemptMark(attempt).every((mark) => variables.includes(mark))
+}
+
+function kill(pid: number): boolean {
+  try {
+    process.kill(pid, 'SIGKILL')
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * The attempts that take slots on this host now: accepted and not ended.
+ *
+ * V1. An attempt takes its slots from the moment it is admitted until its result is journaled.
+ * V2. Two attempts of one execution never run here at once: the newer one begins when the older one has ended.
+ */
+import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { Guarantee } from '../../proto/gen/rota/v1/job.ts'
+import { type AttemptRef, attemptKey } from '../report/attempt-ref.ts'
+import { type AttemptServices, killGraceMs, runAttempt } from './run-attempt.ts'
+import { type StopCause, StopSwitch } from './stop-switch.ts'
+
+interface LiveAttempt {
+  readonly assignment: Assignment
+  readonly stop: StopSwitch
+  /** Settles when the attempt has ended. */
+  readonly ended: PromiseWithResolvers<void>
+}
+
+export class LiveAttempts {
+  readonly #services: AttemptServices
+  readonly #onChange: () => void
+  readonly #live = new Map<string, LiveAttempt>()
+
+  constructor(services: AttemptServices, onChange: () => void) {
+    this.#services = services
+    this.#onChange = onChange
+  }
+
+  get size(): number {
+    return this.#live.size
+  }
+
+  get slotsInUse(): number {
+    return [...this.#live.values()].reduce((sum, { assignment }) => sum + slotsOf(assignment), 0)
+  }
+
+  /** Takes the slots of an attempt that is about to be journaled. */
+  add(assignment: Assignment): void {
+    const ended = Promise.withResolvers<void>()
+    this.#live.set(attemptKey(assignment), { assignment, stop: new StopSwitch(), ended })
+    this.#onChange()
+  }
+
+  /** Gives the slots back. */
+  remove(ref: AttemptRef): void {
+    const attempt = this.#live.get(attemptKey(ref))
+    if (attempt === undefined) return
+    this.#live.delete(attemptKey(ref))
+    attempt.ended.resolve()
+    this.#onChange()
+  }
+
+  /** Runs an added and journaled attempt to its end. */
+  async run(assignment: Assignment): Promise<void> {
+    const attempt = this.#live.get(attemptKey(assignment))
+    if (attempt === undefined) return
+    try {
+      await this.#endOfOlder(assignment)
+      await runAttempt(assignment, attempt.stop, this.#services)
+    } finally {
+      this.remove(assignment)
+    }
+  }
+
+  /** Asks one attempt to end; false when it is not live. */
+  stop(ref: AttemptRef, cause: StopCause, graceMs?: number): boolean {
+    const attempt = this.#live.get(attemptKey(ref))
+    attempt?.stop.request(cause, graceMs ?? killGraceMs(attempt.assignment))
+    return attempt !== undefined
+  }
+
+  /** The lease ends in `graceMs`: attempts that must not outlive it are asked to end, and killed then. */
+  stopGuarded(graceMs: number): number {
+    const guarded = [...this.#live.values()].filter(({ assignment }) => isGuarded(assignment))
+    for (const { stop } of guarded) {
+      stop.request({ kind: 'lost', reason: 'no contact with any coordinator' }, graceMs)
+    }
+    return guarded.length
+  }
+
+  /** Asks all to end; resolves when they have. */
+  async stopAll(cause: StopCause, graceMaxMs: number): Promise<void> {
+    const all = [...this.#live.values()]
+    for (const { assignment, stop } of all) {
+      stop.request(cause, Math.min(killGraceMs(assignment), graceMaxMs))
+    }
+    await Promise.all(all.map(({ ended }) => ended.promise))
+  }
+
+  /** V2. The older one is asked to end: its epoch has been replaced. */
+  async #endOfOlder({ execution, epoch }: Assignment): Promise<void> {
+    const older = [...this.#live.values()].filter(
+      ({ assignment }) => assignment.execution === execution && assignment.epoch < epoch,
+    )
+    for (const { assignment, stop } of older) {
+      const reason = `a newer attempt, epoch ${epoch}, has replaced this one`
+      stop.request({ kind: 'cancelled', reason }, killGraceMs(assignment))
+    }
+    await Promise.all(older.map(({ ended }) => ended.promise))
+  }
+}
+
+/** Slots that an assignment takes. */
+export function slotsOf(assignment: Assignment): number {
+  return Math.max(1, assignment.slots)
+}
+
+/** True for attempts that must not run without a lease. */
+function isGuarded({ guarantee }: Assignment): boolean {
+  return guarantee === Guarantee.EXCLUSIVE || guarantee === Guarantee.AT_MOST_ONCE
+}

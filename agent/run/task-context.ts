@@ -1,0 +1,28 @@
+/** What the runner of a task is given. */
+import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { Logger } from '../../shared/logger.ts'
+import type { ProcessIdentity } from './process-identity.ts'
+import type { StopSwitch } from './stop-switch.ts'
+import type { Workspace } from './workspace.ts'
+
+/** The host as far as tasks are concerned. */
+export interface TaskHost {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** What jobs may see of the agent's environment. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly shell: string
+  readonly bootId: string
+}
+
+export interface TaskContext {
+  readonly host: TaskHost
+  readonly assignment: Assignment
+  readonly workspace: Workspace
+  readonly stop: StopSwitch
+  /** Called once, when the work begins; with the process if it is one of its own. */
+  readonly onStarted: (process: ProcessIdentity | undefined) => void
+  /** 0 to 1, and a word about it. */
+  readonly onProgress: (progress: number, message: string) => void
+}

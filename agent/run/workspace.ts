@@ -1,0 +1,44 @@
+/**
+ * The folder of one attempt. Its own files lie beside the working directory, so that a job which clears that one loses
+ * no output.
+ */
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { OutputName } from '../report/log-budget.ts'
+
+export interface Workspace {
+  readonly folder: string
+  /** Working directory of the task, unless it names another one. */
+  readonly work: string
+  /** What the task wrote. */
+  readonly logs: Readonly<Record<OutputName, string>>
+  /** `$ROTA_OUTPUT`. */
+  readonly output: string
+  /** Source of an inline script. */
+  readonly script: string
+}
+
+/** Where the files of attempt `key` lie under `attemptsDir`. */
+export function workspaceOf(attemptsDir: string, key: string): Workspace {
+  const folder = join(attemptsDir, key)
+  return {
+    folder,
+    work: join(folder, 'work'),
+    logs: { stdout: join(folder, 'stdout'), stderr: join(folder, 'stderr') },
+    output: join(folder, 'output'),
+    script: join(folder, 'script'),
+  }
+}
+
+export async function createWorkspace(workspace: Workspace): Promise<void> {
+  await mkdir(workspace.work, { recursive: true, mode: 0o700 })
+}
+
+export async function removeWorkspace(workspace: Workspace): Promise<void> {
+  await rm(workspace.folder, { recursive: true, force: true, maxRetries: 2 })
+}
+
+/** Keys of the attempts that have a folder. */
+export async function listWorkspaces(attemptsDir: string): Promise<readonly string[]> {
+  return readdir(attemptsDir).catch(() => [])
+}

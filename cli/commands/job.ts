@@ -1,0 +1,130 @@
+import type { Command } from 'commander'
+import { addExamples, type Run, setAction } from '../action.ts'
+import { repeatable } from '../option-values.ts'
+import { addListOptions } from '../paging.ts'
+import { showHistory } from './exec/list.ts'
+import { addExecutionListOptions } from './exec.ts'
+import { deleteJob, pauseJob, resumeJob } from './job/control.ts'
+import { createJob } from './job/create.ts'
+import { addJobFlags } from './job/flags.ts'
+import { getJob } from './job/get.ts'
+import { listJobs } from './job/list.ts'
+import { getJobStatus } from './job/status.ts'
+import { triggerJob } from './job/trigger.ts'
+import { updateJob } from './job/update.ts'
+
+/** `rota job ...` */
+export function registerJob(program: Command, run: Run): void {
+  const job = program
+    .command('job')
+    .helpCommand(false)
+    .description('Define, change, trigger and watch jobs.')
+  registerReaders(job, run)
+  registerWriters(job, run)
+  registerSwitches(job, run)
+  registerTrigger(job, run)
+}
+
+function registerReaders(job: Command, run: Run): void {
+  const list = job.command('list').description('List jobs.')
+  addListOptions(list).option(
+    '--query <text>',
+    'only jobs in whose name, description, command or labels it is found',
+  )
+  addExamples(list, 'rota job list', "rota job list --filter 'state = PAUSED' -o wide")
+  setAction(list, run, listJobs)
+
+  const get = job.command('get').argument('<name>', 'the job').description('Show a job.')
+  addExamples(get, 'rota job get backup', 'rota job get backup -o yaml > backup.yaml')
+  setAction(get, run, getJob)
+
+  const status = job.command('status').argument('<name>', 'the job')
+  status.description('Show how a job is doing: its last run, its success, what runs now.')
+  addExamples(status, 'rota job status backup', 'rota job status backup -o json')
+  setAction(status, run, getJobStatus)
+
+  const history = job.command('history').argument('<name>', 'the job')
+  addExecutionListOptions(history.description('List the executions of a job, newest first.'))
+  addExamples(
+    history,
+    'rota job history backup',
+    'rota job history backup --state failed --since 7d',
+  )
+  setAction(history, run, showHistory)
+}
+
+function registerWriters(job: Command, run: Run): void {
+  const create = job
+    .command('create')
+    .argument('[name]', 'the new job, e.g. billing.nightly-report')
+  addJobFlags(create.description('Create a job.'))
+  addExamples(
+    create,
+    'rota job create hello --command "date" --schedule "every 10s"',
+    'rota job create report --script report.py --schedule "0 6 * * 1-5" --retries 3',
+    'rota job create ping --command https://example.com/health --schedule "*/5 * * * *"',
+    'rota job create -f report.yaml --dry-run',
+  )
+  setAction(create, run, createJob)
+
+  const update = job.command('update').argument('<name>', 'the job')
+  addJobFlags(update.description('Change a job: only what the options say.'))
+    .option('--etag <etag>', 'only if the job is still as it was with this etag')
+    .addHelpText(
+      'after',
+      '\nA repeatable option replaces all values of its setting; the word none removes a setting.',
+    )
+  addExamples(
+    update,
+    'rota job update hello --schedule "every 1m" --timeout 30s',
+    'rota job update hello --schedule none',
+  )
+  setAction(update, run, updateJob)
+
+  const remove = job.command('delete').argument('<name>', 'the job')
+  remove
+    .description('Delete a job. Its history stays; what runs finishes.')
+    .option('--force', 'cancel what runs, too')
+    .option('--etag <etag>', 'only if the job is still as it was with this etag')
+  addExamples(remove, 'rota job delete hello', 'rota job delete hello --force')
+  setAction(remove, run, deleteJob)
+}
+
+function registerSwitches(job: Command, run: Run): void {
+  const pause = job.command('pause').argument('<name>', 'the job')
+  pause
+    .description('Stop the scheduled runs of a job. It can still be triggered.')
+    .option('--reason <text>', 'why, for whoever finds it paused')
+    .option('--until <time>', 'resume by itself: RFC 3339, or "in 2h"')
+  addExamples(
+    pause,
+    'rota job pause backup --reason "disk is full"',
+    'rota job pause backup --until "in 2h"',
+  )
+  setAction(pause, run, pauseJob)
+
+  const resume = job.command('resume').argument('<name>', 'the job')
+  resume.description('Start the scheduled runs of a paused job again.')
+  addExamples(resume, 'rota job resume backup', 'rota job resume backup -o json')
+  setAction(resume, run, resumeJob)
+}
+
+function registerTrigger(job: Command, run: Run): void {
+  const trigger = job.command('trigger').argument('<name>', 'the job')
+  trigger
+    .description('Run a job now.')
+    .option('--param <key=value>', 'a parameter of the job; may be repeated', repeatable)
+    .option('--params-file <file>', 'parameters from a YAML or JSON object; - reads stdin')
+    .option('--on <worker>', 'on this worker only')
+    .option('--at <time>', 'not now but then: RFC 3339, or "in 5m"')
+    .option('--wait', 'wait until it has ended; exit code 10 when it failed')
+    .option('--follow', 'wait, and show its output meanwhile')
+    .option('--timeout <duration>', 'wait no longer than this; exit code 8 when it still runs')
+    .option('--dry-run', 'check it, run nothing')
+  addExamples(
+    trigger,
+    'rota job trigger backup --follow',
+    'rota job trigger report --param day=monday --wait --timeout 10m',
+  )
+  setAction(trigger, run, triggerJob)
+}

@@ -1,0 +1,80 @@
+/** `--schedule`, `--tz` and `--after`. */
+import {
+  Dependency,
+  Dependency_When,
+  Recurrence,
+  Schedule,
+} from '../../../proto/gen/rota/v1/job.ts'
+import { durationFromMs, parseDurationMs } from '../../../shared/duration.ts'
+import { enumFromWord } from '../../../shared/wire.ts'
+import { toName } from '../../names.ts'
+import { NONE, parseRfc3339, readWord, usageError } from '../../option-values.ts'
+import { wordsOf } from '../../words.ts'
+
+/**
+ * What a person means by one `--schedule`: cron of five or six fields or a macro, `every 10s` or `10s`, RFC 3339 or
+ * `in 5m`; several other words go to the coordinator as natural language.
+ */
+export function parseRecurrence(text: string, now: Date): Recurrence {
+  const trimmed = text.trim()
+  const interval = parseInterval(trimmed)
+  if (interval !== undefined) return recurrence({ $case: 'every', value: durationFromMs(interval) })
+  const at = parseRfc3339(trimmed.replace(/^at\s+/i, '')) ?? fromNow(trimmed, now)
+  if (at !== undefined) return recurrence({ $case: 'at', value: at })
+  if (isCronLike(trimmed)) return recurrence({ $case: 'cron', value: trimmed })
+  if (/[A-Za-z]\s+\S/.test(trimmed)) return recurrence({ $case: 'text', value: trimmed })
+  throw usageError(
+    '--schedule',
+    `${JSON.stringify(text)} is not a schedule`,
+    'Write cron like "*/5 * * * *" or @daily, an interval like "every 10s", or a time like 2026-11-30T22:15:00Z or "in 5m".',
+  )
+}
+
+/** The schedule after `--schedule` and `--tz`; null when they are not given, undefined when it is to be removed. */
+export function changeSchedule(
+  base: Schedule | undefined,
+  flags: { readonly schedule?: readonly string[]; readonly tz?: string },
+  now: Date,
+): Schedule | undefined | null {
+  const { schedule: texts, tz } = flags
+  if (texts === undefined && tz === undefined) return null
+  if (texts?.length === 1 && texts[0] === NONE) return undefined
+  if (texts === undefined && base === undefined) {
+    throw usageError('--tz', 'there is no schedule that it could be for', 'Give --schedule too.')
+  }
+  const recurrences = texts?.map((text) => parseRecurrence(text, now)) ?? base?.recurrences ?? []
+  return Schedule.fromPartial({ ...base, recurrences, timeZone: tz ?? base?.timeZone ?? '' })
+}
+
+/** `backup`, `backup:failed`, `jobs/backup:completed`. */
+export function parseDependency(text: string): Dependency {
+  const at = text.indexOf(':')
+  const job = toName('jobs', at < 0 ? text : text.slice(0, at))
+  const when =
+    at < 0 ? 'succeeded' : readWord('--after', text.slice(at + 1), wordsOf(Dependency_When))
+  return Dependency.fromPartial({ job, when: enumFromWord(Dependency_When, when) })
+}
+
+function recurrence(kind: NonNullable<Recurrence['kind']>): Recurrence {
+  return Recurrence.fromPartial({ kind })
+}
+
+/** `10s`, `every 10s`, `every 10 seconds`, `every minute` in ms. */
+function parseInterval(text: string): number | undefined {
+  const span = text
+    .replace(/^@?every\s+/i, '')
+    .replace(/\s*(second|minute|hour|day|week)s?\b/gi, (_match, unit: string) =>
+      unit.charAt(0).toLowerCase(),
+    )
+  return parseDurationMs(/^[smhdw]$/.test(span) && span !== text ? `1${span}` : span)
+}
+
+function fromNow(text: string, now: Date): Date | undefined {
+  const durationMs = /^in\s/i.test(text) ? parseDurationMs(text.slice(2)) : undefined
+  return durationMs === undefined ? undefined : new Date(now.getTime() + durationMs)
+}
+
+/** A macro, or several words of which the first can only be a cron field: the coordinator says what is wrong with it. */
+function isCronLike(text: string): boolean {
+  return /^@\w+$/.test(text) || /^[\d*?,/HL-]+\s+\S/.test(text)
+}

@@ -1,0 +1,74 @@
+import type { Job } from '../../../proto/gen/rota/v1/job.ts'
+import {
+  GetJobRequest,
+  JobServiceService,
+  UpdateJobRequest,
+} from '../../../proto/gen/rota/v1/job_service.ts'
+import { assert } from '../../../shared/assert.ts'
+import { RotaError } from '../../../shared/errors/rota-error.ts'
+import type { Handler, Invocation } from '../../action.ts'
+import type { Api } from '../../client.ts'
+import { toName } from '../../names.ts'
+import { usageError } from '../../option-values.ts'
+import { draftJob } from './draft.ts'
+import type { JobFlags } from './flags.ts'
+import { presentJob } from './present-job.ts'
+
+type UpdateFlags = JobFlags & { readonly etag?: string }
+
+/** Somebody else's change between our read and our write is read again this often. */
+const TRIES = 3
+
+export const updateJob: Handler<UpdateFlags, readonly [string]> = async (
+  invocation,
+  flags,
+  name,
+) => {
+  const api = await invocation.connect()
+  for (let tryNumber = 1; ; tryNumber++) {
+    try {
+      const job = await updateOnce(invocation, api, flags, toName('jobs', name))
+      await presentJob(invocation, job, flags.dryRun ? 'would be updated' : 'updated')
+      return undefined
+    } catch (error) {
+      const isOvertaken = error instanceof RotaError && error.reason === 'ETAG_MISMATCH'
+      // Who gives an etag means exactly that state of the job.
+      if (
+        !isOvertaken ||
+        flags.etag !== undefined ||
+        flags.file !== undefined ||
+        tryNumber === TRIES
+      )
+        throw error
+    }
+  }
+}
+
+/** Reads the job, puts the change on it and writes it, provided that nobody changed it in between. */
+async function updateOnce(
+  invocation: Invocation,
+  api: Api,
+  flags: UpdateFlags,
+  name: string,
+): Promise<Job> {
+  const { job: base } = await api.call(
+    JobServiceService.getJob,
+    GetJobRequest.fromPartial({ name }),
+  )
+  assert(base !== undefined, 'GetJob answered without a job')
+  const { job, mask } = await draftJob(invocation, flags, base)
+  if (mask.length === 0) {
+    throw usageError('job update', 'nothing says what to change', 'Add --help to see the options.')
+  }
+  const etag = flags.etag ?? (job.etag || base.etag)
+  const response = await api.call(
+    JobServiceService.updateJob,
+    UpdateJobRequest.fromPartial({
+      job: { ...job, name, etag },
+      updateMask: [...mask],
+      validateOnly: flags.dryRun === true,
+    }),
+  )
+  assert(response.job !== undefined, 'UpdateJob answered without a job')
+  return response.job
+}

@@ -1,0 +1,147 @@
+/**
+ * The processes of a development cluster: a coordinator, which brings PostgreSQL, and agents.
+ *
+ * D1. Agents join as they would on any host: with a token for that one worker, over TLS to the CA of this cluster.
+ * D2. Stopping goes from the outside in: agents, then the coordinator, which stops PostgreSQL.
+ * D3. Once stopping has begun, nothing is started.
+ */
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { assert } from '../../shared/assert.ts'
+import { type Clock, sleep } from '../../shared/clock.ts'
+import { formatDurationMs } from '../../shared/duration.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import type { Api } from '../client.ts'
+import type { Server } from '../context.ts'
+import { planAgents } from './agents.ts'
+import { Child, type Launch } from './child.ts'
+import { lastLines, trimLog } from './child-log.ts'
+import { devFiles } from './files.ts'
+import { agentLaunch, coordinatorLaunch, type LaunchOptions } from './launches.ts'
+
+export interface ClusterOptions extends LaunchOptions {
+  readonly agentCount: number
+  readonly clock: Clock
+  readonly openApi: (server: Server) => Api
+  /** Tells a person, one line at a time. */
+  readonly say: (line: string) => void
+}
+
+export interface RunningCoordinator {
+  readonly api: Api
+  readonly grpcAddress: string
+  readonly httpAddress: string
+}
+
+const COORDINATOR = new URL('../../coordinator/main.ts', import.meta.url)
+const AGENT = new URL('../../agent/main.ts', import.meta.url)
+
+const AGENTS_READY_MS = 25_000
+/** An agent gives its running attempts 5 s. */
+const AGENT_STOP_MS = 7_500
+const COORDINATOR_STOP_MS = 6_000
+
+export class Cluster {
+  readonly #options: ClusterOptions
+  readonly #agents: Child[] = []
+  #coordinator: Child | undefined
+  #api: Api | undefined
+  #isStopping = false
+
+  constructor(options: ClusterOptions) {
+    this.#options = options
+  }
+
+  /** Throws UNREACHABLE with the last lines of its log when it ends instead. */
+  async startCoordinator(): Promise<RunningCoordinator> {
+    const { dataDir, openApi } = this.#options
+    const { agents, caCertificate, adminToken, logs, samples } = devFiles(dataDir)
+    for (const folder of [agents, logs, samples]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+    }
+    const child = this.#makeChild('coordinator', COORDINATOR, async () =>
+      coordinatorLaunch(this.#options),
+    )
+    this.#coordinator = child
+    child.start()
+    const message = await Promise.race([child.ready, refuseEnd(child)])
+    const addresses = readReadyMessage(message)
+    this.#api = openApi({
+      address: addresses.grpcAddress,
+      ca: readFileSync(caCertificate),
+      token: readFileSync(adminToken, 'utf8').trim(),
+      unreachableHint: `Read ${child.logFile}.`,
+    })
+    return { ...addresses, api: this.#api }
+  }
+
+  /** Resolves with the names of the agents that are not connected after 25 s. */
+  async startAgents(coordinator: RunningCoordinator): Promise<string[]> {
+    const { agentCount, clock } = this.#options
+    // D3: a stop may have come between the coordinator's readiness and this call.
+    if (this.#isStopping) return []
+    for (const plan of planAgents(agentCount)) {
+      const prepare = () => agentLaunch(plan, coordinator, this.#options)
+      this.#agents.push(this.#makeChild(plan.name, AGENT, prepare))
+    }
+    const missing = new Set(this.#agents.map(({ name }) => name))
+    const connected = this.#agents.map(async (agent) => {
+      agent.start()
+      await agent.ready
+      missing.delete(agent.name)
+    })
+    await Promise.race([Promise.all(connected), sleep(clock, AGENTS_READY_MS)])
+    return [...missing]
+  }
+
+  /** 14 s at the very most; `force` gives the agents no time. */
+  async stop(force: AbortSignal): Promise<void> {
+    this.#isStopping = true
+    this.#api?.close()
+    await Promise.all(this.#agents.map((agent) => agent.stop(AGENT_STOP_MS, force)))
+    // Not forced: PostgreSQL is the coordinator's to stop.
+    const end = await this.#coordinator?.stop(COORDINATOR_STOP_MS, new AbortController().signal)
+    if (end === 'killed') {
+      this.#options.say(
+        'the coordinator did not stop in time; the next start takes PostgreSQL over',
+      )
+    }
+  }
+
+  /** Keeps the log files bounded; to be called now and then. */
+  trimLogs(): void {
+    for (const child of [this.#coordinator, ...this.#agents]) {
+      if (child !== undefined) trimLog(child.logFile)
+    }
+  }
+
+  #makeChild(name: string, script: URL, prepare: () => Promise<Launch>): Child {
+    const { clock, dataDir, say } = this.#options
+    const logFile = join(devFiles(dataDir).logs, `${name}.log`)
+    const onEnd = (end: string, restartMs: number) => {
+      // Before it has served, the end of the coordinator is the error that `rota dev` ends with.
+      if (this.#api === undefined) return
+      say(`${name} ended (${end}); it is started again in ${formatDurationMs(restartMs)}`)
+      for (const line of lastLines(logFile, 3)) say(`  ${line}`)
+    }
+    return new Child({ name, script, logFile, prepare, onEnd }, clock)
+  }
+}
+
+async function refuseEnd(child: Child): Promise<never> {
+  const end = await child.firstEnd
+  const lines = lastLines(child.logFile, 5).map((line) => `\n  ${line}`)
+  const message = `the ${child.name} ended at its start (${end})${lines.join('')}`
+  throw new RotaError('UNREACHABLE', message, {
+    hint: `Mend what the lines say. All of them are in ${child.logFile}.`,
+  })
+}
+
+function readReadyMessage(message: unknown): Omit<RunningCoordinator, 'api'> {
+  const { grpcAddress, httpAddress } = Object(message)
+  assert(
+    typeof grpcAddress === 'string' && typeof httpAddress === 'string',
+    `the coordinator says where it serves, not ${JSON.stringify(message)}`,
+  )
+  return { grpcAddress, httpAddress }
+}

@@ -1,0 +1,163 @@
+/**
+ * `rota dev`: a whole cluster on this host, under one process that starts it, shows what it does, and stops it.
+ *
+ * R1. One per data folder.
+ * R2. When it returns, or throws, nothing of the cluster runs.
+ */
+import { mkdirSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { sleep } from '../../shared/clock.ts'
+import { coordinatorFiles } from '../../shared/data-dir.ts'
+import { type LockResult, takeLock } from '../../shared/lock-file.ts'
+import type { Invocation } from '../action.ts'
+import { openApi } from '../client.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { usageError } from '../option-values.ts'
+import { createScreen } from '../output/screen.ts'
+import { type BannerFacts, renderBanner, shellPath } from './banner.ts'
+import { Cluster, type RunningCoordinator } from './cluster.ts'
+import { createSamples } from './create-samples.ts'
+import { claimDefaultContext, releaseDefaultContext } from './default-context.ts'
+import { createFeed, timeOfDay } from './feed.ts'
+import { defaultContextFile, devFiles } from './files.ts'
+import { reservePort } from './ports.ts'
+import { readSamples } from './sample-file.ts'
+import { aborted } from './stop-signals.ts'
+
+export interface DevSettings {
+  /** Absolute. */
+  readonly dataDir: string
+  readonly agentCount: number
+  /** 0: any free one. */
+  readonly grpcPort: number
+  readonly httpPort: number
+}
+
+/** Runs until Ctrl-C, which aborts `invocation.interrupted`; `force` cuts the stop short. */
+export async function runDev(
+  invocation: Invocation,
+  settings: DevSettings,
+  force: AbortSignal,
+): Promise<ExitCode> {
+  // Closed to others: it will hold keys and tokens.
+  mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
+  const lock = lockDataDir(settings.dataDir)
+  try {
+    await runCluster(invocation, settings, force)
+    return EXIT.ok
+  } finally {
+    lock.release()
+  }
+}
+
+async function runCluster(
+  invocation: Invocation,
+  settings: DevSettings,
+  force: AbortSignal,
+): Promise<void> {
+  const { host, interrupted: stop } = invocation
+  const say = (line: string) => void host.stdout.write(`${line}\n`)
+  const cluster = new Cluster({
+    ...settings,
+    grpcPort: await reservePort('--grpc-port', settings.grpcPort),
+    httpPort: await reservePort('--http-port', settings.httpPort),
+    env: host.env,
+    clock: host.clock,
+    say: (line) => say(`${timeOfDay(host.clock.now())}  ${line}`),
+    openApi: (server) => openApi(server, invocation),
+  })
+  const run = runUntilStopped(cluster, { invocation, settings, say, stop })
+  try {
+    await Promise.race([run, aborted(stop)])
+  } finally {
+    // What Ctrl-C interrupts fails, and that is no news.
+    run.catch(() => {})
+    say('stopping ...')
+    await cluster.stop(force)
+    releaseDefaultContext(defaultContextFile(), process.pid)
+    say('stopped')
+  }
+}
+
+interface Stage {
+  readonly invocation: Invocation
+  readonly settings: DevSettings
+  readonly say: (line: string) => void
+  readonly stop: AbortSignal
+}
+
+async function runUntilStopped(cluster: Cluster, stage: Stage): Promise<void> {
+  const { settings, say } = stage
+  const { dataDir, agentCount } = settings
+  say(`Rota development cluster in ${shellPath(dataDir, homedir())}`)
+  say('starting PostgreSQL and the coordinator ...')
+  const coordinator = await cluster.startCoordinator()
+  say(`starting ${agentCount} agents ...`)
+  const missing = await cluster.startAgents(coordinator)
+  for (const name of missing) say(`${name} is not connected yet; see its log`)
+  const since = stage.invocation.host.clock.now()
+  const created = await makeSamples(coordinator, stage)
+  if (created > 0) say(`created ${created} sample jobs`)
+  for (const line of renderBanner(bannerFacts(coordinator, settings))) say(line)
+  say('rota is ready')
+  await showExecutions(cluster, coordinator, { ...stage, since })
+}
+
+function makeSamples(coordinator: RunningCoordinator, stage: Stage): Promise<number> {
+  const { host } = stage.invocation
+  const { samples, logs, samplesRecord } = devFiles(stage.settings.dataDir)
+  const jobs = readSamples({ samples, logs, http_address: coordinator.httpAddress })
+  return createSamples(jobs, {
+    api: coordinator.api,
+    clock: host.clock,
+    random: host.random,
+    recordFile: samplesRecord,
+  })
+}
+
+function bannerFacts(coordinator: RunningCoordinator, settings: DevSettings): BannerFacts {
+  const { dataDir, agentCount } = settings
+  const { grpcAddress, httpAddress } = coordinator
+  const { caCertificate: caFile, adminToken: tokenFile, logs } = devFiles(dataDir)
+  const context = { address: grpcAddress, caFile, tokenFile, pid: process.pid }
+  const isFound =
+    coordinatorFiles(dataDir).context === defaultContextFile() ||
+    claimDefaultContext(defaultContextFile(), context)
+  return {
+    grpcAddress,
+    httpAddress,
+    caFile,
+    tokenFile,
+    logs,
+    agentCount,
+    dataDirOption: isFound ? undefined : dataDir,
+    home: homedir(),
+  }
+}
+
+const FEED_MS = 2_000
+
+async function showExecutions(
+  cluster: Cluster,
+  { api }: RunningCoordinator,
+  { invocation, say, stop, since }: Stage & { readonly since: Date },
+): Promise<void> {
+  const feed = createFeed(api, since, () => createScreen(invocation))
+  while (!stop.aborted) {
+    await sleep(invocation.host.clock, FEED_MS, stop)
+    cluster.trimLogs()
+    // A coordinator that is away was told of already; the feed goes on when it is back.
+    const lines = await feed.readNew().catch(() => [])
+    for (const line of lines) say(line)
+  }
+}
+
+function lockDataDir(dataDir: string): Extract<LockResult, { outcome: 'locked' }> {
+  const lock = takeLock(devFiles(dataDir).lock)
+  if (lock.outcome === 'locked') return lock
+  throw usageError(
+    '--data-dir',
+    `process ${lock.pid} runs a development cluster in ${dataDir} already`,
+    'Use that one, stop it, or give another --data-dir.',
+  )
+}

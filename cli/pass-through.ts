@@ -1,0 +1,24 @@
+import type { Command } from 'commander'
+import type { Run } from './action.ts'
+
+/** Makes `command` another program of Rota, with the options that were given to it; the CLI then is no more. */
+export function passThrough(
+  command: Command,
+  run: Run,
+  script: URL,
+  verbs: readonly string[] = [],
+): void {
+  command.action(async () => {
+    run.exitCode = await run.host.become(script, [...verbs, ...givenOptions(command)])
+  })
+}
+
+/** The options of the command line as the program reads them; defaults are for the program to know. */
+function givenOptions(command: Command): string[] {
+  return command.options
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .flatMap((option) => [
+      option.long ?? '',
+      String(command.getOptionValue(option.attributeName())),
+    ])
+}

@@ -1,0 +1,175 @@
+/** Creating and updating jobs. Everything that follows from a definition changes in its transaction. */
+import { Job, type JobSpec } from '../../proto/gen/rota/v1/job.ts'
+import { RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
+import { newId } from '../../shared/ids.ts'
+import type { Deps } from '../deps.ts'
+import { readFleetNames } from '../query/fleet-queries.ts'
+import type { JobRow } from '../query/job-queries.ts'
+import { type Db, isUniqueViolation } from '../store/database.ts'
+import {
+  databaseNow,
+  insertJob,
+  insertJobVersion,
+  type JobDefinition,
+  lockJob,
+  updateJobRow,
+} from './definition-queries.ts'
+import { requireJob } from './find-job.ts'
+import { once, type RequestKey } from './request-key.ts'
+import {
+  activeState,
+  firstDue,
+  type SavedJob,
+  saveDependencies,
+  saveSchedule,
+  specText,
+} from './save-spec.ts'
+import { applyMask } from './update-mask.ts'
+import { validateJob } from './validate-job.ts'
+import { validateJobId } from './validate-job-id.ts'
+
+export interface CreateJob {
+  readonly jobId: string
+  readonly job: Job
+  readonly actor: string
+  readonly request: RequestKey | undefined
+  readonly validateOnly: boolean
+}
+
+export interface UpdateJob {
+  readonly name: string
+  readonly job: Job
+  readonly mask: readonly string[] | undefined
+  readonly actor: string
+  readonly validateOnly: boolean
+}
+
+/** Throws inside a transaction to undo it, carrying its result out: `validate_only` does everything but stay. */
+class Undo extends Error {
+  readonly row: JobRow
+  constructor(row: JobRow) {
+    super('undone on purpose')
+    this.row = row
+  }
+}
+
+export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> {
+  const name = create.jobId || `job-${deps.random.bytes(5).toString('hex')}`
+  const wrongId = validateJobId(create.jobId)
+  await refuseInvalid(deps, create.job, wrongId === undefined ? [] : [wrongId])
+  const row = await inTransaction(deps, create.validateOnly, async (tx) => {
+    const resource = await once(tx, create.request, name)
+    if (resource !== name) return await requireJob(tx, resource)
+    await insertWhole(deps, tx, { ...create, name })
+    return await requireJob(tx, name)
+  }).catch((error: unknown) => {
+    if (!isUniqueViolation(error, 'job_name')) throw error
+    throw new RotaError('JOB_ALREADY_EXISTS', `job ${name} exists already`, { cause: error })
+  })
+  deps.hints.give('schedules')
+  return row
+}
+
+export async function updateJob(deps: Deps, update: UpdateJob): Promise<JobRow> {
+  const row = await inTransaction(deps, update.validateOnly, async (tx) => {
+    if ((await lockJob(tx, update.name)) === undefined) await requireJob(tx, update.name)
+    const before = await requireJob(tx, update.name)
+    if (update.job.etag !== '' && update.job.etag !== etagOf(before)) {
+      throw new RotaError('ETAG_MISMATCH', `job ${update.name} has changed since it was read`)
+    }
+    const merged = applyMask(toDefinition(before), update.job, update.mask)
+    await refuseInvalid(deps, merged, [])
+    await saveChange(tx, before, { job: merged, actor: update.actor })
+    return await requireJob(tx, update.name)
+  })
+  deps.hints.give('schedules')
+  return row
+}
+
+/** The token for optimistic concurrency (AIP-154). */
+export function etagOf(row: Pick<JobRow, 'revision'>): string {
+  return `"${row.revision}"`
+}
+
+/** The part of a job that its author writes. */
+function toDefinition(row: JobRow): Job {
+  const { labels, tags, description } = row
+  const fields = { displayName: row.display_name, description, labels, tags }
+  const { spec } = Job.fromJSON({ spec: row.spec })
+  return Job.fromPartial({ ...fields, spec })
+}
+
+async function inTransaction(
+  deps: Deps,
+  isUndone: boolean,
+  work: (tx: Db) => Promise<JobRow>,
+): Promise<JobRow> {
+  try {
+    return await deps.db.transaction().execute(async (tx) => {
+      const row = await work(tx)
+      if (isUndone) throw new Undo(row)
+      return row
+    })
+  } catch (error) {
+    if (error instanceof Undo) return error.row
+    throw error
+  }
+}
+
+async function refuseInvalid(
+  deps: Deps,
+  job: Job,
+  before: Parameters<typeof refuseViolations>[0],
+): Promise<void> {
+  const names = await readFleetNames(deps.db)
+  const now = await databaseNow(deps.db)
+  refuseViolations([...before, ...validateJob(job, { ...names, now })])
+}
+
+async function insertWhole(
+  deps: Deps,
+  tx: Db,
+  create: { readonly name: string; readonly job: Job; readonly actor: string },
+): Promise<void> {
+  const uid = newId(deps.clock, deps.random)
+  const spec = specOrThrow(create.job)
+  const now = await databaseNow(tx)
+  const dueAt = firstDue({ uid, createdAt: now, spec }, now)
+  const definition = { ...fieldsOf(create.job), name: create.name, state: activeState(spec, dueAt) }
+  const { id, created_at } = await insertJob(tx, { ...definition, uid })
+  const saved = { id, uid, name: create.name, createdAt: created_at, version: 1, spec }
+  await insertJobVersion(tx, { jobId: id, version: 1, spec: specText(spec), createdBy: create.actor })
+  await saveDependencies(tx, saved)
+  await saveSchedule(tx, saved, { now, dueAt: firstDue(saved, now) })
+}
+
+/** A changed spec is a new version; a changed description is none. */
+async function saveChange(
+  tx: Db,
+  before: JobRow,
+  change: { readonly job: Job; readonly actor: string },
+): Promise<void> {
+  const spec = specOrThrow(change.job)
+  const isNewVersion = specText(spec) !== specText(specOrThrow(toDefinition(before)))
+  const version = isNewVersion ? before.version + 1 : before.version
+  const { id, uid, name, created_at: createdAt } = before
+  const saved: SavedJob = { id, uid, name, createdAt, version, spec }
+  const now = await databaseNow(tx)
+  const dueAt = firstDue(saved, now)
+  const state = before.state === 'paused' || !isNewVersion ? before.state : activeState(spec, dueAt)
+  await updateJobRow(tx, id, { ...fieldsOf(change.job), name, state, version })
+  if (!isNewVersion) return
+  await insertJobVersion(tx, { jobId: id, version, spec: specText(spec), createdBy: change.actor })
+  await saveDependencies(tx, saved)
+  await saveSchedule(tx, saved, { now, dueAt: state === 'active' ? dueAt : undefined })
+}
+
+function fieldsOf(job: Job): Omit<JobDefinition, 'name' | 'state'> {
+  const { displayName, description, labels, tags } = job
+  return { displayName, description, labels, tags }
+}
+
+function specOrThrow(job: Job): JobSpec {
+  if (job.spec === undefined) throw new RotaError('FIELD_REQUIRED', 'job.spec: is missing')
+  return job.spec
+}

@@ -1,0 +1,45 @@
+/** `request_id` (AIP-155): a request that is sent again does nothing again. */
+import { createHash } from 'node:crypto'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import type { Db } from '../store/database.ts'
+import { claimRequest } from './request-queries.ts'
+
+export interface RequestKey {
+  readonly actor: string
+  readonly method: string
+  readonly requestId: string
+  /** SHA-256 of the request: the same id with another content is a mistake of the client. */
+  readonly fingerprint: Buffer
+}
+
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/
+
+/** Undefined when the request carries no id. */
+export function requestKey(
+  actor: string,
+  method: string,
+  request: { readonly requestId: string; readonly encoded: Uint8Array },
+): RequestKey | undefined {
+  const { requestId, encoded } = request
+  if (requestId === '') return undefined
+  if (!REQUEST_ID.test(requestId)) {
+    const message = 'must be 1 to 128 visible ASCII characters, e.g. a UUID'
+    throw new RotaError('FIELD_INVALID', `request_id: ${message}`, {
+      violations: [{ field: 'request_id', reason: 'FIELD_INVALID', message }],
+    })
+  }
+  return { actor, method, requestId, fingerprint: createHash('sha256').update(encoded).digest() }
+}
+
+/**
+ * Claims the key for `resource` and answers it; when the request came before, the resource of then. Waits for a
+ * transaction that is just working on the same request.
+ */
+export async function once(tx: Db, key: RequestKey | undefined, resource: string): Promise<string> {
+  if (key === undefined) return resource
+  const stored = await claimRequest(tx, key, resource)
+  if (!stored.fingerprint.equals(key.fingerprint)) {
+    throw new RotaError('REQUEST_ID_REUSED', `request_id ${key.requestId} was used for another request`)
+  }
+  return stored.resource
+}

@@ -1,0 +1,24 @@
+import { sql } from 'kysely'
+import type { Db } from '../store/database.ts'
+import type { RequestKey } from './request-key.ts'
+
+export interface StoredRequest {
+  readonly fingerprint: Buffer
+  readonly resource: string
+}
+
+/** Stores the key, unless it is there: then answers what is stored. */
+export async function claimRequest(
+  db: Db,
+  key: RequestKey,
+  resource: string,
+): Promise<StoredRequest> {
+  const { rows } = await sql<StoredRequest>`/* claimRequest */
+    insert into rota.request (actor, method, request_id, fingerprint, resource)
+    values (${key.actor}, ${key.method}, ${key.requestId}, ${key.fingerprint}, ${resource})
+    on conflict (actor, method, request_id) do update set resource = rota.request.resource
+    returning fingerprint, resource`.execute(db)
+  const [stored] = rows
+  if (stored === undefined) throw new Error('an upsert without a row')
+  return stored
+}

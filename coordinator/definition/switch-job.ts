@@ -1,0 +1,83 @@
+/** Pausing, resuming and deleting jobs. */
+import { Job } from '../../proto/gen/rota/v1/job.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import type { Deps } from '../deps.ts'
+import type { ExecutionId } from '../job/execution.ts'
+import type { JobRow } from '../query/job-queries.ts'
+import type { Db } from '../store/database.ts'
+import { etagOf } from './define-job.ts'
+import {
+  databaseNow,
+  deleteSchedule,
+  lockJob,
+  readDependents,
+  readLiveExecutions,
+  replaceDependencies,
+  setJobState,
+} from './definition-queries.ts'
+import { requireJob } from './find-job.ts'
+import { activeState, firstDue, saveSchedule } from './save-spec.ts'
+
+/** Stops future scheduled runs; what runs or is queued goes on. Pausing twice changes only the reason. */
+export async function pauseJob(deps: Deps, name: string, reason: string): Promise<JobRow> {
+  return await deps.db.transaction().execute(async (tx) => {
+    const job = await lockWhole(tx, name)
+    await setJobState(tx, job.id, { state: 'paused', pauseReason: reason })
+    await deleteSchedule(tx, job.id)
+    return await requireJob(tx, name)
+  })
+}
+
+/** Goes on with the next due time from now; what came due meanwhile is not made up for. */
+export async function resumeJob(deps: Deps, name: string): Promise<JobRow> {
+  const row = await deps.db.transaction().execute(async (tx) => {
+    const job = await lockWhole(tx, name)
+    if (job.state === 'active') return job
+    const now = await databaseNow(tx)
+    const { spec } = Job.fromJSON({ spec: job.spec })
+    if (spec === undefined) throw new Error(`job ${name} has no spec`)
+    const saved = { ...job, createdAt: job.created_at, spec }
+    const dueAt = firstDue(saved, now)
+    await setJobState(tx, job.id, { state: activeState(spec, dueAt), pauseReason: '' })
+    await saveSchedule(tx, saved, { now, dueAt })
+    return await requireJob(tx, name)
+  })
+  deps.hints.give('schedules')
+  return row
+}
+
+export interface DeleteJob {
+  readonly name: string
+  readonly etag: string
+  /** Cancel what runs, too. */
+  readonly force: boolean
+  readonly actor: string
+  readonly cancel: (id: ExecutionId, reason: string) => Promise<unknown>
+}
+
+/** Soft-deletes a job and cancels what has not started; jobs that others depend on stay. */
+export async function deleteJob(deps: Deps, request: DeleteJob): Promise<void> {
+  const { name, etag } = request
+  const job = await deps.db.transaction().execute(async (tx) => {
+    const job = await lockWhole(tx, name)
+    if (etag !== '' && etag !== etagOf(job)) {
+      throw new RotaError('ETAG_MISMATCH', `job ${name} has changed since it was read`)
+    }
+    const dependents = await readDependents(tx, job.id)
+    if (dependents.length > 0) {
+      throw new RotaError('JOB_HAS_DEPENDENTS', `${dependents.join(', ')} depend on job ${name}`)
+    }
+    await setJobState(tx, job.id, { state: 'deleted', pauseReason: '' })
+    await deleteSchedule(tx, job.id)
+    await replaceDependencies(tx, job.id, [])
+    return job
+  })
+  const reason = `the job was deleted by ${request.actor}`
+  const ids = await readLiveExecutions(deps.db, job.id, { withRunning: request.force })
+  for (const id of ids) await request.cancel(id, reason)
+}
+
+async function lockWhole(tx: Db, name: string): Promise<JobRow> {
+  await lockJob(tx, name)
+  return await requireJob(tx, name)
+}

@@ -1,0 +1,145 @@
+/** When a job is due: recurrences, zone, window and catch-up. */
+import {
+  type CatchUp,
+  CatchUp_Policy,
+  type Recurrence,
+  type Schedule,
+} from '../../proto/gen/rota/v1/job.ts'
+import type { FieldViolation } from '../../shared/errors/rota-error.ts'
+import { checkCron, checkTimeZone } from '../schedule/cron.ts'
+import { nextDue } from '../schedule/next-due.ts'
+import { EVERY_MS_MIN } from '../schedule/recurrence.ts'
+import {
+  checkCount,
+  checkDuration,
+  checkEnum,
+  checkInteger,
+  didYouMean,
+  refuseFeature,
+  refuseUnless,
+  show,
+  violation,
+} from './validate-field.ts'
+
+const RECURRENCES_MAX = 50
+const CATCH_UP_EXECUTIONS_MAX = 1_000
+
+/** What a protobuf Timestamp may hold, in ms: the years 1 to 9999. */
+const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z')
+const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
+
+/** `now` decides whether the schedule has any due time left. */
+export function validateSchedule(
+  field: string,
+  schedule: Schedule | undefined,
+  now: Date,
+): FieldViolation[] {
+  if (schedule === undefined) return []
+  const violations = [
+    ...validateRecurrences(`${field}.recurrences`, schedule.recurrences),
+    ...validateTimeZone(`${field}.time_zone`, schedule.timeZone),
+    ...validateWindow(field, schedule),
+    ...validateCatchUp(`${field}.catch_up`, schedule.catchUp),
+    ...refuseFeature(schedule.dst !== undefined, `${field}.dst`, 'A chosen DST policy'),
+    ...refuseFeature(schedule.jitter !== undefined, `${field}.jitter`, 'Jitter'),
+    ...refuseFeature(
+      schedule.excludeCalendars.length > 0,
+      `${field}.exclude_calendars`,
+      'Calendars',
+    ),
+    ...refuseFeature(schedule.onlyCalendars.length > 0, `${field}.only_calendars`, 'Calendars'),
+  ]
+  return violations.length > 0 ? violations : validateHasDueTime(field, schedule, now)
+}
+
+function validateHasDueTime(field: string, schedule: Schedule, now: Date): FieldViolation[] {
+  const due = nextDue({ schedule, after: now, seed: '', anchor: now })
+  return refuseUnless(due !== undefined, field, {
+    reason: 'SCHEDULE_NEVER_RUNS',
+    message: `has no due time after ${now.toISOString()}`,
+  })
+}
+
+function validateRecurrences(field: string, recurrences: readonly Recurrence[]): FieldViolation[] {
+  if (recurrences.length === 0) {
+    const hint = 'Give a cron, every or at; leave out the schedule for a job without one.'
+    return [violation(field, { reason: 'FIELD_REQUIRED', message: 'is empty', hint })]
+  }
+  return [
+    ...checkCount(field, recurrences, RECURRENCES_MAX),
+    ...recurrences
+      .slice(0, RECURRENCES_MAX)
+      .flatMap((recurrence, index) => validateRecurrence(`${field}[${index}]`, recurrence)),
+  ]
+}
+
+function validateRecurrence(path: string, { kind }: Recurrence): FieldViolation[] {
+  switch (kind?.$case) {
+    case undefined: {
+      const hint = 'Give one of cron, every and at.'
+      return [violation(path, { reason: 'FIELD_REQUIRED', message: 'is empty', hint })]
+    }
+    case 'cron':
+      return validateCron(`${path}.cron`, kind.value)
+    case 'every': {
+      const wrong = checkDuration(`${path}.every`, kind.value, EVERY_MS_MIN)
+      const isWhole = wrong.length > 0 || kind.value.nanos === 0
+      return [
+        ...wrong,
+        ...refuseUnless(isWhole, `${path}.every`, { message: 'is not in whole seconds' }),
+      ]
+    }
+    case 'at':
+      return checkTime(`${path}.at`, kind.value)
+    case 'text':
+      return refuseFeature(true, `${path}.text`, 'A schedule in natural language')
+  }
+}
+
+function validateCron(field: string, expression: string): FieldViolation[] {
+  const problem = checkCron(expression)
+  if (problem === undefined) return []
+  const { message, position, hint } = problem
+  return [
+    violation(field, {
+      reason: 'CRON_INVALID',
+      message: `${show(expression)}: ${message}, at character ${position}`,
+      hint,
+    }),
+  ]
+}
+
+function validateTimeZone(field: string, timeZone: string): FieldViolation[] {
+  const problem = checkTimeZone(timeZone)
+  if (problem === undefined) return []
+  const hint = didYouMean(problem.nearNames)
+  const message = `${show(timeZone)} is no time zone`
+  return [violation(field, { reason: 'TIME_ZONE_INVALID', message, hint })]
+}
+
+function validateWindow(field: string, { notBefore, notAfter }: Schedule): FieldViolation[] {
+  const wrong = [
+    ...checkTime(`${field}.not_before`, notBefore),
+    ...checkTime(`${field}.not_after`, notAfter),
+  ]
+  if (wrong.length > 0 || notBefore === undefined || notAfter === undefined) return wrong
+  return refuseUnless(notBefore <= notAfter, `${field}.not_after`, {
+    message: 'is before not_before',
+  })
+}
+
+function checkTime(field: string, time: Date | undefined): FieldViolation[] {
+  if (time === undefined) return []
+  const isRight = time.getTime() >= TIME_MS_MIN && time.getTime() <= TIME_MS_MAX
+  return refuseUnless(isRight, field, { message: 'is not in the years 1 to 9999' })
+}
+
+function validateCatchUp(field: string, catchUp: CatchUp | undefined): FieldViolation[] {
+  if (catchUp === undefined) return []
+  const range = { min: 0, max: CATCH_UP_EXECUTIONS_MAX }
+  return [
+    ...checkEnum(`${field}.policy`, catchUp.policy, CatchUp_Policy),
+    ...checkDuration(`${field}.max_lateness`, catchUp.maxLateness, 0),
+    ...checkInteger(`${field}.max_executions`, catchUp.maxExecutions, range),
+  ]
+}

@@ -1,0 +1,49 @@
+import type { Hello } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import { isUuid } from '../../shared/ids.ts'
+import { parseResourceName } from '../../shared/wire.ts'
+import type { Epoch, ExecutionId } from '../job/execution.ts'
+import type { HeldAttempt } from './dispatch-queries.ts'
+
+/** Versions of the agent protocol that this coordinator speaks. */
+export const PROTOCOL_VERSIONS: readonly number[] = [1]
+
+const SLOTS_MAX = 10_000
+const NAMES_MAX = 200
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/
+const HELD_MAX = 20_000
+
+/** Refuses a hello that this coordinator cannot work with. */
+export function checkHello(hello: Hello): void {
+  if (!PROTOCOL_VERSIONS.includes(hello.protocolVersion)) {
+    throw new RotaError(
+      'AGENT_INCOMPATIBLE',
+      `the agent speaks protocol ${hello.protocolVersion}, this coordinator ${PROTOCOL_VERSIONS.join(', ')}`,
+    )
+  }
+  if (hello.slots < 0 || hello.slots > SLOTS_MAX) violation(`slots must be 0 to ${SLOTS_MAX}`)
+  for (const names of [hello.capabilities, hello.handlers, Object.keys(hello.labels)]) {
+    if (names.length > NAMES_MAX) violation(`at most ${NAMES_MAX} capabilities, handlers and labels`)
+    const wrong = names.find((name) => !NAME.test(name))
+    if (wrong !== undefined) violation(`${JSON.stringify(wrong.slice(0, 80))} is not a name`)
+  }
+  if (hello.held.length > HELD_MAX) violation(`at most ${HELD_MAX} attempts may be held`)
+}
+
+/** The attempts of a hello, by id. */
+export function heldAttempts(hello: Hello): HeldAttempt[] {
+  return hello.held.map((held) => toAttemptRef(held))
+}
+
+/** Reads the execution and epoch that every message about an attempt carries. */
+export function toAttemptRef(message: { execution: string; epoch: bigint }): HeldAttempt {
+  const id = parseResourceName('executions', message.execution, 'execution')
+  if (!isUuid(id)) violation(`${JSON.stringify(id.slice(0, 80))} is not an execution id`)
+  const epoch = Number(message.epoch)
+  if (!Number.isSafeInteger(epoch) || epoch < 0) violation('an epoch is out of range')
+  return { executionId: id as ExecutionId, epoch: epoch as Epoch }
+}
+
+function violation(message: string): never {
+  throw new RotaError('PROTOCOL_VIOLATION', message)
+}

@@ -1,0 +1,56 @@
+/** What goes down the streams besides new work: assignments that nobody accepted, once more, and cancels. */
+import { durationFromMs, durationToMs } from '../../shared/duration.ts'
+import { Ticker } from '../../shared/ticker.ts'
+import { resourceName } from '../../shared/wire.ts'
+import type { Deps } from '../deps.ts'
+import { specOf } from '../store/job-specs.ts'
+import { KILL_GRACE_MS } from './assignment.ts'
+import { dispatch } from './dispatch.ts'
+import { type PendingControl, readPendingControl } from './dispatch-queries.ts'
+import type { Fleet } from './fleet.ts'
+
+const LOOK_MS = 1_000
+/** An assignment not accepted for this long is sent again, with the same epoch (A2). */
+const ACCEPT_MS = 5_000
+/** A stop is sent again after this, in ms: the agent may have been between two streams. */
+const STOP_AGAIN_MS = 5_000
+
+export function createControlLoop(deps: Deps, fleet: Fleet): Ticker {
+  return new Ticker({
+    ...deps,
+    name: 'control',
+    runOnce: async () => {
+      const sessionIds = fleet.all().map(({ profile }) => profile.id)
+      if (sessionIds.length === 0) return LOOK_MS
+      const pending = await readPendingControl(deps.db, sessionIds, ACCEPT_MS)
+      const unaccepted = pending.filter((row) => row.is_unaccepted)
+      await dispatch(deps, fleet, unaccepted)
+      for (const row of pending) if (row.is_cancel_requested) await sendCancel(deps, fleet, row)
+      return LOOK_MS
+    },
+  })
+}
+
+async function sendCancel(deps: Deps, fleet: Fleet, row: PendingControl): Promise<void> {
+  const session = fleet.get(row.session_id)
+  const now = deps.clock.monotonicMs()
+  if (session === undefined) return
+  if (now - (session.stopsSent.get(row.id) ?? Number.NEGATIVE_INFINITY) < STOP_AGAIN_MS) return
+  session.stopsSent.set(row.id, now)
+  const ref = { jobId: row.job_id, jobVersion: row.job_version }
+  const { spec } = specOf(await deps.specs.load(deps.db, [ref]), ref)
+  const killGraceMs = row.cancel_force ? 0 : (durationToMs(spec.killGrace) ?? KILL_GRACE_MS)
+  session.stream.send({
+    $case: 'stop',
+    value: {
+      targets: [
+        {
+          execution: resourceName('executions', row.id),
+          epoch: BigInt(row.epoch),
+          reason: row.cancel_reason,
+          killGrace: durationFromMs(killGraceMs),
+        },
+      ],
+    },
+  })
+}

@@ -1,0 +1,164 @@
+/**
+ * What an agent and this coordinator say to each other on one stream, from Hello to the end.
+ *
+ * Modes: `greeting` (only Hello is understood, A1) -> `serving` -> `ended`.
+ *
+ * C1. Messages are handled one after the other, in the order in which they came.
+ * C2. A report is acknowledged after its commit (A4); if it cannot be committed the stream ends, and the agent sends it
+ *     again on the next one.
+ * C3. A stream that ends leaves its lease alone: the agent may come back in time.
+ */
+import type {
+  ConnectRequest,
+  Heartbeat,
+  Hello,
+  Report,
+} from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { durationFromMs } from '../../shared/duration.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import { resourceName } from '../../shared/wire.ts'
+import type { Deps } from '../deps.ts'
+import type { SessionId, WorkerId } from '../job/execution.ts'
+import type { AgentSession, AgentStream } from './agent-session.ts'
+import { checkHello, heldAttempts } from './check-hello.ts'
+import type { HeldAttempt } from './dispatch-queries.ts'
+import type { Fleet } from './fleet.ts'
+import { openSession, type SettleLost } from './open-session.ts'
+
+export interface ConversationOptions {
+  readonly coordinatorId: string
+  readonly heartbeatMs: number
+  readonly leaseMs: number
+  readonly fleet: Fleet
+  readonly settleLost: SettleLost
+  /** From the report step: stores a report; answers the attempts that the agent must stop. */
+  readonly receiveReport: (session: AgentSession, report: Report) => Promise<readonly HeldAttempt[]>
+}
+
+export interface Conversation {
+  handle(message: ConnectRequest): Promise<void>
+  /** The stream is over, whoever ended it. */
+  end(): void
+}
+
+export function createConversation(
+  deps: Deps,
+  options: ConversationOptions,
+  peer: { readonly workerId: WorkerId; readonly stream: AgentStream },
+): Conversation {
+  let session: AgentSession | undefined
+  let isEnded = false
+  const leave = () => {
+    if (session === undefined || !options.fleet.remove(session)) return
+    deps.logger.info({ worker: session.profile.workerName }, 'an agent has gone')
+  }
+  return {
+    async handle({ message }) {
+      if (session === undefined) {
+        if (message?.$case !== 'hello') throw violation('the first message must be a hello')
+        session = await greet(deps, options, { ...peer, hello: message.value })
+        if (isEnded) leave()
+        return
+      }
+      session.lastHeardMs = deps.clock.monotonicMs()
+      switch (message?.$case) {
+        case 'heartbeat':
+          return hear(deps, session, message.value)
+        case 'report':
+          return await store(options, session, message.value)
+        case 'drainProgress':
+          return
+        case 'hello':
+          throw violation('a second hello')
+        case undefined:
+          throw violation('an empty message, or one of a newer protocol')
+      }
+    },
+    end() {
+      isEnded = true
+      leave()
+    },
+  }
+}
+
+async function greet(
+  deps: Deps,
+  options: ConversationOptions,
+  peer: { readonly workerId: WorkerId; readonly stream: AgentStream; readonly hello: Hello },
+): Promise<AgentSession> {
+  checkHello(peer.hello)
+  const held = heldAttempts(peer.hello)
+  const opened = await openSession(deps, { ...options, ...peer, held })
+  const { session } = opened
+  for (const id of opened.replaced) endReplaced(options.fleet, id)
+  peer.stream.send({
+    $case: 'welcome',
+    value: {
+      worker: resourceName('workers', session.profile.workerName),
+      session: session.profile.id,
+      heartbeatInterval: durationFromMs(options.heartbeatMs),
+      lease: durationFromMs(options.leaseMs),
+      serverTime: deps.clock.now(),
+      coordinators: [],
+    },
+  })
+  const finished = new Set(peer.hello.held.filter((each) => each.finished).map((each) => each.execution))
+  const running = opened.stale.filter(
+    ({ executionId }) => !finished.has(resourceName('executions', executionId)),
+  )
+  sendStops(session, running, 'its epoch is not current any more')
+  options.fleet.add(session)
+  const { workerName, slots } = session.profile
+  deps.logger.info(
+    { worker: workerName, slots, held: held.length, stale: opened.stale.length },
+    'an agent has connected',
+  )
+  deps.hints.give('queue')
+  return session
+}
+
+function endReplaced(fleet: Fleet, sessionId: SessionId): void {
+  const before = fleet.get(sessionId)
+  if (before === undefined) return
+  fleet.remove(before)
+  before.stream.end(new RotaError('SESSION_ENDED', 'the worker has a newer session'))
+}
+
+function hear(deps: Deps, session: AgentSession, heartbeat: Heartbeat): void {
+  const { load, agentTime } = heartbeat
+  session.heartbeatSequence = heartbeat.sequence
+  session.loadRatio = Math.min(1, Math.max(load?.cpuRatio ?? 0, load?.memoryRatio ?? 0))
+  if (agentTime !== undefined) {
+    session.clockSkewMs = agentTime.getTime() - deps.clock.now().getTime()
+  }
+}
+
+async function store(
+  options: ConversationOptions,
+  session: AgentSession,
+  report: Report,
+): Promise<void> {
+  const stale = await options.receiveReport(session, report)
+  session.stream.send({ $case: 'reportAck', value: { sequence: report.sequence } })
+  sendStops(session, stale, 'its epoch is not current any more')
+}
+
+/** Tells the agent to stop attempts that are not its own any more (A5): no grace, nothing of them is wanted. */
+function sendStops(session: AgentSession, stale: readonly HeldAttempt[], reason: string): void {
+  if (stale.length === 0) return
+  session.stream.send({
+    $case: 'stop',
+    value: {
+      targets: stale.map(({ executionId, epoch }) => ({
+        execution: resourceName('executions', executionId),
+        epoch: BigInt(epoch),
+        reason,
+        killGrace: durationFromMs(0),
+      })),
+    },
+  })
+}
+
+function violation(message: string): RotaError {
+  return new RotaError('PROTOCOL_VIOLATION', message)
+}

@@ -1,0 +1,57 @@
+/** The sessions of this coordinator and their slots. */
+import type { AttemptOutcome, Epoch, ExecutionId, SessionId } from '../job/execution.ts'
+import type { WorkerOffer } from '../job/offer.ts'
+import { type AgentSession, offerOf } from './agent-session.ts'
+
+export interface Fleet {
+  add(session: AgentSession): void
+  /** False when another session has taken its place already. */
+  remove(session: AgentSession): boolean
+  get(sessionId: SessionId): AgentSession | undefined
+  all(): AgentSession[]
+  offers(monotonicMs: number): WorkerOffer[]
+  reserve(sessionId: SessionId, executionId: ExecutionId, slots: number): boolean
+  /** The reservation has become an attempt. */
+  confirm(sessionId: SessionId, executionId: ExecutionId, epoch: Epoch): void
+  /** The slots are free again. */
+  release(sessionId: SessionId, executionId: ExecutionId): void
+  /** Counts an outcome towards the worker's consecutive failures. */
+  count(sessionId: SessionId, outcome: AttemptOutcome): void
+}
+
+export function createFleet(): Fleet {
+  const sessions = new Map<SessionId, AgentSession>()
+  return {
+    add: (session) => void sessions.set(session.profile.id, session),
+    remove: (session) => sessions.delete(session.profile.id),
+    get: (sessionId) => sessions.get(sessionId),
+    all: () => [...sessions.values()],
+    offers: (monotonicMs) => [...sessions.values()].map((session) => offerOf(session, monotonicMs)),
+    reserve(sessionId, executionId, slots) {
+      const session = sessions.get(sessionId)
+      session?.inFlight.set(executionId, { slots, epoch: undefined })
+      return session !== undefined
+    },
+    confirm(sessionId, executionId, epoch) {
+      const inFlight = sessions.get(sessionId)?.inFlight
+      const reserved = inFlight?.get(executionId)
+      if (reserved !== undefined) inFlight?.set(executionId, { ...reserved, epoch })
+    },
+    release(sessionId, executionId) {
+      const session = sessions.get(sessionId)
+      session?.inFlight.delete(executionId)
+      session?.stopsSent.delete(executionId)
+    },
+    count(sessionId, outcome) {
+      const session = sessions.get(sessionId)
+      if (session === undefined) return
+      if (outcome === 'succeeded') session.consecutiveFailures = 0
+      if (isFailure(outcome)) session.consecutiveFailures += 1
+    },
+  }
+}
+
+/** Outcomes that speak against the worker. */
+export function isFailure(outcome: AttemptOutcome): boolean {
+  return ['failed', 'timed_out', 'start_failed', 'lost'].includes(outcome)
+}

@@ -1,0 +1,116 @@
+import { sql } from 'kysely'
+import type { ExecutionId, Guarantee, JobId, Trigger } from '../job/execution.ts'
+import { type PlacementNeeds, placementKey } from '../job/placement.ts'
+import type { Db } from '../store/database.ts'
+
+export interface ExecutionInsert {
+  readonly id: ExecutionId
+  readonly jobId: JobId
+  readonly jobVersion: number
+  readonly state: 'waiting' | 'queued'
+  readonly reasonCode: '' | 'SCHEDULED_LATER' | 'DEPENDENCY'
+  readonly trigger: Trigger
+  readonly priority: number
+  readonly classId: number
+  readonly guarantee: Guarantee
+  readonly scheduledFor: Date | null
+  /** Null: now. Infinity: when something releases it. */
+  readonly availableAt: Date | 'infinity' | null
+  /** After it became available, in ms. */
+  readonly startDeadlineMs: number | null
+  readonly parameters: string
+  readonly requestedBy: string
+  readonly maxAttempts: number
+}
+
+/** Inserts executions; one whose id is there already stays as it is. */
+export async function insertExecutions(db: Db, rows: readonly ExecutionInsert[]): Promise<void> {
+  const column = <K extends keyof ExecutionInsert>(key: K) => rows.map((row) => row[key])
+  await sql`/* insertExecutions */
+    insert into rota.execution (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee,
+      scheduled_for, available_at, start_deadline_at, parameters, requested_by, max_attempts)
+    select id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
+      coalesce(available_at, clock_timestamp()),
+      coalesce(nullif(available_at, 'infinity'), clock_timestamp()) + start_deadline_ms * interval '1 millisecond',
+      parameters, requested_by, max_attempts
+    from unnest(${column('id')}::uuid[], ${column('jobId')}::bigint[], ${column('jobVersion')}::int[],
+      ${column('state')}::text[], ${column('reasonCode')}::text[], ${column('trigger')}::text[],
+      ${column('priority')}::smallint[], ${column('classId')}::int[], ${column('guarantee')}::text[],
+      ${column('scheduledFor')}::timestamptz[], ${column('availableAt')}::timestamptz[],
+      ${column('startDeadlineMs')}::float8[], ${column('parameters')}::jsonb[], ${column('requestedBy')}::text[],
+      ${column('maxAttempts')}::int[])
+      as new (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
+        available_at, start_deadline_ms, parameters, requested_by, max_attempts)
+    on conflict (id) do nothing`.execute(db)
+}
+
+/** Makes sure that the classes exist and answers their ids by key. */
+export async function upsertClasses(
+  db: Db,
+  classes: readonly PlacementNeeds[],
+): Promise<ReadonlyMap<string, number>> {
+  const rows = classes.map((needs) => ({
+    key: placementKey(needs),
+    capabilities: [...needs.capabilities],
+    selector: needs.selector,
+    worker: needs.worker,
+    slots: needs.slots,
+  }))
+  await db
+    .insertInto('rota.placement_class')
+    .values(rows)
+    .onConflict((conflict) => conflict.column('key').doNothing())
+    .execute()
+  const stored = await db
+    .selectFrom('rota.placement_class')
+    .select(['id', 'key'])
+    .where(
+      'key',
+      'in',
+      rows.map(({ key }) => key),
+    )
+    .execute()
+  return new Map(stored.map(({ id, key }) => [key, id]))
+}
+
+/** Asks for a look at the dependencies of these jobs. */
+export async function insertDependencyChecks(db: Db, jobIds: readonly JobId[]): Promise<void> {
+  await sql`/* insertDependencyChecks */
+    insert into rota.dependency_check (job_id) select unnest(${jobIds}::bigint[])`.execute(db)
+}
+
+/** Move `release`: backoff that is over and waits for a time that has come. Answers how many there were. */
+export async function releaseDue(db: Db, limit: number): Promise<number> {
+  const { rows } = await sql`/* releaseDue */
+    with due as materialized (
+      select id from rota.execution
+      where state in ('waiting', 'backoff') and available_at <= clock_timestamp()
+      order by available_at limit ${limit}
+      for update skip locked
+    )
+    update rota.execution e
+    set state = 'queued', reason_code = '', reason_message = '', available_at = clock_timestamp()
+    from due where e.id = due.id and e.state in ('waiting', 'backoff')
+    returning e.id`.execute(db)
+  return rows.length
+}
+
+/** In how many ms the next one is due for release; undefined when none waits for a time. */
+export async function nextReleaseMs(db: Db): Promise<number | undefined> {
+  const { rows } = await sql<{ wait_ms: number }>`/* nextReleaseMs */
+    select extract(epoch from available_at - clock_timestamp())::float8 * 1000 as wait_ms
+    from rota.execution
+    where state in ('waiting', 'backoff') and available_at < 'infinity'
+    order by available_at limit 1`.execute(db)
+  return rows[0]?.wait_ms
+}
+
+/** Executions whose start deadline has passed, locked. */
+export async function lockPastDeadline(db: Db, limit: number): Promise<ExecutionId[]> {
+  const { rows } = await sql<{ id: ExecutionId }>`/* lockPastDeadline */
+    select id from rota.execution
+    where start_deadline_at < clock_timestamp() and state in ('waiting', 'queued', 'backoff') and attempt = 0
+    order by start_deadline_at limit ${limit}
+    for update skip locked`.execute(db)
+  return rows.map(({ id }) => id)
+}

@@ -1,0 +1,88 @@
+/** Who calls. */
+import { createHash } from 'node:crypto'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { WorkerId } from '../job/execution.ts'
+import type { Database } from '../store/database.ts'
+import { findApiToken, findCertifiedWorker } from './identity-queries.ts'
+
+export type Principal =
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'token'; readonly name: string; readonly role: 'admin' }
+  | {
+      readonly kind: 'agent'
+      readonly workerId: WorkerId
+      readonly workerName: string
+      readonly expiresAt: Date
+    }
+
+/** What a call brings along. */
+export interface Credentials {
+  /** The `authorization` header. */
+  readonly authorization: string | undefined
+  /** SHA-256 of the client certificate, hex; present only when our CA signed it. */
+  readonly fingerprint: string | undefined
+}
+
+export interface Authenticator {
+  /** Throws TOKEN_INVALID or CERTIFICATE_INVALID; without any credentials the caller is anonymous. */
+  authenticate(credentials: Credentials): Promise<Principal>
+}
+
+/** A token that was found good is not looked up again for this long, in ms: the longest that a revoked one still works. */
+const REMEMBER_MS = 1_000
+const REMEMBERED_MAX = 1_000
+const BEARER = /^Bearer (\S{1,512})$/i
+
+export function createAuthenticator(deps: { readonly db: Database; readonly clock: Clock }): Authenticator {
+  const remembered = new Map<string, { readonly principal: Principal; readonly untilMs: number }>()
+
+  const byToken = async (authorization: string): Promise<Principal> => {
+    const secret = BEARER.exec(authorization)?.[1]
+    if (secret === undefined) throw new RotaError('TOKEN_INVALID', 'authorization is not `Bearer TOKEN`')
+    const hash = hashSecret(secret)
+    const key = hash.toString('hex')
+    const known = remembered.get(key)
+    if (known !== undefined && known.untilMs > deps.clock.monotonicMs()) return known.principal
+    const token = await findApiToken(deps.db, hash)
+    if (token === undefined) throw new RotaError('TOKEN_INVALID', 'the token is unknown, expired or revoked')
+    const principal = { kind: 'token' as const, ...token }
+    if (remembered.size >= REMEMBERED_MAX) remembered.clear()
+    remembered.set(key, { principal, untilMs: deps.clock.monotonicMs() + REMEMBER_MS })
+    return principal
+  }
+
+  const byCertificate = async (fingerprint: string): Promise<Principal> => {
+    const worker = await findCertifiedWorker(deps.db, fingerprint)
+    if (worker === undefined) {
+      throw new RotaError('CERTIFICATE_INVALID', 'the certificate is expired, revoked or of no known worker')
+    }
+    const { worker_id, name, expires_at } = worker
+    return { kind: 'agent', workerId: worker_id, workerName: name, expiresAt: expires_at }
+  }
+
+  return {
+    async authenticate({ authorization, fingerprint }) {
+      if (authorization !== undefined) return await byToken(authorization)
+      if (fingerprint !== undefined) return await byCertificate(fingerprint)
+      return { kind: 'anonymous' }
+    },
+  }
+}
+
+/** Secrets of 256 bits need no slow hash. */
+export function hashSecret(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest()
+}
+
+/** How a principal is named in records. */
+export function principalName(principal: Principal): string {
+  switch (principal.kind) {
+    case 'anonymous':
+      return 'anonymous'
+    case 'token':
+      return `token:${principal.name}`
+    case 'agent':
+      return `worker:${principal.workerName}`
+  }
+}

@@ -1,0 +1,16 @@
+import type { SessionId, WorkerId } from './execution.ts'
+
+/** What one connected worker offers right now. */
+export interface WorkerOffer {
+  readonly workerId: WorkerId
+  readonly sessionId: SessionId
+  readonly name: string
+  readonly capabilities: ReadonlySet<string>
+  readonly handlers: ReadonlySet<string>
+  readonly labels: Readonly<Record<string, string>>
+  readonly slots: number
+  readonly freeSlots: number
+  readonly consecutiveFailures: number
+  /** 0 to 1, as the agent last said. */
+  readonly loadRatio: number
+}

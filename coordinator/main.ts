@@ -1,0 +1,96 @@
+/** The coordinator process: environment to config to compose to start, and signals to stop. */
+import { systemClock } from '../shared/clock.ts'
+import { writeCliContext } from '../shared/cli-context.ts'
+import { coordinatorFiles } from '../shared/data-dir.ts'
+import { RotaError } from '../shared/errors/rota-error.ts'
+import { createLogger, type Logger } from '../shared/logger.ts'
+import { systemRandom } from '../shared/random.ts'
+import { type Ambient, type Coordinator, composeCoordinator } from './compose.ts'
+import { type CoordinatorConfig, readConfig } from './config.ts'
+import { createEmbeddedPostgres, type EmbeddedPostgres } from './store/embedded/embedded-postgres.ts'
+
+/** A stop that takes longer ends the process; leases and the journal of the agents cover it. */
+const STOP_MS = 15_000
+
+const EXIT_ERROR = 1
+const EXIT_USAGE = 2
+
+async function main(): Promise<void> {
+  const reading = readConfig(process.argv.slice(2), process.env)
+  if (reading.kind === 'help') return void process.stdout.write(reading.text)
+  if (reading.kind === 'error') {
+    process.stderr.write(`error: ${reading.message}\nhint:  ${reading.hint}\n`)
+    process.exitCode = EXIT_USAGE
+    return
+  }
+  const logger = createLogger({ name: 'rota-coordinator', level: reading.config.logLevel })
+  try {
+    await run({ clock: systemClock, random: systemRandom, logger }, reading.config)
+  } catch (error) {
+    explain(logger, error)
+    process.exit(EXIT_ERROR)
+  }
+}
+
+async function run(ambient: Ambient, config: CoordinatorConfig): Promise<void> {
+  const postgres = await openPostgres(ambient, config)
+  const stopSignal = untilStopped()
+  let coordinator: Coordinator | undefined
+  try {
+    const connection = config.databaseUrl ?? postgres?.connection
+    if (connection === undefined) throw new Error('no database')
+    coordinator = await composeCoordinator(ambient, config, connection)
+    await coordinator.start()
+    announce(config, coordinator)
+    ambient.logger.info({ grpc: coordinator.grpcAddress(), http: coordinator.httpAddress() }, 'serving')
+    const why = await stopSignal
+    ambient.logger.info({ why }, 'stopping')
+    ambient.clock.after(STOP_MS, () => process.exit(EXIT_ERROR))
+  } finally {
+    await coordinator?.stop()
+    await postgres?.stop()
+  }
+  process.exit(0)
+}
+
+async function openPostgres(
+  ambient: Ambient,
+  config: CoordinatorConfig,
+): Promise<EmbeddedPostgres | undefined> {
+  if (config.databaseUrl !== undefined) return undefined
+  const postgres = createEmbeddedPostgres({ ...ambient, dataDir: config.dataDir })
+  await postgres.start()
+  return postgres
+}
+
+/** Tells whoever started us, and the CLI on this machine. */
+function announce(config: CoordinatorConfig, coordinator: Coordinator): void {
+  const files = coordinatorFiles(config.dataDir)
+  const grpcAddress = coordinator.grpcAddress()
+  const httpAddress = coordinator.httpAddress()
+  writeCliContext(files.context, {
+    address: grpcAddress,
+    caFile: files.caCertificate,
+    tokenFile: files.adminToken,
+    pid: process.pid,
+  })
+  process.stdout.write(`${JSON.stringify({ ready: true, grpcAddress, httpAddress })}\n`)
+}
+
+/** Resolves when somebody wants us to stop: a signal, or the end of the process that forked us. */
+function untilStopped(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal))
+    process.on('disconnect', () => resolve('parent gone'))
+  })
+}
+
+function explain(logger: Logger, error: unknown): void {
+  if (error instanceof RotaError) {
+    process.stderr.write(`error: ${error.message} [${error.reason}]\nhint:  ${error.hint}\n`)
+  } else {
+    logger.fatal({ err: error }, 'the coordinator cannot start')
+  }
+}
+
+await main()

@@ -1,0 +1,90 @@
+import { sql } from 'kysely'
+import type {
+  Epoch,
+  ExecutionId,
+  Guarantee,
+  JobId,
+  SessionId,
+  WorkerId,
+} from '../job/execution.ts'
+import type { Db } from '../store/database.ts'
+import type { Pair, PlacementClass, QueuedExecution } from './match.ts'
+
+/** The classes that have something queued. */
+export async function queuedClasses(db: Db): Promise<PlacementClass[]> {
+  const { rows } = await sql<{
+    id: number
+    capabilities: string[]
+    selector: string
+    worker: string
+    slots: number
+  }>`/* queuedClasses */
+    select id, capabilities, selector, worker, slots from rota.placement_class c
+    where exists (select from rota.execution e where e.class_id = c.id and e.state = 'queued')`.execute(db)
+  return rows.map(({ id, ...needs }) => ({ id, needs }))
+}
+
+/** The heads of the queues of these classes, locked. Class by class, so that each walks its index. */
+export async function lockQueued(
+  db: Db,
+  classIds: readonly number[],
+  limitPerClass: number,
+): Promise<QueuedExecution[]> {
+  const { rows } = await sql<{
+    id: ExecutionId
+    class_id: number
+    priority: number
+    available_at: Date
+  }>`/* lockQueued */
+    select h.* from unnest(${classIds}::int[]) as c (id)
+    cross join lateral (
+      select id, class_id, priority, available_at from rota.execution e
+      where e.class_id = c.id and e.state = 'queued'
+      order by priority desc, available_at, id limit ${limitPerClass}
+      for update skip locked
+    ) h`.execute(db)
+  return rows.map((row) => ({
+    id: row.id,
+    classId: row.class_id,
+    priority: row.priority,
+    availableAt: row.available_at,
+  }))
+}
+
+/** Of these sessions the ones that live; their leases cannot be ended before the transaction is over. */
+export async function holdSessions(
+  db: Db,
+  sessionIds: readonly SessionId[],
+): Promise<ReadonlySet<SessionId>> {
+  const { rows } = await sql<{ id: SessionId }>`/* holdSessions */
+    select id from rota.session where id = any (${sessionIds}::uuid[]) for key share`.execute(db)
+  return new Set(rows.map(({ id }) => id))
+}
+
+export interface ClaimedExecution {
+  readonly id: ExecutionId
+  readonly job_id: JobId
+  readonly job_version: number
+  readonly attempt: number
+  readonly epoch: Epoch
+  readonly worker_id: WorkerId
+  readonly session_id: SessionId
+  readonly guarantee: Guarantee
+  readonly scheduled_for: Date | null
+  readonly parameters: Record<string, unknown>
+}
+
+/** Move `claim`: the attempt begins, with a new epoch. */
+export async function claimQueued(db: Db, pairs: readonly Pair[]): Promise<ClaimedExecution[]> {
+  const { rows } = await sql<ClaimedExecution>`/* claimQueued */
+    update rota.execution e
+    set state = 'assigned', epoch = nextval('rota.epoch'), attempt = e.attempt + 1, worker_id = p.worker_id,
+      session_id = p.session_id, assigned_at = clock_timestamp(), accepted_at = null, reason_code = '',
+      reason_message = ''
+    from unnest(${pairs.map((pair) => pair.executionId)}::uuid[], ${pairs.map((pair) => pair.offer.workerId)}::bigint[],
+      ${pairs.map((pair) => pair.offer.sessionId)}::uuid[]) as p (id, worker_id, session_id)
+    where e.id = p.id and e.state = 'queued'
+    returning e.id, e.job_id, e.job_version, e.attempt, e.epoch, e.worker_id, e.session_id, e.guarantee,
+      e.scheduled_for, e.parameters`.execute(db)
+  return rows
+}

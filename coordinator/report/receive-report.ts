@@ -1,0 +1,123 @@
+/**
+ * The fifth step: what agents report is stored, however often it comes.
+ *
+ * R1. A report is one transaction; the caller acknowledges it after the commit (A4).
+ * R2. Every statement names session and epoch: what is not the session's own and current changes nothing.
+ * R3. A repeated report finds its work done and is acknowledged like the first one.
+ */
+import type { Report } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import type { Deps } from '../deps.ts'
+import type { AttemptReport } from '../job/attempt-report.ts'
+import type { AttemptOutcome, ExecutionId, SessionId } from '../job/execution.ts'
+import type { Db } from '../store/database.ts'
+import { readFinished, readRefused } from './read-finished.ts'
+import {
+  type AttemptRef,
+  insertLateReports,
+  recordAccepted,
+  recordProgress,
+  recordStarted,
+} from './report-queries.ts'
+
+export interface ReportingSession {
+  readonly id: SessionId
+  readonly workerName: string
+  readonly clockSkewMs: number
+}
+
+/** From the settle step. */
+export interface Ended {
+  readonly ending: { readonly id: ExecutionId; readonly session_id: SessionId }
+  readonly report: { readonly outcome: AttemptOutcome }
+}
+
+export interface ReportSteps {
+  readonly toRef: (message: { execution: string; epoch: bigint }) => AttemptRef
+  readonly settleReported: (
+    tx: Db,
+    sessionId: SessionId,
+    reports: readonly AttemptReport[],
+  ) => Promise<readonly Ended[]>
+  /** Told after the commit. */
+  readonly onEnded: (ended: readonly Ended[]) => void
+}
+
+/** Entries in one report; an agent that has more sends more reports. */
+const ENTRIES_MAX = 10_000
+
+/** Stores a report; answers the attempts in it that are not the session's to run (any more). */
+export async function receiveReport(
+  deps: Deps,
+  steps: ReportSteps,
+  request: { readonly session: ReportingSession; readonly report: Report },
+): Promise<AttemptRef[]> {
+  const { session, report } = request
+  const read = readReport(steps, session, report)
+  const { stale, ended, late } = await deps.db.transaction().execute(async (tx) => {
+    const stale = await storeMoves(tx, session, read)
+    const ended = await steps.settleReported(tx, session.id, read.ended)
+    const known = new Set(ended.map(({ ending }) => ending.id))
+    const unknown = read.ended.filter(({ executionId }) => !known.has(executionId))
+    return { stale, ended, late: await storeLate(tx, session, unknown) }
+  })
+  if (late > 0) deps.logger.warn({ worker: session.workerName, late }, 'results of replaced epochs')
+  steps.onEnded(ended)
+  if (ended.length > 0) {
+    deps.hints.give('queue')
+    deps.hints.give('executions')
+  }
+  return stale
+}
+
+interface ReadReport {
+  readonly accepted: readonly AttemptRef[]
+  readonly started: readonly AttemptRef[]
+  readonly progressed: readonly (AttemptRef & { readonly progress: number })[]
+  readonly ended: readonly AttemptReport[]
+}
+
+function readReport({ toRef }: ReportSteps, session: ReportingSession, report: Report): ReadReport {
+  const { accepted, refused, started, progressed, finished } = report
+  const count = [accepted, refused, started, progressed, finished].reduce((sum, list) => sum + list.length, 0)
+  if (count > ENTRIES_MAX) {
+    throw new RotaError('PROTOCOL_VIOLATION', `a report holds at most ${ENTRIES_MAX} entries`)
+  }
+  return {
+    accepted: accepted.map(toRef),
+    started: started.map(toRef),
+    progressed: progressed.map((entry) => ({ ...toRef(entry), progress: clampProgress(entry.progress) })),
+    ended: [
+      ...refused.map((entry) => readRefused(toRef(entry), entry)),
+      ...finished.map((entry) => readFinished(toRef(entry), entry, session.clockSkewMs)),
+    ],
+  }
+}
+
+function clampProgress(progress: number): number {
+  return Number.isFinite(progress) ? Math.min(1, Math.max(0, progress)) : 0
+}
+
+async function storeMoves(tx: Db, session: ReportingSession, read: ReadReport): Promise<AttemptRef[]> {
+  const ended = new Set(read.ended.map(({ executionId }) => executionId))
+  const stale: AttemptRef[] = []
+  for (const [refs, store] of [
+    [read.accepted, recordAccepted],
+    [read.started, recordStarted],
+  ] as const) {
+    if (refs.length === 0) continue
+    const current = await store(tx, session.id, refs)
+    stale.push(...refs.filter(({ executionId }) => !current.has(executionId)))
+  }
+  if (read.progressed.length > 0) await recordProgress(tx, session.id, read.progressed)
+  return stale.filter(({ executionId }) => !ended.has(executionId))
+}
+
+async function storeLate(
+  tx: Db,
+  session: ReportingSession,
+  reports: readonly AttemptReport[],
+): Promise<number> {
+  const results = reports.filter(({ outcome }) => outcome !== 'refused')
+  return results.length === 0 ? 0 : await insertLateReports(tx, session.workerName, results)
+}

@@ -1,0 +1,118 @@
+/** The agent's end of the wire: streams to conversations. What is said is the business of dispatch and report. */
+import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js'
+import * as api from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import { toGrpcStatus } from '../../shared/errors/rpc-status.ts'
+import { toAttemptRef } from '../dispatch/check-hello.ts'
+import type { Conversation } from '../dispatch/conversation.ts'
+import { enroll } from '../identity/enrollment.ts'
+import type { Principal } from '../identity/principal.ts'
+import type { AgentStream } from '../dispatch/agent-session.ts'
+import { createLogReceiver } from '../report/receive-logs.ts'
+import { principalOf } from './auth-interceptor.ts'
+import { Malformed, complete, unary } from './serve.ts'
+import type { ServiceDeps } from './service-deps.ts'
+import { createStreamWriter } from './stream-writer.ts'
+
+export interface AgentServiceDeps extends ServiceDeps {
+  readonly converse: (peer: {
+    readonly workerId: AgentPrincipal['workerId']
+    readonly stream: AgentStream
+  }) => Conversation
+}
+
+type AgentPrincipal = Extract<Principal, { kind: 'agent' }>
+type ConnectCall = ServerDuplexStream<api.ConnectRequest, api.ConnectResponse>
+type PushLogsCall = ServerDuplexStream<api.PushLogsRequest, api.PushLogsResponse>
+
+export function createAgentService(deps: AgentServiceDeps): UntypedServiceImplementation {
+  return complete(deps.boundary, api.AgentServiceService, {
+    enroll: unary(
+      deps.boundary,
+      'AgentService/Enroll',
+      async (request: api.EnrollRequest, { principal }) => await enroll(deps.enrollment, principal, request),
+    ),
+    connect: (call: ConnectCall) => connect(deps, call),
+    pushLogs: (call: PushLogsCall) => pushLogs(deps, call),
+  })
+}
+
+function connect(deps: AgentServiceDeps, call: ConnectCall): void {
+  const agent = requireAgent(call)
+  const end = (error: unknown) => endCall(deps, call, { error, method: 'AgentService/Connect' })
+  const writer = createStreamWriter<api.ConnectResponse>(call, end)
+  const conversation = deps.converse({
+    workerId: agent.workerId,
+    stream: { send: (message) => writer.write({ message }), end },
+  })
+  const stopExpiry = endAtExpiry(deps, agent, end)
+  read(call, async (request: api.ConnectRequest) => await conversation.handle(request), end).finally(
+    () => {
+      stopExpiry()
+      conversation.end()
+    },
+  )
+}
+
+function pushLogs(deps: AgentServiceDeps, call: PushLogsCall): void {
+  const agent = requireAgent(call)
+  const end = (error: unknown) => endCall(deps, call, { error, method: 'AgentService/PushLogs' })
+  const writer = createStreamWriter<api.PushLogsResponse>(call, end)
+  const receiver = createLogReceiver(deps, toAttemptRef, agent.workerId)
+  const stopExpiry = endAtExpiry(deps, agent, end)
+  const take = async (request: api.PushLogsRequest) => writer.write(await receiver.receive(request))
+  read(call, take, end).finally(stopExpiry)
+}
+
+/** Messages one after the other; while one is handled the next is not read, so a flood waits at the agent. */
+async function read<Q>(
+  call: AsyncIterable<unknown> & { end(): void },
+  handle: (request: Q) => Promise<void>,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  try {
+    for await (const request of call) {
+      if (request instanceof Malformed) {
+        throw new RotaError('MESSAGE_MALFORMED', 'a message cannot be decoded', { cause: request.cause })
+      }
+      await handle(request as Q)
+    }
+    call.end()
+  } catch (error) {
+    onError(error)
+  }
+}
+
+interface Ending {
+  readonly error: unknown
+  readonly method: string
+}
+
+function endCall(
+  deps: AgentServiceDeps,
+  call: { cancelled: boolean; emit(event: 'error', status: object): unknown },
+  { error, method }: Ending,
+): void {
+  if (call.cancelled) return
+  const { known, requestId } = deps.boundary.explain(error, { method })
+  call.emit('error', toGrpcStatus(known, requestId))
+}
+
+/** TLS looks at a certificate only when the connection is made; a stream would live on after its end. */
+function endAtExpiry(
+  deps: AgentServiceDeps,
+  agent: AgentPrincipal,
+  end: (error: unknown) => void,
+): () => void {
+  const leftMs = agent.expiresAt.getTime() - deps.clock.now().getTime()
+  const timer = deps.clock.after(leftMs, () =>
+    end(new RotaError('CERTIFICATE_INVALID', 'the certificate has expired')),
+  )
+  return () => timer.cancel()
+}
+
+function requireAgent(call: ConnectCall | PushLogsCall): AgentPrincipal {
+  const principal = principalOf(call.metadata)
+  if (principal.kind !== 'agent') throw new Error('the interceptor let a stranger pass')
+  return principal
+}

@@ -1,0 +1,43 @@
+/** grpc.health.v1: the whole server, or one of its services, serves while the database answers. */
+import type { ServerWritableStream, UntypedServiceImplementation } from '@grpc/grpc-js'
+import {
+  type HealthCheckRequest,
+  type HealthCheckResponse,
+  HealthCheckResponse_ServingStatus as Status,
+} from '../../proto/gen/grpc/health/v1/health.ts'
+import { checkDatabase } from '../observe/readiness.ts'
+import { unary } from './serve.ts'
+import type { ServiceDeps } from './service-deps.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+
+/** How often a watched status is looked at, in ms. */
+const LOOK_MS = 1_000
+
+export function createHealthService(
+  deps: ServiceDeps,
+  services: ReadonlySet<string>,
+): UntypedServiceImplementation {
+  const statusOf = async (service: string): Promise<HealthCheckResponse['status']> => {
+    if (service !== '' && !services.has(service)) return Status.SERVICE_UNKNOWN
+    const { isReady } = await checkDatabase(deps)
+    return isReady ? Status.SERVING : Status.NOT_SERVING
+  }
+  return {
+    check: unary(deps.boundary, 'Health/Check', async ({ service }: HealthCheckRequest) => {
+      const status = await statusOf(service)
+      if (status !== Status.SERVICE_UNKNOWN) return { status }
+      throw new RotaError('MESSAGE_MALFORMED', `there is no service ${JSON.stringify(service.slice(0, 100))}`)
+    }),
+    watch: (call: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>) => {
+      let last: HealthCheckResponse['status'] | undefined
+      const look = async () => {
+        if (call.cancelled) return
+        const status = await statusOf(call.request.service)
+        if (status !== last) call.write({ status })
+        last = status
+        deps.clock.after(LOOK_MS, () => void look())
+      }
+      void look()
+    },
+  }
+}

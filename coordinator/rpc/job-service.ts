@@ -1,0 +1,230 @@
+import type { UntypedServiceImplementation } from '@grpc/grpc-js'
+import { type Job, JobState } from '../../proto/gen/rota/v1/job.ts'
+import * as api from '../../proto/gen/rota/v1/job_service.ts'
+import { durationFromMs } from '../../shared/duration.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import { enumFromWord, parseResourceName, resourceName, wordFromEnum } from '../../shared/wire.ts'
+import { cancelExecution } from '../cancel/cancel.ts'
+import { createJob, updateJob } from '../definition/define-job.ts'
+import { requireJob } from '../definition/find-job.ts'
+import { requestKey } from '../definition/request-key.ts'
+import { deleteJob, pauseJob, resumeJob } from '../definition/switch-job.ts'
+import type { Deps } from '../deps.ts'
+import { triggerJob } from '../enqueue/trigger.ts'
+import { principalName } from '../identity/principal.ts'
+import { listJobs, listJobVersions, readJobFigures } from '../query/job-queries.ts'
+import { finishPage, readPage } from '../query/keyset.ts'
+import { listOccurrences, type OccurrenceRow } from '../query/occurrence-queries.ts'
+import { JOB_LIST, OCCURRENCE_LIST } from './lists.ts'
+import { readWholeExecution } from './read-whole-execution.ts'
+import { refuseFeature } from './refuse-feature.ts'
+import { type Caller, complete, unary } from './serve.ts'
+import type { ServiceDeps } from './service-deps.ts'
+import { toJob, toJobVersion } from './to-job.ts'
+
+export function createJobService(deps: ServiceDeps): UntypedServiceImplementation {
+  const { boundary } = deps
+  const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
+    unary(boundary, `JobService/${method}`, handler)
+  return complete(boundary, api.JobServiceService, {
+    listJobs: serve('ListJobs', async (request: api.ListJobsRequest) => await list(deps, request)),
+    getJob: serve('GetJob', async ({ name }: api.GetJobRequest) => ({
+      job: toJob(await requireJob(deps.db, jobId(name))),
+    })),
+    createJob: serve('CreateJob', async (request: api.CreateJobRequest, caller) => await create(deps, request, caller)),
+    updateJob: serve('UpdateJob', async (request: api.UpdateJobRequest, caller) => await update(deps, request, caller)),
+    deleteJob: serve('DeleteJob', async (request: api.DeleteJobRequest, caller) => await remove(deps, request, caller)),
+    getJobStatus: serve('GetJobStatus', async ({ name }: api.GetJobStatusRequest) => await status(deps, jobId(name))),
+    pauseJob: serve('PauseJob', async (request: api.PauseJobRequest) => {
+      refuseFeature('resume_time', request.resumeTime !== undefined)
+      return { job: toJob(await pauseJob(deps, jobId(request.name), request.reason)) }
+    }),
+    resumeJob: serve('ResumeJob', async ({ name }: api.ResumeJobRequest) => ({
+      job: toJob(await resumeJob(deps, jobId(name))),
+    })),
+    triggerJob: serve('TriggerJob', async (request: api.TriggerJobRequest, caller) => await trigger(deps, request, caller)),
+    listJobVersions: serve('ListJobVersions', async (request: api.ListJobVersionsRequest) => await versions(deps, request)),
+    listOccurrences: serve('ListOccurrences', async (request: api.ListOccurrencesRequest) => await occurrences(deps, request)),
+  })
+}
+
+function jobId(name: string): string {
+  return parseResourceName('jobs', name, 'name')
+}
+
+async function list(deps: Deps, request: api.ListJobsRequest): Promise<api.ListJobsResponse> {
+  refuseFeature('read_mask', request.readMask !== undefined)
+  const args = { query: request.query, showDeleted: request.showDeleted }
+  const page = readPage(JOB_LIST, request, args)
+  const { rows, total } = await listJobs(deps.db, { ...page, ...args })
+  const { rows: shown, nextPageToken } = finishPage(page, rows.map(toJob), {
+    request,
+    args,
+    keys: (job) => page.order.map(({ field }) => jobKey(job, field)),
+  })
+  return { jobs: shown, nextPageToken, totalSize: total }
+}
+
+function jobKey(job: Job, field: string): string {
+  switch (field) {
+    case 'state':
+      return wordFromEnum(JobState, job.state) ?? ''
+    case 'display_name':
+      return job.displayName
+    case 'create_time':
+      return job.createTime?.toISOString() ?? ''
+    case 'update_time':
+      return job.updateTime?.toISOString() ?? ''
+    case 'next_fire_time':
+      return job.nextFireTime?.toISOString() ?? 'infinity'
+    default:
+      return job.name.replace(/^jobs\//, '')
+  }
+}
+
+async function create(
+  deps: Deps,
+  request: api.CreateJobRequest,
+  caller: Caller,
+): Promise<api.CreateJobResponse> {
+  if (request.job === undefined) throw required('job')
+  const actor = principalName(caller.principal)
+  const encoded = api.CreateJobRequest.encode(request).finish()
+  const row = await createJob(deps, {
+    jobId: request.jobId || request.job.name.replace(/^jobs\//, ''),
+    job: request.job,
+    actor,
+    request: requestKey(actor, 'CreateJob', { requestId: request.requestId, encoded }),
+    validateOnly: request.validateOnly,
+  })
+  return { job: toJob(row) }
+}
+
+async function update(
+  deps: Deps,
+  request: api.UpdateJobRequest,
+  caller: Caller,
+): Promise<api.UpdateJobResponse> {
+  const { job } = request
+  if (job === undefined) throw required('job')
+  const name = parseResourceName('jobs', job.name, 'job.name')
+  const actor = principalName(caller.principal)
+  const change = { name, job, actor, validateOnly: request.validateOnly }
+  try {
+    return { job: toJob(await updateJob(deps, { ...change, mask: request.updateMask })) }
+  } catch (error) {
+    const isMissing = error instanceof RotaError && error.reason === 'JOB_NOT_FOUND'
+    if (!isMissing || !request.allowMissing) throw error
+    return { job: toJob(await createJob(deps, { ...change, jobId: name, request: undefined })) }
+  }
+}
+
+async function remove(
+  deps: ServiceDeps,
+  request: api.DeleteJobRequest,
+  caller: Caller,
+): Promise<api.DeleteJobResponse> {
+  try {
+    await deleteJob(deps, {
+      name: jobId(request.name),
+      etag: request.etag,
+      force: request.force,
+      actor: principalName(caller.principal),
+      cancel: async (id, reason) =>
+        await cancelExecution(deps, deps.endExecutions, { id, reason, force: false }),
+    })
+  } catch (error) {
+    const isMissing = error instanceof RotaError && error.reason === 'JOB_NOT_FOUND'
+    if (!isMissing || !request.allowMissing) throw error
+  }
+  return {}
+}
+
+async function status(deps: Deps, name: string): Promise<api.GetJobStatusResponse> {
+  const job = await requireJob(deps.db, name)
+  const figures = await readJobFigures(deps.db, job.id)
+  const last = job.last_execution_id
+  return api.GetJobStatusResponse.fromPartial({
+    job: toJob(job),
+    lastExecution: last === null ? undefined : await readWholeExecution(deps.db, last),
+    runningCount: figures.running,
+    queuedCount: figures.queued,
+    consecutiveFailureCount: job.consecutive_failures,
+    successRatio: figures.settled === 0 ? 0 : figures.succeeded / figures.settled,
+    durationP50: figures.p50_ms === null ? undefined : durationFromMs(figures.p50_ms),
+    durationP95: figures.p95_ms === null ? undefined : durationFromMs(figures.p95_ms),
+    nextRunTime: job.due_at ?? undefined,
+  })
+}
+
+async function trigger(
+  deps: ServiceDeps,
+  request: api.TriggerJobRequest,
+  caller: Caller,
+): Promise<api.TriggerJobResponse> {
+  const actor = principalName(caller.principal)
+  const encoded = api.TriggerJobRequest.encode(request).finish()
+  const id = await triggerJob(deps, deps.enqueue, {
+    job: jobId(request.name),
+    parameters: request.parameters ?? {},
+    worker: request.worker === '' ? '' : parseResourceName('workers', request.worker, 'worker'),
+    scheduleTime: request.scheduleTime,
+    actor,
+    request: requestKey(actor, 'TriggerJob', { requestId: request.requestId, encoded }),
+    validateOnly: request.validateOnly,
+  })
+  if (id === undefined) return { execution: undefined }
+  return { execution: await readWholeExecution(deps.db, id) }
+}
+
+async function versions(
+  deps: Deps,
+  request: api.ListJobVersionsRequest,
+): Promise<api.ListJobVersionsResponse> {
+  const job = await requireJob(deps.db, jobId(request.name))
+  const { before, limit } = readVersionPage(request)
+  const rows = await listJobVersions(deps.db, job.id, { before, limit: limit + 1 })
+  const shown = rows.slice(0, limit).map(toJobVersion)
+  const last = shown.at(-1)
+  return { versions: shown, nextPageToken: rows.length > limit && last ? String(last.version) : '' }
+}
+
+function readVersionPage(request: api.ListJobVersionsRequest): { before: number; limit: number } {
+  const token = request.pageToken
+  if (!/^\d{0,9}$/.test(token)) throw new RotaError('PAGE_TOKEN_INVALID', 'page_token: is damaged')
+  const limit = Math.min(Math.max(request.pageSize, 0) || 50, 1_000)
+  return { before: token === '' ? 2_147_483_647 : Number(token), limit }
+}
+
+async function occurrences(
+  deps: Deps,
+  request: api.ListOccurrencesRequest,
+): Promise<api.ListOccurrencesResponse> {
+  const job = request.job === '' ? '' : parseResourceName('jobs', request.job, 'job')
+  if (job !== '') await requireJob(deps.db, job)
+  const args = { job, from: request.startTime, to: request.endTime }
+  const listRequest = { ...request, orderBy: '' }
+  const page = readPage(OCCURRENCE_LIST, listRequest, args)
+  const { rows, nextPageToken } = finishPage(page, await listOccurrences(deps.db, { ...page, ...args }), {
+    request: listRequest,
+    args,
+    keys: (row) => [row.scheduled_for.toISOString(), row.job],
+  })
+  return { occurrences: rows.map(toOccurrence), nextPageToken }
+}
+
+function toOccurrence(row: OccurrenceRow): api.Occurrence {
+  return api.Occurrence.fromPartial({
+    job: resourceName('jobs', row.job),
+    scheduledFor: row.scheduled_for,
+    decideTime: row.decided_at,
+    decision: enumFromWord(api.Occurrence_Decision, row.decision),
+    reason: row.reason,
+    execution: row.execution_id === null ? '' : resourceName('executions', row.execution_id),
+  })
+}
+
+function required(field: string): RotaError {
+  const violations = [{ field, reason: 'FIELD_REQUIRED' as const, message: 'is missing' }]
+  return new RotaError('FIELD_REQUIRED', `${field}: is missing`, { violations })
+}

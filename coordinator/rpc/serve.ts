@@ -1,0 +1,147 @@
+/** How handlers are written here: a function from request to response that throws; everything around it is done once. */
+import type {
+  Metadata,
+  sendUnaryData,
+  ServerUnaryCall,
+  ServerWritableStream,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js'
+import { RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
+import { toGrpcStatus } from '../../shared/errors/rpc-status.ts'
+import type { Principal } from '../identity/principal.ts'
+import { principalOf } from './auth-interceptor.ts'
+import { checkText } from './check-text.ts'
+import type { ErrorBoundary } from './error-boundary.ts'
+
+export interface Caller {
+  readonly principal: Principal
+  /** Aborts when the client has gone. */
+  readonly signal: AbortSignal
+}
+
+/** A request that could not be decoded; grpc-js would call that INTERNAL. */
+export class Malformed {
+  readonly cause: unknown
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
+interface MethodDefinition {
+  readonly path: string
+  readonly requestDeserialize: (bytes: Buffer) => unknown
+}
+
+type Definition = Readonly<Record<string, MethodDefinition>>
+
+/** A service definition whose requests decode to `Malformed` instead of failing. */
+export function tolerant<D extends Definition>(definition: D): D {
+  const methods = Object.entries(definition).map(([name, method]) => [
+    name,
+    { ...method, requestDeserialize: (bytes: Buffer) => decode(method, bytes) },
+  ])
+  return Object.fromEntries(methods) as D
+}
+
+function decode(method: MethodDefinition, bytes: Buffer): unknown {
+  try {
+    return method.requestDeserialize(bytes)
+  } catch (error) {
+    return new Malformed(error)
+  }
+}
+
+/** Throws for requests that must not reach a handler: undecodable ones, and text that cannot be stored. */
+export function checkRequest(request: unknown): void {
+  if (request instanceof Malformed) {
+    throw new RotaError('MESSAGE_MALFORMED', 'the request cannot be decoded', { cause: request.cause })
+  }
+  refuseViolations(checkText(request))
+}
+
+/** Wraps a unary handler. */
+export function unary<Request, Response>(
+  boundary: ErrorBoundary,
+  method: string,
+  handler: (request: Request, caller: Caller) => Promise<Response>,
+) {
+  return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
+    const run = async () => {
+      checkRequest(call.request)
+      return await handler(call.request, callerOf(call))
+    }
+    run().then(
+      (response) => callback(null, response),
+      (error: unknown) => {
+        const { known, requestId } = boundary.explain(error, { method })
+        callback(toGrpcStatus(known, requestId))
+      },
+    )
+  }
+}
+
+/** Wraps a handler that streams responses; it is paced by the client, and stopped when the client goes. */
+export function serverStream<Request, Response>(
+  boundary: ErrorBoundary,
+  method: string,
+  handler: (request: Request, caller: Caller) => AsyncIterable<Response>,
+) {
+  return (call: ServerWritableStream<Request, Response>): void => {
+    const run = async () => {
+      checkRequest(call.request)
+      const caller = callerOf(call)
+      for await (const response of handler(call.request, caller)) {
+        if (caller.signal.aborted) return
+        if (!call.write(response)) await drained(call, caller.signal)
+      }
+      call.end()
+    }
+    run().catch((error: unknown) => {
+      const { known, requestId } = boundary.explain(error, { method })
+      call.emit('error', toGrpcStatus(known, requestId))
+    })
+  }
+}
+
+function callerOf(call: { metadata: Metadata; on(event: 'cancelled', fn: () => void): unknown }): Caller {
+  const gone = new AbortController()
+  call.on('cancelled', () => gone.abort())
+  return { principal: principalOf(call.metadata), signal: gone.signal }
+}
+
+/** A peer that has left never drains. */
+function drained(
+  call: { once(event: 'drain', fn: () => void): unknown },
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    call.once('drain', resolve)
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+/** Handlers for all methods of a definition: those that this release does not have say so. */
+export function complete(
+  boundary: ErrorBoundary,
+  definition: Definition,
+  handlers: UntypedServiceImplementation,
+): UntypedServiceImplementation {
+  const missing = Object.entries(definition)
+    .filter(([name]) => handlers[name] === undefined)
+    .map(([name, { path }]) => [name, unavailable(boundary, path)])
+  return { ...handlers, ...Object.fromEntries(missing) }
+}
+
+function unavailable(boundary: ErrorBoundary, path: string) {
+  const error = new RotaError('METHOD_UNAVAILABLE', `${path.slice(1)} comes with a later release`)
+  return (
+    call: { request?: unknown; emit(event: 'error', status: unknown): unknown },
+    callback?: (status: object) => void,
+  ): void => {
+    const { known, requestId } = boundary.explain(error, { method: path })
+    const status = toGrpcStatus(known, requestId)
+    if (callback === undefined) call.emit('error', status)
+    else callback(status)
+  }
+}

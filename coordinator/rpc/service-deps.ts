@@ -1,0 +1,13 @@
+import type { EndExecutions } from '../cancel/cancel.ts'
+import type { Deps } from '../deps.ts'
+import type { Enqueue } from '../enqueue/enqueue.ts'
+import type { EnrollmentDeps } from '../identity/enrollment.ts'
+import type { ErrorBoundary } from './error-boundary.ts'
+
+/** What the services call; they hold no logic of their own. */
+export interface ServiceDeps extends Deps {
+  readonly boundary: ErrorBoundary
+  readonly enqueue: Enqueue
+  readonly endExecutions: EndExecutions
+  readonly enrollment: EnrollmentDeps
+}

@@ -1,0 +1,96 @@
+import type { UntypedServiceImplementation } from '@grpc/grpc-js'
+import * as api from '../../proto/gen/rota/v1/system_service.ts'
+import { MESSAGE_BYTES_MAX } from '../../shared/channel-options.ts'
+import { durationFromMs, durationToMs } from '../../shared/duration.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import type { Deps } from '../deps.ts'
+import { checkDatabase } from '../observe/readiness.ts'
+import { readStats } from '../query/stats-queries.ts'
+import { VERSION } from '../version.ts'
+import { refuseFeature } from './refuse-feature.ts'
+import { type Caller, complete, unary } from './serve.ts'
+import type { ServiceDeps } from './service-deps.ts'
+
+const WINDOW_MS = 3_600_000
+const WINDOW_MS_MAX = 31 * 86_400_000
+
+/** What this release has, for clients that ask before they try. */
+const FEATURES = [
+  'schedules.cron',
+  'schedules.every',
+  'schedules.at',
+  'dependencies',
+  'retries',
+  'tasks.shell',
+  'tasks.script',
+  'tasks.api',
+  'tasks.handler',
+  'logs.follow',
+]
+
+export function createSystemService(deps: ServiceDeps): UntypedServiceImplementation {
+  const { boundary } = deps
+  const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
+    unary(boundary, `SystemService/${method}`, handler)
+  return complete(boundary, api.SystemServiceService, {
+    getHealth: serve('GetHealth', async () => await health(deps)),
+    getStats: serve('GetStats', async (request: api.GetStatsRequest) => await stats(deps, request)),
+    getServerInfo: serve('GetServerInfo', async () => info(deps)),
+  })
+}
+
+async function health(deps: Deps): Promise<api.GetHealthResponse> {
+  const database = await checkDatabase(deps)
+  const state = database.isReady ? api.HealthState.HEALTHY : api.HealthState.UNHEALTHY
+  return {
+    state,
+    components: [
+      {
+        component: 'database',
+        state,
+        message: database.message,
+        latency: durationFromMs(database.latencyMs),
+      },
+    ],
+  }
+}
+
+async function stats(deps: Deps, request: api.GetStatsRequest): Promise<api.GetStatsResponse> {
+  refuseFeature('step', request.step !== undefined)
+  const windowMs = durationToMs(request.window) ?? WINDOW_MS
+  if (!(windowMs > 0 && windowMs <= WINDOW_MS_MAX)) {
+    throw new RotaError('FIELD_INVALID', 'window: must be above 0 and at most 31 days', {
+      violations: [{ field: 'window', reason: 'FIELD_INVALID', message: 'must be above 0 and at most 31 days' }],
+    })
+  }
+  const row = await readStats(deps.db, windowMs)
+  const settled = Object.values(row.settled_by_state).reduce((sum, count) => sum + count, 0)
+  return api.GetStatsResponse.fromPartial({
+    jobsByState: toCounts(row.jobs_by_state),
+    executionsByState: toCounts({ ...row.live_by_state, ...row.settled_by_state }),
+    workersByState: toCounts({
+      connected: row.workers_connected,
+      offline: row.workers_total - row.workers_connected,
+    }),
+    queueDepth: BigInt(row.live_by_state['queued'] ?? 0),
+    oldestQueuedAge: row.oldest_queued_ms === null ? undefined : durationFromMs(row.oldest_queued_ms),
+    scheduleDelayP95:
+      row.schedule_delay_p95_ms === null ? undefined : durationFromMs(row.schedule_delay_p95_ms),
+    successRatio: settled === 0 ? 0 : (row.settled_by_state['succeeded'] ?? 0) / settled,
+  })
+}
+
+function toCounts(counts: Readonly<Record<string, number>>): Record<string, bigint> {
+  return Object.fromEntries(Object.entries(counts).map(([state, count]) => [state.toUpperCase(), BigInt(count)]))
+}
+
+function info(deps: Deps): api.GetServerInfoResponse {
+  return api.GetServerInfoResponse.fromPartial({
+    version: VERSION,
+    apiVersion: 'rota.v1',
+    serverTime: deps.clock.now(),
+    features: FEATURES,
+    limits: { message_bytes: BigInt(MESSAGE_BYTES_MAX), page_size: 1000n },
+  })
+}
+

@@ -1,0 +1,160 @@
+/**
+ * The first step: due times become decisions in the ledger, and some of them executions.
+ *
+ * S1. Decision, occurrence and execution are one transaction.
+ * S2. A due time is decided once: its ledger row is unique, and its execution's id is derived from it.
+ * S3. The database's clock alone says what is due; marks only move forward.
+ * S4. A schedule that cannot be decided is logged and put off; it never stops the others.
+ */
+import { occurrenceExecutionId } from '../../shared/ids.ts'
+import { Ticker } from '../../shared/ticker.ts'
+import type { Deps } from '../deps.ts'
+import type { ExecutionId } from '../job/execution.ts'
+import type { NewExecution } from '../job/new-execution.ts'
+import type { Db } from '../store/database.ts'
+import { type JobVersionRef, type StoredSpec, specOf } from '../store/job-specs.ts'
+import { type DueDecision, decideDue } from './decide-due.ts'
+import {
+  advanceSchedules,
+  completeSchedules,
+  type DueSchedule,
+  insertOccurrences,
+  lockDueSchedules,
+  nextDueMs,
+  occurrenceKey,
+  recordLastDue,
+  type ScheduleMark,
+} from './schedule-queries.ts'
+
+/** Schedules in one transaction. */
+const BATCH = 100
+/** Due times decided of one schedule in one transaction; the rest follows at once. */
+const DECISIONS_MAX = 1_000
+/** Looks at least so often, in ms: another coordinator may have saved a schedule. */
+const LOOK_MS = 1_000
+/** A schedule that cannot be decided is looked at again after this, in ms. */
+const PUT_OFF_MS = 60_000
+
+type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<void>
+
+export function createScheduleLoop(deps: Deps, enqueue: Enqueue): Ticker {
+  return new Ticker({
+    ...deps,
+    name: 'schedule',
+    runOnce: async () => {
+      const decided = await decideDueSchedules(deps, enqueue)
+      if (decided > 0) deps.hints.give('queue')
+      if (decided === BATCH) return 0
+      const waitMs = (await nextDueMs(deps.db)) ?? LOOK_MS
+      return Math.max(0, Math.min(LOOK_MS, waitMs))
+    },
+  })
+}
+
+/** One transaction over at most `BATCH` due schedules; answers how many there were. */
+async function decideDueSchedules(deps: Deps, enqueue: Enqueue): Promise<number> {
+  return await deps.db.transaction().execute(async (tx) => {
+    const due = await lockDueSchedules(tx, BATCH)
+    if (due.length === 0) return 0
+    const specs = await deps.specs.load(tx, due.map(toRef))
+    const plans = due.map((row) => planSchedule(deps, row, specOf(specs, toRef(row))))
+    await apply(tx, enqueue, plans)
+    return due.length
+  })
+}
+
+interface SchedulePlan {
+  readonly row: DueSchedule
+  readonly stored: StoredSpec
+  readonly decisions: readonly DueDecision[]
+  readonly mark: Date
+  /** Undefined: it is never due again. */
+  readonly nextDueAt: Date | undefined
+}
+
+function planSchedule(deps: Deps, row: DueSchedule, stored: StoredSpec): SchedulePlan {
+  const { schedule } = stored.spec
+  if (schedule === undefined) {
+    return { row, stored, decisions: [], mark: row.now, nextDueAt: undefined }
+  }
+  try {
+    const decided = decideDue({
+      schedule,
+      seed: stored.jobUid,
+      anchor: stored.createdAt,
+      mark: row.marked_at,
+      now: row.now,
+      limit: DECISIONS_MAX,
+    })
+    return { row, stored, ...decided }
+  } catch (error) {
+    deps.logger.error({ err: error, job: stored.jobName }, 'a schedule cannot be decided; put off (S4)')
+    const nextDueAt = new Date(row.now.getTime() + PUT_OFF_MS)
+    return { row, stored, decisions: [], mark: row.marked_at, nextDueAt }
+  }
+}
+
+async function apply(tx: Db, enqueue: Enqueue, plans: readonly SchedulePlan[]): Promise<void> {
+  const rows = plans.flatMap((plan) =>
+    plan.decisions.map((decision) => ({
+      jobId: plan.row.job_id,
+      scheduledFor: decision.scheduledFor,
+      decision: decision.decision,
+      reason: decision.reason,
+      executionId: decision.decision === 'enqueued' ? executionIdOf(plan, decision) : null,
+    })),
+  )
+  const fresh = rows.length === 0 ? new Set<string>() : await insertOccurrences(tx, rows)
+  await enqueue(
+    tx,
+    plans.flatMap((plan) =>
+      plan.decisions
+        .filter(({ decision }) => decision === 'enqueued')
+        .filter(({ scheduledFor }) => fresh.has(occurrenceKey(plan.row.job_id, scheduledFor)))
+        .map((decision) => toNewExecution(plan, decision)),
+    ),
+  )
+  await moveMarks(tx, plans)
+}
+
+async function moveMarks(tx: Db, plans: readonly SchedulePlan[]): Promise<void> {
+  const marks = plans.flatMap(toMark)
+  if (marks.length > 0) await advanceSchedules(tx, marks)
+  await recordLastDue(
+    tx,
+    plans.map(({ row, decisions }) => ({ jobId: row.job_id, lastDueAt: lastDue(decisions) })),
+  )
+  const over = plans.filter(({ nextDueAt }) => nextDueAt === undefined)
+  if (over.length > 0) await completeSchedules(tx, over.map(({ row }) => row.job_id))
+}
+
+function toMark({ row, mark, nextDueAt }: SchedulePlan): ScheduleMark[] {
+  return nextDueAt === undefined ? [] : [{ jobId: row.job_id, markedAt: mark, dueAt: nextDueAt }]
+}
+
+function lastDue(decisions: readonly DueDecision[]): Date | null {
+  const times = decisions.map(({ scheduledFor }) => scheduledFor.getTime())
+  return times.length === 0 ? null : new Date(Math.max(...times))
+}
+
+function toNewExecution(plan: SchedulePlan, decision: DueDecision): NewExecution {
+  return {
+    id: executionIdOf(plan, decision),
+    ...toRef(plan.row),
+    trigger: decision.trigger,
+    scheduledFor: decision.scheduledFor,
+    availableAt: undefined,
+    waitsForDependencies: plan.stored.spec.dependencies.length > 0,
+    parameters: {},
+    pinnedWorker: undefined,
+    requestedBy: 'schedule',
+  }
+}
+
+function executionIdOf(plan: SchedulePlan, decision: DueDecision): ExecutionId {
+  return occurrenceExecutionId(plan.stored.jobUid, decision.scheduledFor) as ExecutionId
+}
+
+function toRef(row: DueSchedule): JobVersionRef {
+  return { jobId: row.job_id, jobVersion: row.job_version }
+}

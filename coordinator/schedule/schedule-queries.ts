@@ -1,0 +1,95 @@
+import { sql } from 'kysely'
+import type { ExecutionId, JobId } from '../job/execution.ts'
+import type { Db } from '../store/database.ts'
+import type { Decision } from '../store/tables.ts'
+
+export interface DueSchedule {
+  readonly job_id: JobId
+  readonly job_version: number
+  readonly marked_at: Date
+  /** The database's clock, which alone decides what is due. */
+  readonly now: Date
+}
+
+/** Schedules that are due, locked; those that another coordinator holds are left to it. */
+export async function lockDueSchedules(db: Db, limit: number): Promise<DueSchedule[]> {
+  const { rows } = await sql<DueSchedule>`/* lockDueSchedules */
+    select job_id, job_version, marked_at, clock_timestamp()::timestamptz(3) as now
+    from rota.schedule
+    where due_at <= clock_timestamp()
+    order by due_at limit ${limit}
+    for update skip locked`.execute(db)
+  return rows
+}
+
+/** In how many ms the next schedule is due; undefined when there is none. */
+export async function nextDueMs(db: Db): Promise<number | undefined> {
+  const { rows } = await sql<{ wait_ms: number }>`/* nextDueMs */
+    select extract(epoch from due_at - clock_timestamp())::float8 * 1000 as wait_ms
+    from rota.schedule order by due_at limit 1`.execute(db)
+  return rows[0]?.wait_ms
+}
+
+export interface OccurrenceInsert {
+  readonly jobId: JobId
+  readonly scheduledFor: Date
+  readonly decision: Decision
+  readonly reason: string
+  readonly executionId: ExecutionId | null
+}
+
+/** Writes the ledger. Answers the ones that were new: a due time that was decided before keeps its decision. */
+export async function insertOccurrences(
+  db: Db,
+  occurrences: readonly OccurrenceInsert[],
+): Promise<ReadonlySet<string>> {
+  const column = <K extends keyof OccurrenceInsert>(key: K) => occurrences.map((row) => row[key])
+  const { rows } = await sql<{ job_id: JobId; scheduled_for: Date }>`/* insertOccurrences */
+    insert into rota.occurrence (job_id, scheduled_for, decision, reason, execution_id)
+    select * from unnest(${column('jobId')}::bigint[], ${column('scheduledFor')}::timestamptz[],
+      ${column('decision')}::text[], ${column('reason')}::text[], ${column('executionId')}::uuid[])
+    on conflict (job_id, scheduled_for) do nothing
+    returning job_id, scheduled_for`.execute(db)
+  return new Set(rows.map((row) => occurrenceKey(row.job_id, row.scheduled_for)))
+}
+
+export function occurrenceKey(jobId: JobId, scheduledFor: Date): string {
+  return `${jobId}/${scheduledFor.getTime()}`
+}
+
+export interface ScheduleMark {
+  readonly jobId: JobId
+  readonly markedAt: Date
+  readonly dueAt: Date
+}
+
+/** Moves the marks forward. */
+export async function advanceSchedules(db: Db, marks: readonly ScheduleMark[]): Promise<void> {
+  const column = <K extends keyof ScheduleMark>(key: K) => marks.map((mark) => mark[key])
+  await sql`/* advanceSchedules */
+    update rota.schedule s set marked_at = m.marked_at, due_at = m.due_at
+    from unnest(${column('jobId')}::bigint[], ${column('markedAt')}::timestamptz[], ${column('dueAt')}::timestamptz[])
+      as m (job_id, marked_at, due_at)
+    where s.job_id = m.job_id and s.marked_at <= m.marked_at`.execute(db)
+}
+
+/** Remembers when a job was last due. */
+export async function recordLastDue(
+  db: Db,
+  last: readonly { readonly jobId: JobId; readonly lastDueAt: Date | null }[],
+): Promise<void> {
+  await sql`/* recordLastDue */
+    update rota.job_activity a set last_due_at = m.last_due_at
+    from unnest(${last.map((mark) => mark.jobId)}::bigint[], ${last.map((mark) => mark.lastDueAt)}::timestamptz[])
+      as m (job_id, last_due_at)
+    where a.job_id = m.job_id and m.last_due_at is not null`.execute(db)
+}
+
+/** Schedules that will never be due again: they go, and a job that has nothing else to run it is completed. */
+export async function completeSchedules(db: Db, jobIds: readonly JobId[]): Promise<void> {
+  await sql`/* deleteSchedules */
+    delete from rota.schedule where job_id = any (${jobIds}::bigint[])`.execute(db)
+  await sql`/* completeJobs */
+    update rota.job set state = 'completed', revision = revision + 1, updated_at = clock_timestamp()
+    where id = any (${jobIds}::bigint[]) and state = 'active'`.execute(db)
+}

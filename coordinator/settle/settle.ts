@@ -1,0 +1,193 @@
+/**
+ * The last step: ended attempts become the next state of their executions.
+ *
+ * E1. Only the current epoch of the session that owns it can end an attempt; the row is locked first.
+ * E2. Attempt, state, activity of the job and word to its dependents are one transaction, which the caller opens.
+ * E3. An execution leaves the live table and enters history in one statement; final states never change.
+ */
+import type { Deps } from '../deps.ts'
+import type { AttemptReport } from '../job/attempt-report.ts'
+import type { SessionId } from '../job/execution.ts'
+import type { EndedExecution } from '../job/new-execution.ts'
+import { retryPlan } from '../job/retry-policy.ts'
+import type { Db } from '../store/database.ts'
+import { specOf } from '../store/job-specs.ts'
+import { activityOf } from './activity.ts'
+import { decideOutcome, type Verdict } from './decide-outcome.ts'
+import {
+  type EndingExecution,
+  insertAttempts,
+  lockOfSessions,
+  lockReported,
+  lockUnassigned,
+  recordActivity,
+  requeueExecutions,
+  retryExecutions,
+  type SettledExecution,
+  settleExecutions,
+  tellDependents,
+} from './settle-queries.ts'
+
+/** An attempt that is over, with what became of its execution. */
+export interface EndedAttempt {
+  readonly ending: EndingExecution
+  readonly report: AttemptReport
+  readonly verdict: Verdict
+}
+
+export interface Settle {
+  /** Ends what a session reports; reports that are not its own current attempts are left out of the answer (E1). */
+  settleReported(tx: Db, sessionId: SessionId, reports: readonly AttemptReport[]): Promise<EndedAttempt[]>
+  /** Ends everything that these sessions had in hand as lost, but for what `isKept` names. */
+  settleLost(tx: Db, loss: SessionLoss): Promise<EndedAttempt[]>
+  /** Ends executions that no worker has; those that one has by now are left out of the answer. */
+  endExecutions(tx: Db, ended: readonly EndedExecution[]): Promise<EndedExecution[]>
+}
+
+export interface SessionLoss {
+  readonly sessionIds: readonly SessionId[]
+  readonly message: string
+  readonly isKept?: (ending: EndingExecution) => boolean
+}
+
+export function createSettle(deps: Deps): Settle {
+  return {
+    async settleReported(tx, sessionId, reports) {
+      const byExecution = new Map(reports.map((report) => [report.executionId, report]))
+      const endings = await lockReported(tx, sessionId, [...byExecution.values()])
+      return await endAttempts(
+        deps,
+        tx,
+        endings.flatMap((ending) => {
+          const report = byExecution.get(ending.id)
+          return report === undefined ? [] : [{ ending, report: onDatabaseClock(report, ending) }]
+        }),
+      )
+    },
+
+    async settleLost(tx, loss) {
+      const endings = await lockOfSessions(tx, loss.sessionIds)
+      const lost = endings.filter((ending) => loss.isKept?.(ending) !== true)
+      return await endAttempts(
+        deps,
+        tx,
+        lost.map((ending) => ({ ending, report: lostReport(ending, loss.message) })),
+      )
+    },
+
+    async endExecutions(tx, ended) {
+      if (ended.length === 0) return []
+      const locked = new Set(await lockUnassigned(tx, ended.map(({ id }) => id)))
+      const ending = ended.filter(({ id }) => locked.has(id))
+      await settle(deps, tx, ending.map((end) => ({ ...end, outputs: undefined, startedAt: undefined })))
+      return ending
+    },
+  }
+}
+
+type Pending = Omit<EndedAttempt, 'verdict'>
+
+async function endAttempts(deps: Deps, tx: Db, pending: readonly Pending[]): Promise<EndedAttempt[]> {
+  if (pending.length === 0) return []
+  const ended = await decide(deps, tx, pending)
+  const counted = ended.filter(({ verdict }) => verdict.kind !== 'requeue')
+  if (counted.length > 0) {
+    await insertAttempts(
+      tx,
+      counted.map(({ ending, report }) => ({ ...report, ending })),
+    )
+  }
+  await settle(deps, tx, ended.flatMap(toSettled))
+  await retry(tx, ended)
+  const requeued = ended.filter(({ verdict }) => verdict.kind === 'requeue')
+  if (requeued.length > 0) await requeueExecutions(tx, requeued.map(({ ending }) => ending.id))
+  return ended
+}
+
+async function decide(deps: Deps, tx: Db, pending: readonly Pending[]): Promise<EndedAttempt[]> {
+  const refs = pending.map(({ ending }) => ({ jobId: ending.job_id, jobVersion: ending.job_version }))
+  const specs = await deps.specs.load(tx, refs)
+  return pending.map(({ ending, report }) => {
+    const { spec } = specOf(specs, { jobId: ending.job_id, jobVersion: ending.job_version })
+    const verdict = decideOutcome(explainCancel(report, ending), {
+      guarantee: ending.guarantee,
+      retry: retryPlan(spec.retry),
+      failureCount: ending.failure_count,
+      lostCount: ending.lost_count,
+      isCancelRequested: ending.is_cancel_requested,
+      fraction: deps.random.fraction(),
+    })
+    return { ending, report, verdict }
+  })
+}
+
+/** A cancelled attempt says in the coordinator's words who cancelled it and why. */
+function explainCancel(report: AttemptReport, ending: EndingExecution) {
+  if (!ending.is_cancel_requested || report.outcome === 'succeeded') return report
+  return { ...report, reasonCode: 'CANCELLED', message: ending.cancel_reason }
+}
+
+function toSettled({ ending, report, verdict }: EndedAttempt): SettledExecution[] {
+  if (verdict.kind !== 'settle') return []
+  const { state, reasonCode, reasonMessage } = verdict
+  const { outputs, startedAt } = report
+  return [{ id: ending.id, state, reasonCode, reasonMessage, outputs, startedAt }]
+}
+
+async function settle(deps: Deps, tx: Db, settled: readonly SettledExecution[]): Promise<void> {
+  if (settled.length === 0) return
+  const rows = await settleExecutions(tx, settled)
+  if (rows.length !== settled.length) {
+    throw new Error(`settled ${rows.length} of ${settled.length} executions that were locked`)
+  }
+  await recordActivity(tx, activityOf(rows))
+  const told = await tellDependents(tx, [...new Set(rows.map(({ job_id }) => job_id))])
+  if (told > 0) deps.hints.give('dependencies')
+}
+
+async function retry(tx: Db, ended: readonly EndedAttempt[]): Promise<void> {
+  const retried = ended.flatMap(({ ending, verdict }) => {
+    if (verdict.kind !== 'retry') return []
+    const { delayMs, reasonCode, reasonMessage } = verdict
+    const countsFailure = verdict.counts === 'failure' ? 1 : 0
+    return [{ id: ending.id, delayMs, countsFailure, countsLoss: 1 - countsFailure, reasonCode, reasonMessage }]
+  })
+  if (retried.length > 0) await retryExecutions(tx, retried)
+}
+
+/**
+ * The times of a report come from the clock of the agent's host, less the skew that is known: what cannot be is pulled
+ * between the assignment and now.
+ */
+function onDatabaseClock(report: AttemptReport, ending: EndingExecution): AttemptReport {
+  const endedAt = between(ending.assigned_at, report.endedAt ?? ending.now, ending.now)
+  const startedAt = report.startedAt ?? ending.started_at ?? undefined
+  return {
+    ...report,
+    endedAt,
+    startedAt: startedAt && between(ending.assigned_at, startedAt, endedAt),
+  }
+}
+
+function between(from: Date, time: Date, to: Date): Date {
+  return new Date(Math.max(from.getTime(), Math.min(time.getTime(), to.getTime())))
+}
+
+function lostReport(ending: EndingExecution, message: string): AttemptReport {
+  return {
+    executionId: ending.id,
+    epoch: ending.epoch,
+    outcome: 'lost',
+    reasonCode: 'LEASE_LOST',
+    message,
+    exitCode: undefined,
+    signal: '',
+    outputs: undefined,
+    startedAt: ending.started_at ?? undefined,
+    endedAt: ending.now,
+    cpuMs: undefined,
+    peakMemoryBytes: undefined,
+    logBytes: 0,
+    logBytesDropped: 0,
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Job versions as the steps need them, read once: a version never changes, so what is here is never stale.
+ * Bounded; the oldest read goes first.
+ */
+import { JobSpec } from '../../proto/gen/rota/v1/job.ts'
+import type { JobId } from '../job/execution.ts'
+import type { Db } from './database.ts'
+
+export interface StoredSpec {
+  readonly jobId: JobId
+  readonly jobVersion: number
+  readonly jobName: string
+  readonly jobUid: string
+  readonly createdAt: Date
+  readonly spec: JobSpec
+}
+
+export interface JobSpecs {
+  /** The wanted versions by `specKey`; throws when one does not exist, which is a mistake of ours. */
+  load(db: Db, wanted: readonly JobVersionRef[]): Promise<ReadonlyMap<string, StoredSpec>>
+}
+
+export interface JobVersionRef {
+  readonly jobId: JobId
+  readonly jobVersion: number
+}
+
+export function specKey(ref: JobVersionRef): string {
+  return `${ref.jobId}/${ref.jobVersion}`
+}
+
+const SPECS_MAX = 10_000
+
+export function createJobSpecs(): JobSpecs {
+  const known = new Map<string, StoredSpec>()
+  return {
+    async load(db, wanted) {
+      const missing = wanted.filter((ref) => !known.has(specKey(ref)))
+      const read = missing.length === 0 ? [] : await readSpecs(db, missing)
+      const found = new Map(read.map((stored) => [specKey(stored), stored]))
+      for (const ref of wanted) {
+        const stored = known.get(specKey(ref))
+        if (stored !== undefined) found.set(specKey(ref), stored)
+      }
+      for (const [key, stored] of found) known.set(key, stored)
+      for (const key of known.keys()) {
+        if (known.size <= SPECS_MAX) break
+        known.delete(key)
+      }
+      return found
+    },
+  }
+}
+
+/** The spec of one reference out of what `load` gave. */
+export function specOf(specs: ReadonlyMap<string, StoredSpec>, ref: JobVersionRef): StoredSpec {
+  const stored = specs.get(specKey(ref))
+  if (stored === undefined) throw new Error(`job version ${specKey(ref)} does not exist`)
+  return stored
+}
+
+async function readSpecs(db: Db, wanted: readonly JobVersionRef[]): Promise<StoredSpec[]> {
+  const rows = await db
+    .selectFrom('rota.job_version as v')
+    .innerJoin('rota.job as j', 'j.id', 'v.job_id')
+    .select(['v.job_id', 'v.version', 'v.spec', 'j.name', 'j.uid', 'j.created_at'])
+    .where(({ eb, refTuple, tuple }) =>
+      eb(
+        refTuple('v.job_id', 'v.version'),
+        'in',
+        wanted.map((ref) => tuple(ref.jobId, ref.jobVersion)),
+      ),
+    )
+    .execute()
+  return rows.map((row) => ({
+    jobId: row.job_id,
+    jobVersion: row.version,
+    jobName: row.name,
+    jobUid: row.uid,
+    createdAt: row.created_at,
+    spec: JobSpec.fromJSON(row.spec),
+  }))
+}

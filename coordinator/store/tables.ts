@@ -1,0 +1,276 @@
+/** Rows of the schema `rota`, as Kysely sees them. `test/database/tables.test.ts` compares this with the database. */
+import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type {
+  AttemptOutcome,
+  ExecutionId,
+  ExecutionState,
+  FinalState,
+  Guarantee,
+  JobId,
+  LiveState,
+  SessionId,
+  Trigger,
+  WorkerId,
+} from '../job/execution.ts'
+
+/** A time that the database fills in when none is given. */
+type StampedAt = ColumnType<Date, Date | undefined, Date>
+/** A JSON object, written as text. */
+export type JsonObject = JSONColumnType<Record<string, unknown>>
+
+export type JobState = 'active' | 'paused' | 'completed' | 'deleted'
+export type WorkerState = 'active' | 'cordoned' | 'draining' | 'drained'
+export type Decision =
+  | 'enqueued'
+  | 'skipped_overlap'
+  | 'skipped_calendar'
+  | 'skipped_paused'
+  | 'skipped_freeze'
+  | 'missed'
+  | 'coalesced'
+
+export interface Tables {
+  'rota.job': JobTable
+  'rota.job_version': JobVersionTable
+  'rota.dependency': { job_id: JobId; on_job_id: JobId }
+  'rota.job_activity': JobActivityTable
+  'rota.schedule': { job_id: JobId; job_version: number; marked_at: Date; due_at: Date }
+  'rota.occurrence': OccurrenceTable
+  'rota.placement_class': PlacementClassTable
+  'rota.execution': ExecutionTable
+  'rota.execution_history': ExecutionHistoryTable
+  'rota.execution_any': ExecutionAnyView
+  'rota.attempt': AttemptTable
+  'rota.log_chunk': LogChunkTable
+  'rota.worker': WorkerTable
+  'rota.session': SessionTable
+  'rota.api_token': ApiTokenTable
+  'rota.join_token': JoinTokenTable
+  'rota.worker_certificate': WorkerCertificateTable
+  'rota.dependency_check': { id: Generated<number>; job_id: JobId }
+  'rota.request': RequestTable
+  'rota.late_report': LateReportTable
+}
+
+interface JobTable {
+  id: Generated<JobId>
+  uid: string
+  name: string
+  display_name: Generated<string>
+  description: Generated<string>
+  labels: JsonObject
+  tags: Generated<string[]>
+  state: JobState
+  pause_reason: Generated<string>
+  version: number
+  revision: Generated<number>
+  created_at: StampedAt
+  updated_at: StampedAt
+  deleted_at: Date | null
+}
+
+interface JobVersionTable {
+  job_id: JobId
+  version: number
+  spec: JsonObject
+  created_at: StampedAt
+  created_by: string
+  note: Generated<string>
+}
+
+interface JobActivityTable {
+  job_id: JobId
+  last_execution_id: ExecutionId | null
+  last_due_at: Date | null
+  last_succeeded_at: Date | null
+  last_failed_at: Date | null
+  consecutive_failures: Generated<number>
+  dependency_mark: StampedAt
+}
+
+interface OccurrenceTable {
+  job_id: JobId
+  scheduled_for: Date
+  decided_at: StampedAt
+  decision: Decision
+  reason: Generated<string>
+  execution_id: ExecutionId | null
+}
+
+interface PlacementClassTable {
+  id: Generated<number>
+  key: string
+  capabilities: string[]
+  selector: string
+  worker: string
+  slots: number
+}
+
+interface ExecutionCommon {
+  id: ExecutionId
+  job_id: JobId
+  job_version: number
+  reason_code: Generated<string>
+  reason_message: Generated<string>
+  trigger: Trigger
+  priority: number
+  class_id: number
+  guarantee: Guarantee
+  scheduled_for: Date | null
+  parameters: JsonObject
+  requested_by: string
+  replay_of: ExecutionId | null
+  max_attempts: number
+  worker_id: WorkerId | null
+  started_at: Date | null
+}
+
+interface ExecutionTable extends ExecutionCommon {
+  state: LiveState
+  created_at: StampedAt
+  available_at: Date
+  start_deadline_at: Date | null
+  attempt: Generated<number>
+  failure_count: Generated<number>
+  lost_count: Generated<number>
+  epoch: Generated<number>
+  session_id: SessionId | null
+  assigned_at: Date | null
+  accepted_at: Date | null
+  progress: Generated<number>
+  cancel_requested_at: Date | null
+  cancel_reason: Generated<string>
+  cancel_force: Generated<boolean>
+}
+
+interface ExecutionHistoryTable extends ExecutionCommon {
+  state: FinalState
+  created_at: Date
+  attempt: number
+  settled_at: Date
+  outputs: JsonObject | null
+}
+
+interface ExecutionAnyView extends ExecutionCommon {
+  state: ExecutionState
+  created_at: Date
+  attempt: number
+  settled_at: Date | null
+  outputs: JsonObject | null
+  epoch: number | null
+  session_id: SessionId | null
+  assigned_at: Date | null
+  progress: number
+}
+
+interface AttemptTable {
+  execution_id: ExecutionId
+  number: number
+  epoch: number
+  worker: string
+  session_id: SessionId
+  outcome: AttemptOutcome
+  reason_code: string
+  message: string
+  exit_code: number | null
+  signal: Generated<string>
+  assigned_at: Date
+  started_at: Date | null
+  ended_at: Date
+  cpu_ms: number | null
+  peak_memory_bytes: number | null
+  log_bytes: Generated<number>
+  log_bytes_dropped: Generated<number>
+}
+
+interface LogChunkTable {
+  execution_id: ExecutionId
+  epoch: number
+  stream: 'stdout' | 'stderr'
+  offset: number
+  run_at: Date
+  attempt: number
+  sequence: Generated<number>
+  logged_at: Date
+  data: Buffer
+}
+
+interface WorkerTable {
+  id: Generated<WorkerId>
+  uid: string
+  name: string
+  display_name: Generated<string>
+  state: Generated<WorkerState>
+  capabilities: Generated<string[]>
+  handlers: Generated<string[]>
+  agent_labels: JsonObject
+  granted_labels: JsonObject
+  slots: Generated<number>
+  hostname: Generated<string>
+  platform: Generated<string>
+  agent_version: Generated<string>
+  boot_id: Generated<string>
+  consecutive_failures: Generated<number>
+  created_at: StampedAt
+  connected_at: Date | null
+  last_heartbeat_at: Date | null
+}
+
+interface SessionTable {
+  id: SessionId
+  worker_id: WorkerId
+  coordinator_id: string
+  started_at: StampedAt
+  renewals: Generated<number>
+  renewed_at: StampedAt
+  load_ratio: Generated<number>
+  clock_skew_ms: Generated<number>
+}
+
+interface ApiTokenTable {
+  id: string
+  name: string
+  secret_hash: Buffer
+  role: 'admin'
+  created_at: StampedAt
+  expires_at: Date | null
+  revoked_at: Date | null
+}
+
+interface JoinTokenTable {
+  id: string
+  secret_hash: Buffer
+  worker: Generated<string>
+  labels: JsonObject
+  uses_left: number
+  created_by: string
+  created_at: StampedAt
+  expires_at: Date
+}
+
+interface WorkerCertificateTable {
+  fingerprint: string
+  worker_id: WorkerId
+  issued_at: StampedAt
+  expires_at: Date
+  revoked_at: Date | null
+}
+
+interface RequestTable {
+  actor: string
+  method: string
+  request_id: string
+  fingerprint: Buffer
+  resource: string
+  created_at: StampedAt
+}
+
+interface LateReportTable {
+  execution_id: ExecutionId
+  epoch: number
+  worker: string
+  outcome: string
+  exit_code: number | null
+  message: string
+  received_at: StampedAt
+}

@@ -1,0 +1,96 @@
+/**
+ * A file that says which process has a folder to itself.
+ *
+ * L1. The file holds a whole record or does not exist.
+ * L2. A record of a process that has ended counts as none, also when its pid was given to another process.
+ * L3. Two that find the same dead owner in the same instant may both win: what they lock must have a second guard
+ *     (a port, PostgreSQL's own lock).
+ */
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+
+interface Owner {
+  readonly pid: number
+  /** Tells two processes of the same pid apart; empty where the system does not say. */
+  readonly start: string
+}
+
+export type LockResult =
+  | { readonly outcome: 'locked'; release(): void }
+  | { readonly outcome: 'held'; readonly pid: number }
+
+/** Takes the lock for this process, or says which living process has it. The folder must exist. */
+export function takeLock(file: string): LockResult {
+  const mine: Owner = { pid: process.pid, start: processStart(process.pid) }
+  const draft = `${file}.${process.pid}`
+  writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 })
+  try {
+    while (!isCreated(draft, file)) {
+      const owner = readOwner(file)
+      if (owner !== undefined && isAlive(owner)) return { outcome: 'held', pid: owner.pid }
+      rmSync(file, { force: true })
+    }
+  } finally {
+    rmSync(draft, { force: true })
+  }
+  return { outcome: 'locked', release: () => releaseOwn(file, mine) }
+}
+
+/** True while a process of this pid runs, also one that we may not signal; an unreaped one does not run. */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false
+  }
+  return statFields(pid)[0] !== 'Z'
+}
+
+/** Links are made whole and never over an existing file (L1). */
+function isCreated(draft: string, file: string): boolean {
+  try {
+    linkSync(draft, file)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    throw error
+  }
+}
+
+function releaseOwn(file: string, mine: Owner): void {
+  const owner = readOwner(file)
+  if (owner?.pid === mine.pid && owner.start === mine.start) rmSync(file, { force: true })
+}
+
+function readOwner(file: string): Owner | undefined {
+  try {
+    const { pid, start } = JSON.parse(readFileSync(file, 'utf8'))
+    return Number.isInteger(pid) && pid > 0 && typeof start === 'string'
+      ? { pid, start }
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isAlive(owner: Owner): boolean {
+  return isProcessAlive(owner.pid) && processStart(owner.pid) === owner.start
+}
+
+/** Boot and start time of a process where the system tells them, else empty. */
+function processStart(pid: number): string {
+  // Field 22 of stat, counted from field 3.
+  const startTicks = statFields(pid)[19]
+  if (startTicks === undefined) return ''
+  return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${startTicks}`
+}
+
+/** Fields of `/proc/PID/stat` from the third, the state, on (proc_pid_stat(5)); none outside of Linux. */
+function statFields(pid: number): string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The command, which may hold anything, stands in parentheses before them.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return []
+  }
+}
