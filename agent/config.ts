@@ -4,6 +4,7 @@ import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { agentFiles, resolveDataDir } from '../shared/data-dir.ts'
+import { RotaError } from '../shared/errors/rota-error.ts'
 import { readSettings } from './identity/settings.ts'
 import { hostEnvironment } from './run/environment.ts'
 
@@ -28,17 +29,6 @@ export interface AgentConfig {
   readonly logLevel: string
   /** What jobs may see of the agent's own environment. */
   readonly jobEnvironment: Readonly<Record<string, string>>
-}
-
-/** A flag, variable or stored setting that cannot be used: what, why, hint. Ends the process with exit code 2. */
-export class ConfigError extends Error {
-  readonly hint: string
-
-  constructor(message: string, hint: string) {
-    super(message)
-    this.name = 'ConfigError'
-    this.hint = hint
-  }
 }
 
 export const HELP = `Usage: rota agent run|join [options]
@@ -83,7 +73,7 @@ const LABEL_VALUE = /^[A-Za-z0-9._/-]{0,63}$/
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Reads the whole configuration; throws ConfigError at the first thing that cannot be used. */
+/** Reads the whole configuration; throws RotaError at the first thing that cannot be used. */
 export function readConfig(args: readonly string[], environment: Environment): AgentConfig {
   const { values, positionals } = parseFlags(args)
   const command = values.help ? 'help' : readCommand(positionals)
@@ -117,7 +107,7 @@ function parseFlags(args: readonly string[]) {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new ConfigError(reason, 'See `rota agent --help` for the flags.')
+    throw wrong(reason, 'See `rota agent --help` for the flags.')
   }
 }
 
@@ -126,7 +116,7 @@ function readCommand(positionals: readonly string[]): AgentCommand {
   if (others.length === 0 && (command === 'run' || command === 'join')) return command
   const said =
     command === undefined ? 'no command is given' : `unknown command ${positionals.join(' ')}`
-  throw new ConfigError(said, 'Use `rota agent run` or `rota agent join`.')
+  throw wrong(said, 'Use `rota agent run` or `rota agent join`.')
 }
 
 /** An agent's files lie beside those of other programs only when the folder was chosen for it. */
@@ -137,16 +127,16 @@ function readDataDir(option: string | undefined, variable: string | undefined): 
 
 function readCoordinators(text: string | undefined): readonly string[] {
   if (text === undefined) {
-    throw new ConfigError(
+    throw wrong(
       'no coordinator is known',
       'Give --coordinator HOST:PORT, e.g. 127.0.0.1:7420; joining remembers it.',
     )
   }
   const addresses = splitList(text)
-  const wrong = addresses.find((address) => !isAddress(address))
-  if (addresses.length > 0 && wrong === undefined) return addresses
-  throw new ConfigError(
-    `--coordinator: ${JSON.stringify(wrong ?? text)} is not HOST:PORT`,
+  const bad = addresses.find((address) => !isAddress(address))
+  if (addresses.length > 0 && bad === undefined) return addresses
+  throw wrong(
+    `--coordinator: ${JSON.stringify(bad ?? text)} is not HOST:PORT`,
     'Write it like rota.example.com:7420 or [::1]:7420.',
   )
 }
@@ -159,7 +149,7 @@ function isAddress(text: string): boolean {
 
 function readName(text: string): string {
   if (NAME.test(text)) return text
-  throw new ConfigError(
+  throw wrong(
     `--name: ${JSON.stringify(text)} cannot be a worker id`,
     'Use up to 63 lower-case letters, digits, dots and hyphens, e.g. worker-3.',
   )
@@ -177,10 +167,10 @@ function nameOfHost(): string {
 
 function readCapabilities(text: string | undefined): readonly string[] {
   const capabilities = [...new Set(splitList(text ?? 'shell,script,api'))]
-  const wrong = capabilities.find((name) => !CAPABILITY.test(name))
-  if (wrong === undefined) return capabilities
-  throw new ConfigError(
-    `--capabilities: ${JSON.stringify(wrong)} cannot be a capability`,
+  const bad = capabilities.find((name) => !CAPABILITY.test(name))
+  if (bad === undefined) return capabilities
+  throw wrong(
+    `--capabilities: ${JSON.stringify(bad)} cannot be a capability`,
     'Use lower-case words such as shell,script,api,gpu.',
   )
 }
@@ -190,12 +180,12 @@ function readLabels(text: string | undefined): Readonly<Record<string, string>> 
     const [key = '', ...rest] = pair.split('=')
     return { pair, key, value: rest.join('='), hasValue: rest.length > 0 }
   })
-  const wrong = pairs.find(
+  const bad = pairs.find(
     ({ key, value, hasValue }) => !hasValue || !LABEL_KEY.test(key) || !LABEL_VALUE.test(value),
   )
-  if (wrong === undefined) return Object.fromEntries(pairs.map(({ key, value }) => [key, value]))
-  throw new ConfigError(
-    `--labels: ${JSON.stringify(wrong.pair)} is not KEY=VALUE`,
+  if (bad === undefined) return Object.fromEntries(pairs.map(({ key, value }) => [key, value]))
+  throw wrong(
+    `--labels: ${JSON.stringify(bad.pair)} is not KEY=VALUE`,
     'Write them like region=eu,tier=canary; keys and values hold letters, digits and . _ / -.',
   )
 }
@@ -204,7 +194,7 @@ function readSlots(text: string | undefined): number {
   if (text === undefined) return Math.min(availableParallelism(), SLOTS_MAX)
   const slots = /^\d+$/.test(text) ? Number(text) : 0
   if (slots >= 1 && slots <= SLOTS_MAX) return slots
-  throw new ConfigError(
+  throw wrong(
     `--slots: ${JSON.stringify(text)} is not a whole number from 1 to ${SLOTS_MAX}`,
     'Say how many attempts may run at once, e.g. --slots 4.',
   )
@@ -216,7 +206,7 @@ function readJoinToken(file: string | undefined, variable: string | undefined): 
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new ConfigError(
+    throw wrong(
       `--join-token-file: cannot be read (${reason})`,
       'Give the file that holds the token of `rota token create`.',
     )
@@ -226,7 +216,7 @@ function readJoinToken(file: string | undefined, variable: string | undefined): 
 function readLogLevel(text: string | undefined): string {
   const level = text ?? 'info'
   if (LOG_LEVELS.includes(level)) return level
-  throw new ConfigError(
+  throw wrong(
     `--log-level: ${JSON.stringify(level)} is not a level`,
     `Use one of ${LOG_LEVELS.join(', ')}.`,
   )
@@ -237,4 +227,9 @@ function splitList(text: string): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
+}
+
+/** What, why, hint: the process ends with exit code 2. */
+function wrong(message: string, hint: string): RotaError {
+  return new RotaError('FIELD_INVALID', message, { hint })
 }

@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 /** The agent's process: flags, signals, exit codes. What it is made of is in compose.ts. */
+import { mkdirSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
+import { join } from 'node:path'
 import { systemClock as clock } from '../shared/clock.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
+import { takeLock } from '../shared/lock-file.ts'
 import { createLogger, type Logger } from '../shared/logger.ts'
 import { systemRandom as random } from '../shared/random.ts'
 import { composeAgent } from './compose.ts'
-import { type AgentConfig, ConfigError, HELP, readConfig } from './config.ts'
-import { lockFolder } from './folder-lock.ts'
+import { type AgentConfig, HELP, readConfig } from './config.ts'
 import { ensureJoined, type Joined } from './identity/ensure-joined.ts'
 
 /** Stopping takes no longer, in ms; what is not done then is in the journal. */
@@ -20,30 +22,31 @@ process.exit(await main())
 async function main(): Promise<number> {
   try {
     const config = readConfig(process.argv.slice(2), process.env)
-    if (config.command === 'help') {
-      process.stdout.write(HELP)
-      return EXIT.ok
-    }
-    return await runLocked(config)
+    if (config.command !== 'help') return await runLocked(config)
+    process.stdout.write(HELP)
+    return EXIT.ok
   } catch (error) {
-    if (error instanceof ConfigError) {
-      process.stderr.write(`rota agent: ${error.message}\nhint: ${error.hint}\n`)
-      return EXIT.usage
-    }
-    const hint = error instanceof RotaError ? `\nhint: ${error.hint}` : ''
-    const message = error instanceof Error ? error.message : String(error)
-    process.stderr.write(`rota agent: ${message}${hint}\n`)
-    return EXIT.failed
+    return explain(error)
   }
 }
 
+function explain(error: unknown): number {
+  if (!(error instanceof RotaError)) {
+    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
+    return EXIT.failed
+  }
+  process.stderr.write(`error: ${error.message} [${error.reason}]\nhint:  ${error.hint}\n`)
+  return error.code === 'INVALID_ARGUMENT' ? EXIT.usage : EXIT.failed
+}
+
 async function runLocked(config: AgentConfig): Promise<number> {
-  const lock = lockFolder(config.dataDir)
-  if (lock.kind === 'held') {
-    throw new ConfigError(
-      `another agent (pid ${lock.pid}) uses ${config.dataDir}`,
-      'Stop it first, or give this one a --data-dir of its own.',
-    )
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
+  // Two agents would write the same journal.
+  const lock = takeLock(join(config.dataDir, 'agent.lock'))
+  if (lock.outcome === 'held') {
+    const message = `another agent (pid ${lock.pid}) uses ${config.dataDir}`
+    const hint = 'Stop it first, or give this one a --data-dir of its own.'
+    throw new RotaError('FIELD_INVALID', message, { hint })
   }
   const logger = createLogger({ name: config.workerName, level: config.logLevel })
   const stopping = listenForStop(logger)

@@ -12,11 +12,11 @@ import { RotaError } from '../shared/errors/rota-error.ts'
 import type { Invocation } from './action.ts'
 import type { Api } from './client.ts'
 import {
+  describeDuration,
   describeReason,
   describeState,
   describeWorker,
   hasEnded,
-  summarize,
 } from './commands/exec/describe.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { writeAll } from './host.ts'
@@ -142,10 +142,8 @@ async function reportEnd(
 ): Promise<ExitCode> {
   const isGood =
     execution.state === ExecutionState.SUCCEEDED || execution.state === ExecutionState.SKIPPED
-  const reason = describeReason(execution)
   const now = invocation.host.clock.now()
-  const end = `${summarize(execution, now)}${reason === '' ? '' : `: ${reason}`}`
-  const line = `${escapeControls(`execution ${toId(name)} ${end}`)}\n`
+  const line = `${escapeControls(`execution ${toId(name)} ${describeEnd(execution, now)}`)}\n`
   if (isFollowed && !isForMachine(invocation)) await writeAll(invocation.host.stderr, line)
   else {
     await present(invocation, {
@@ -158,6 +156,15 @@ async function reportEnd(
     await talk(invocation, `hint:  See what it printed:  rota exec logs ${toId(name)}`)
   }
   return isGood ? EXIT.ok : EXIT.executionFailed
+}
+
+/** `failed on worker-3 after 1.5s: exit code 3  [EXIT_CODE]` */
+function describeEnd(execution: Execution, now: Date): string {
+  const worker = describeWorker(execution)
+  const took = describeDuration(execution, now)
+  const reason = describeReason(execution)
+  const parts = [describeState(execution), worker && `on ${worker}`, took && `after ${took}`]
+  return parts.filter(Boolean).join(' ') + (reason && `: ${reason}`)
 }
 
 function howToGoOn(name: string): string {

@@ -23,6 +23,9 @@ interface Method<Request, Response> {
   readonly responseDeserialize: (bytes: Buffer) => Response
 }
 
+/** A page of executions with large outputs is far larger than any request, in bytes. */
+const RECEIVE_BYTES_MAX = 64 * 1_024 * 1_024
+
 export interface Api {
   readonly address: string
   /** Throws RotaError. Cancelled by `signal`, which is that of Ctrl-C when it is not given. */
@@ -43,6 +46,7 @@ export function openApi(server: Server, surroundings: Surroundings): Api {
   const { callTimeoutMs } = surroundings.options
   const client = new Client(server.address, credentials.createSsl(server.ca), {
     ...CLIENT_CHANNEL_OPTIONS,
+    'grpc.max_receive_message_length': RECEIVE_BYTES_MAX,
     // A proxy for the outside world knows nothing of this host.
     ...(isLoopback(server.address) ? { 'grpc.enable_http_proxy': 0 } : {}),
   })
@@ -160,7 +164,7 @@ function describeUnavailable(details: string, address: string): string {
 
 function unavailableHint(details: string, server: Server): string {
   return /certificate|altnames|self.signed/i.test(details)
-    ? 'Its certificate was not made by the given CA, or for another host name. Check --address and --ca-file.'
+    ? 'Its certificate was not made by the CA of --ca-file or of the data folder. Is it another coordinator?'
     : server.unreachableHint
 }
 

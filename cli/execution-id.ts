@@ -7,12 +7,12 @@ import { RotaError } from '../shared/errors/rota-error.ts'
 import { isUuid } from '../shared/ids.ts'
 import { resourceName } from '../shared/wire.ts'
 import type { Api } from './client.ts'
-import { toId } from './names.ts'
+import { toId, toName } from './names.ts'
 import { usageError } from './option-values.ts'
 
-/** Beginnings are looked for among this many of the newest executions. */
-const SEARCHED_PAGES = 5
-const PAGE_SIZE = 1_000
+const PAGE_SIZE = 50
+/** So many are named when a beginning is that of several. */
+const SHOWN_MAX = 3
 
 /** Short ids in tables: all of the time part of a UUIDv7. */
 const SHORT_LENGTH = 13
@@ -31,14 +31,12 @@ export async function resolveExecution(api: Api, text: string, job = ''): Promis
   }
   const [found, ...others] = await findByPrefix(api, id)
   if (found === undefined) {
-    throw new RotaError('EXECUTION_NOT_FOUND', `no recent execution begins with ${id}`)
+    throw new RotaError('EXECUTION_NOT_FOUND', `no execution begins with ${id}`)
   }
   if (others.length === 0) return found
-  const shown = [found, ...others].slice(0, 3).map(toId).join(', ')
-  throw new RotaError(
-    'EXECUTION_AMBIGUOUS',
-    `${others.length + 1} executions begin with ${id}: ${shown}${others.length > 2 ? ', ...' : ''}`,
-  )
+  const shown = [found, ...others].slice(0, SHOWN_MAX).map(toId).join(', ')
+  const more = others.length < SHOWN_MAX ? '' : ', ...'
+  throw new RotaError('EXECUTION_AMBIGUOUS', `several executions begin with ${id}: ${shown}${more}`)
 }
 
 /** Shortest beginnings of `ids`, at least 13 characters, that tell them apart. */
@@ -52,7 +50,10 @@ export function shortIds(ids: readonly string[]): Map<string, string> {
 }
 
 async function lastExecution(api: Api, job: string): Promise<string> {
-  const request = ListExecutionsRequest.fromPartial({ job, pageSize: 1 })
+  const request = ListExecutionsRequest.fromPartial({
+    job: job === '' ? '' : toName('jobs', job),
+    pageSize: 1,
+  })
   const { executions } = await api.call(ExecutionServiceService.listExecutions, request)
   const [last] = executions
   if (last !== undefined) return last.name
@@ -65,13 +66,17 @@ async function lastExecution(api: Api, job: string): Promise<string> {
 async function findByPrefix(api: Api, prefix: string): Promise<string[]> {
   const found: string[] = []
   let pageToken = ''
-  for (let page = 0; page < SEARCHED_PAGES; page++) {
-    const request = ListExecutionsRequest.fromPartial({ pageSize: PAGE_SIZE, pageToken })
+  do {
+    const request = ListExecutionsRequest.fromPartial({
+      filter: `name:"${prefix}"`,
+      pageSize: PAGE_SIZE,
+      pageToken,
+    })
     const response = await api.call(ExecutionServiceService.listExecutions, request)
     const names = response.executions.map(({ name }) => name)
+    // The filter finds it anywhere in the id.
     found.push(...names.filter((name) => toId(name).startsWith(prefix)))
     pageToken = response.nextPageToken
-    if (pageToken === '') break
-  }
+  } while (pageToken !== '' && found.length <= SHOWN_MAX)
   return found
 }

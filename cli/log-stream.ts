@@ -5,6 +5,8 @@
  * L2. It ends when the coordinator says that this is all, or when the signal aborts.
  * L3. It fails when no stream brought anything for GIVE_UP_MS.
  */
+
+import { LogStream } from '../proto/gen/rota/v1/execution.ts'
 import {
   ExecutionServiceService,
   TailExecutionLogsRequest,
@@ -44,7 +46,8 @@ export async function streamLogs(reader: LogReader, request: LogRequest): Promis
   while (!signal.aborted) {
     try {
       for await (const chunk of openStream(reader, request, last)) {
-        if (chunk.sequence <= last) continue
+        // What Rota says about the output has no place of its own in it.
+        if (chunk.sequence <= last && chunk.stream !== LogStream.SYSTEM) continue
         await reader.write(chunk)
         last = chunk.sequence
         retry = 0

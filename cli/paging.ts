@@ -13,8 +13,8 @@ export interface ListOptions {
 
 const LIMIT = 50
 const LIMIT_MAX = 1_000_000
-/** The API's largest page (AIP-158). */
-const PAGE_SIZE_MAX = 1_000
+/** A message holds so many executions with outputs of full size. */
+const PAGE_SIZE_MAX = 200
 
 export interface PageRequest {
   readonly pageSize: number

@@ -8,9 +8,9 @@ import type { Random } from '../shared/random.ts'
 import { inOrder, type Service } from '../shared/service.ts'
 import type { CoordinatorConfig } from './config.ts'
 import type { Deps } from './deps.ts'
+import { toAttemptRef } from './dispatch/check-hello.ts'
 import { createControlLoop } from './dispatch/control-loop.ts'
 import { createConversation } from './dispatch/conversation.ts'
-import { toAttemptRef } from './dispatch/check-hello.ts'
 import { dispatch } from './dispatch/dispatch.ts'
 import { createFleet, type Fleet } from './dispatch/fleet.ts'
 import { createRenewLoop } from './dispatch/renew-loop.ts'
@@ -23,7 +23,7 @@ import { openAuthority } from './identity/certificate-authority.ts'
 import { createAuthenticator } from './identity/principal.ts'
 import { createMatchLoop } from './match/match-loop.ts'
 import { receiveReport } from './report/receive-report.ts'
-import { keepPartitions, createRetentionLoop } from './retention/retention-loop.ts'
+import { createRetentionLoop, keepPartitions } from './retention/retention-loop.ts'
 import { createErrorBoundary } from './rpc/error-boundary.ts'
 import { createRpcServer, type RpcServer } from './rpc/server.ts'
 import { createScheduleLoop } from './schedule/schedule-loop.ts'
@@ -63,7 +63,7 @@ export async function composeCoordinator(
   await keepPartitions(deps, config.retentionMs)
   const { loops, rpc } = await composeFlow(deps, config)
   const http = createHttpServer(deps, { host: '127.0.0.1', port: config.httpPort })
-  const database: Service = { start: async () => {}, stop: async () => await db.destroy() }
+  const database: Service = { start: async () => {}, stop: async () => db.destroy() }
   const service = inOrder([database, rpc, http, ...loops])
   return { ...service, grpcAddress: () => rpc.address(), httpAddress: () => http.address() }
 }
@@ -86,7 +86,7 @@ async function composeFlow(
     offers: () => fleet.offers(deps.clock.monotonicMs()),
     reserve: ({ offer, executionId, slots }) => fleet.reserve(offer.sessionId, executionId, slots),
     unreserve: ({ offer, executionId }) => fleet.release(offer.sessionId, executionId),
-    dispatch: async (claimed) => await dispatch(deps, fleet, claimed),
+    dispatch: async (claimed) => dispatch(deps, fleet, claimed),
   })
   const renew = createRenewLoop(deps, fleet, heartbeatMs)
   const control = createControlLoop(deps, fleet)
@@ -123,8 +123,16 @@ interface Steps {
 async function composeRpc(deps: Deps, config: CoordinatorConfig, steps: Steps): Promise<RpcServer> {
   const { fleet, settle, enqueue } = steps
   const files = coordinatorFiles(config.dataDir)
-  const names = [...config.advertise, ...(config.listen === '0.0.0.0' || config.listen === '::' ? [] : [config.listen])]
-  const authority = await openAuthority({ ...deps, files, names, agentCertificateMs: config.agentCertificateMs })
+  const names = [
+    ...config.advertise,
+    ...(config.listen === '0.0.0.0' || config.listen === '::' ? [] : [config.listen]),
+  ]
+  const authority = await openAuthority({
+    ...deps,
+    files,
+    names,
+    agentCertificateMs: config.agentCertificateMs,
+  })
   await ensureAdminToken(deps, files.adminToken)
   const conversation = {
     coordinatorId: newId(deps.clock, deps.random),
@@ -140,19 +148,31 @@ async function composeRpc(deps: Deps, config: CoordinatorConfig, steps: Steps): 
       boundary: createErrorBoundary(deps),
       enqueue,
       endExecutions: settle.endExecutions,
-      enrollment: { ...deps, authority, advertisedAddress: () => advertised(config, rpc.address()) },
+      enrollment: {
+        ...deps,
+        authority,
+        advertisedAddress: () => advertised(config, rpc.address()),
+      },
       converse: (peer) => createConversation(deps, conversation, peer),
     },
-    { host: config.listen, port: config.grpcPort, authority, authenticator: createAuthenticator(deps) },
+    {
+      host: config.listen,
+      port: config.grpcPort,
+      authority,
+      authenticator: createAuthenticator(deps),
+    },
   )
   return rpc
 }
 
 function receiveWith(deps: Deps, { settle, onEnded }: Steps) {
-  return async (session: ReturnType<Fleet['all']>[number], report: Parameters<typeof receiveReport>[2]['report']) => {
+  return async (
+    session: ReturnType<Fleet['all']>[number],
+    report: Parameters<typeof receiveReport>[2]['report'],
+  ) => {
     const { id, workerName } = session.profile
     const { clockSkewMs } = session
-    return await receiveReport(
+    return receiveReport(
       deps,
       {
         toRef: toAttemptRef,
@@ -175,4 +195,3 @@ function advertised(config: CoordinatorConfig, address: string): string {
   const [name] = config.advertise
   return name === undefined ? address : `${name}:${address.slice(address.lastIndexOf(':') + 1)}`
 }
-

@@ -99,11 +99,18 @@ function toConfig(
     listen: value('listen') ?? '127.0.0.1',
     grpcPort: readPort('--grpc-port', value('grpc-port') ?? '7420'),
     httpPort: readPort('--http-port', value('http-port') ?? '7480'),
-    advertise: (value('advertise') ?? '').split(',').map((name) => name.trim()).filter(Boolean),
+    advertise: (value('advertise') ?? '')
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean),
     logLevel: readLevel(value('log-level') ?? 'info'),
     leaseMs: readDuration('--lease', value('lease') ?? '12s', 1_000),
     retentionMs: readDuration('--retention', value('retention') ?? '30d', 3_600_000),
-    agentCertificateMs: readDuration('--agent-certificate-ttl', value('agent-certificate-ttl') ?? '30d', 10_000),
+    agentCertificateMs: readDuration(
+      '--agent-certificate-ttl',
+      value('agent-certificate-ttl') ?? '30d',
+      10_000,
+    ),
   })
 }
 
@@ -119,12 +126,18 @@ function readDatabaseUrl(url: string | undefined): string | undefined {
 function readPort(option: string, text: string): number {
   const port = Number(text)
   if (/^\d+$/.test(text) && port <= 65_535) return port
-  throw new ConfigError(`${option} ${JSON.stringify(text)} is not a port`, 'Give a number from 0 to 65535.')
+  throw new ConfigError(
+    `${option} ${JSON.stringify(text)} is not a port`,
+    'Give a number from 0 to 65535.',
+  )
 }
 
 function readLevel(text: string): string {
   if (LOG_LEVELS.includes(text)) return text
-  throw new ConfigError(`--log-level ${JSON.stringify(text)} is unknown`, `Give one of ${LOG_LEVELS.join(', ')}.`)
+  throw new ConfigError(
+    `--log-level ${JSON.stringify(text)} is unknown`,
+    `Give one of ${LOG_LEVELS.join(', ')}.`,
+  )
 }
 
 function readDuration(option: string, text: string, minMs: number): number {

@@ -1,13 +1,17 @@
 /** The coordinator process: environment to config to compose to start, and signals to stop. */
-import { systemClock } from '../shared/clock.ts'
+
 import { writeCliContext } from '../shared/cli-context.ts'
+import { systemClock } from '../shared/clock.ts'
 import { coordinatorFiles } from '../shared/data-dir.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
 import { createLogger, type Logger } from '../shared/logger.ts'
 import { systemRandom } from '../shared/random.ts'
 import { type Ambient, type Coordinator, composeCoordinator } from './compose.ts'
 import { type CoordinatorConfig, readConfig } from './config.ts'
-import { createEmbeddedPostgres, type EmbeddedPostgres } from './store/embedded/embedded-postgres.ts'
+import {
+  createEmbeddedPostgres,
+  type EmbeddedPostgres,
+} from './store/embedded/embedded-postgres.ts'
 
 /** A stop that takes longer ends the process; leases and the journal of the agents cover it. */
 const STOP_MS = 15_000
@@ -42,7 +46,10 @@ async function run(ambient: Ambient, config: CoordinatorConfig): Promise<void> {
     coordinator = await composeCoordinator(ambient, config, connection)
     await coordinator.start()
     announce(config, coordinator)
-    ambient.logger.info({ grpc: coordinator.grpcAddress(), http: coordinator.httpAddress() }, 'serving')
+    ambient.logger.info(
+      { grpc: coordinator.grpcAddress(), http: coordinator.httpAddress() },
+      'serving',
+    )
     const why = await stopSignal
     ambient.logger.info({ why }, 'stopping')
     ambient.clock.after(STOP_MS, () => process.exit(EXIT_ERROR))

@@ -1,5 +1,5 @@
 /** Getting a certificate: the first by a join token, the next ones by the certificate before. */
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type ChannelCredentials, credentials, Metadata } from '@grpc/grpc-js'
 import {
@@ -15,7 +15,7 @@ import { parseJoinToken } from '../../shared/join-token.ts'
 import { parseResourceName } from '../../shared/wire.ts'
 import { createCertificateRequest } from './certificate-request.ts'
 import { createKey, type Identity, toIdentity } from './identity-files.ts'
-import { fetchTrustedCa } from './trust.ts'
+import { digestOf, fetchTrustedCa } from './trust.ts'
 
 const ENROLL_TIMEOUT_MS = 10_000
 
@@ -120,8 +120,5 @@ async function enroll(
 /** True when one of the certificates of the bundle has the digest. */
 function holdsCa(bundlePem: string, caDigest: string): boolean {
   const pems = bundlePem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
-  return pems.some((pem) => {
-    const { raw } = new X509Certificate(pem)
-    return createHash('sha256').update(raw).digest('hex') === caDigest
-  })
+  return pems.some((pem) => digestOf(new X509Certificate(pem)) === caDigest)
 }

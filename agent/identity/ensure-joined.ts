@@ -73,14 +73,14 @@ async function joinAny(
     } catch (error) {
       const isLast = config.command === 'join' && attempt + 1 >= config.coordinators.length
       if (isLast || signal.aborted || !isTransient(error)) throw error
-      logger.warn({ err: error, coordinator: address }, 'not joined yet; it is tried again')
+      logger.warn({ coordinator: address }, `not joined yet: ${error.message}`)
     }
     await sleep(clock, backoffDelayMs(RETRY, attempt + 1, random.fraction()), signal)
     signal.throwIfAborted()
   }
 }
 
-function isTransient(error: unknown): boolean {
+function isTransient(error: unknown): error is RotaError {
   return (
     error instanceof RotaError &&
     (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED')

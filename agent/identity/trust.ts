@@ -1,7 +1,7 @@
 /** Proof, before anything secret is said, that a host is the coordinator which made a join token. */
 import { createHash, X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
+import { COORDINATOR_TLS_NAME } from '../../shared/channel-options.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { splitAddress } from './address.ts'
@@ -18,9 +18,8 @@ export async function fetchTrustedCa(options: {
   readonly caDigest: string
   readonly clock: Clock
 }): Promise<string> {
-  const { host } = splitAddress(options.address)
   const chain = await fetchChain(options.address, options.clock)
-  const verdict = verifyChain({ chain, host, caDigest: options.caDigest, now: options.clock.now() })
+  const verdict = verifyChain({ chain, caDigest: options.caDigest, now: options.clock.now() })
   if (verdict.kind === 'trusted') return verdict.caPem
   throw new RotaError('TOKEN_INVALID', `${options.address}: ${verdict.why}`, {
     hint: 'Check --coordinator, and that the token was made by that coordinator. The token was not sent.',
@@ -31,16 +30,15 @@ type ChainVerdict =
   | { readonly kind: 'trusted'; readonly caPem: string }
   | { readonly kind: 'refused'; readonly why: string }
 
-/** Judges a chain, leaf first: it must lead to the CA of the digest, and the leaf must be of this host. */
+/** Judges a chain, leaf first: it must lead to the CA of the digest, and the leaf must be a coordinator's. */
 export function verifyChain(options: {
   readonly chain: readonly X509Certificate[]
-  readonly host: string
   readonly caDigest: string
   readonly now: Date
 }): ChainVerdict {
-  const { chain, host, now } = options
+  const { chain, now } = options
   const [leaf] = chain
-  const caIndex = chain.findIndex(({ raw }) => sha256(raw) === options.caDigest)
+  const caIndex = chain.findIndex((link) => digestOf(link) === options.caDigest)
   const ca = chain[caIndex]
   if (leaf === undefined || ca === undefined) {
     return refused('its CA is not the one that the token names')
@@ -53,8 +51,8 @@ export function verifyChain(options: {
   if (!links.every((link) => link.validFromDate <= now && now <= link.validToDate)) {
     return refused('its certificate is not valid at this time; check the clock of this host')
   }
-  const isOfHost = isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host)
-  if (isOfHost === undefined) return refused(`its certificate is not for the name ${host}`)
+  const isCoordinator = leaf.checkHost(COORDINATOR_TLS_NAME) !== undefined
+  if (!isCoordinator) return refused('its certificate is not that of a coordinator')
   return { kind: 'trusted', caPem: ca.toString() }
 }
 
@@ -66,8 +64,9 @@ function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): bool
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }
 
-function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex')
+/** What join tokens name a CA by. */
+export function digestOf({ raw }: X509Certificate): string {
+  return createHash('sha256').update(raw).digest('hex')
 }
 
 /** What the host shows in the TLS handshake, unjudged. */
@@ -79,7 +78,7 @@ async function fetchChain(address: string, clock: Clock): Promise<X509Certificat
     ALPNProtocols: ['h2'],
     // The chain is judged by verifyChain, which knows the digest; the system's CAs have no say.
     rejectUnauthorized: false,
-    ...(isIP(host) === 0 ? { servername: host } : {}),
+    servername: COORDINATOR_TLS_NAME,
   })
   const timer = clock.after(HANDSHAKE_TIMEOUT_MS, () => {
     socket.destroy(new Error(`no TLS handshake within ${HANDSHAKE_TIMEOUT_MS} ms`))

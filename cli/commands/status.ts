@@ -29,6 +29,7 @@ import { type Detail, renderDetails } from '../output/details.ts'
 import { isForMachine, presentJson } from '../output/present.ts'
 import { createScreen, type Screen } from '../output/screen.ts'
 import { paintState, word, wordsOf } from '../words.ts'
+import { ENDED } from './exec/describe.ts'
 import { renderExecutions } from './exec/list.ts'
 
 /** `rota status` */
@@ -45,6 +46,8 @@ export function registerStatus(program: Command, run: Run): void {
 const RECENT = 5
 const WINDOW_MS = 86_400_000
 const WORKERS_MAX = 1_000
+
+const ENDED_STATES = new Set([...ENDED].map((state) => word(ExecutionState, state)))
 
 interface ClusterStatus {
   readonly serverInfo: GetServerInfoResponse
@@ -117,6 +120,7 @@ function statusLines(status: ClusterStatus, address: string, screen: Screen): De
     .map(({ component, state, message }) => `${component} ${word(HealthState, state)}: ${message}`)
   const used = workers.workers.reduce((sum, { usedSlotCount }) => sum + usedSlotCount, 0)
   const slots = workers.workers.reduce((sum, { slotCount }) => sum + slotCount, 0)
+  const { live, ended } = splitCounts(stats.executionsByState)
   const state = word(HealthState, health.state) || 'unknown'
   const paint = (line: string) => paintState(screen, state, line)
   return [
@@ -125,7 +129,8 @@ function statusLines(status: ClusterStatus, address: string, screen: Screen): De
     ['workers', `${describeWorkers(workers)}; ${used} of ${slots} slots used`],
     ['jobs', describeCounts(stats.jobsByState) || 'none'],
     ['queue', describeQueue(stats)],
-    ['executions', `${describeCounts(stats.executionsByState) || 'none'} (now and in 24 h)`],
+    ['now', describeCounts(live) || 'nothing runs'],
+    ['last 24 h', describeCounts(ended) || 'nothing ended'],
   ]
 }
 
@@ -145,6 +150,16 @@ function describeQueue({ queueDepth, oldestQueuedAge }: GetStatsResponse): strin
   const ageMs = durationToMs(oldestQueuedAge)
   const age = ageMs === undefined ? '' : `, the oldest for ${formatDurationMs(ageMs)}`
   return `${queueDepth} ready to start${age}`
+}
+
+function splitCounts(counts: Readonly<Record<string, bigint>>) {
+  const split = Object.groupBy(Object.entries(counts), ([state]) =>
+    ENDED_STATES.has(state.toLowerCase()) ? 'ended' : 'live',
+  )
+  return {
+    live: Object.fromEntries(split.live ?? []),
+    ended: Object.fromEntries(split.ended ?? []),
+  }
 }
 
 /** `7 active, 1 paused`, in the order of the enum where the state is one of an execution. */

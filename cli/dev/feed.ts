@@ -24,7 +24,7 @@ export interface Feed {
 }
 
 export function createFeed(api: Pick<Api, 'call'>, since: Date, screen: () => Screen): Feed {
-  let seen = new Map<string, Date>()
+  let seen = new Set<string>()
   let newest = since
   return {
     async readNew() {
@@ -34,13 +34,15 @@ export function createFeed(api: Pick<Api, 'call'>, since: Date, screen: () => Sc
         pageSize: PAGE_SIZE,
         pageToken: '',
         filter: `end_time >= "${from.toISOString()}"`,
-        orderBy: 'end_time desc',
+        orderBy: 'create_time desc',
         readMask: undefined,
       })
-      const ended = response.executions.filter(hasEnded).reverse()
+      const ended = response.executions
+        .filter(hasEnded)
+        .sort((a, b) => a.endTime.getTime() - b.endTime.getTime())
       const fresh = ended.filter(({ name }) => !seen.has(name))
       newest = ended.at(-1)?.endTime ?? newest
-      seen = new Map(ended.map(({ name, endTime }) => [name, endTime]))
+      seen = new Set(ended.map(({ name }) => name))
       const isCut = response.nextPageToken !== '' && fresh.length === PAGE_SIZE
       const more = isCut ? ['          ... and more; see `npx rota exec list`'] : []
       return [...fresh.map((execution) => renderEnd(execution, screen())), ...more]

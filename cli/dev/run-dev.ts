@@ -16,8 +16,8 @@ import { usageError } from '../option-values.ts'
 import { createScreen } from '../output/screen.ts'
 import { type BannerFacts, renderBanner, shellPath } from './banner.ts'
 import { Cluster, type RunningCoordinator } from './cluster.ts'
-import { createSamples } from './create-samples.ts'
 import { claimDefaultContext, releaseDefaultContext } from './default-context.ts'
+import { ensureSamples } from './ensure-samples.ts'
 import { createFeed, timeOfDay } from './feed.ts'
 import { defaultContextFile, devFiles } from './files.ts'
 import { reservePort } from './ports.ts'
@@ -107,7 +107,7 @@ function makeSamples(coordinator: RunningCoordinator, stage: Stage): Promise<num
   const { host } = stage.invocation
   const { samples, logs, samplesRecord } = devFiles(stage.settings.dataDir)
   const jobs = readSamples({ samples, logs, http_address: coordinator.httpAddress })
-  return createSamples(jobs, {
+  return ensureSamples(jobs, {
     api: coordinator.api,
     clock: host.clock,
     random: host.random,
@@ -143,12 +143,19 @@ async function showExecutions(
   { invocation, say, stop, since }: Stage & { readonly since: Date },
 ): Promise<void> {
   const feed = createFeed(api, since, () => createScreen(invocation))
+  let lastProblem = ''
   while (!stop.aborted) {
     await sleep(invocation.host.clock, FEED_MS, stop)
     cluster.trimLogs()
-    // A coordinator that is away was told of already; the feed goes on when it is back.
-    const lines = await feed.readNew().catch(() => [])
-    for (const line of lines) say(line)
+    try {
+      for (const line of await feed.readNew()) say(line)
+      lastProblem = ''
+    } catch (error) {
+      // The feed goes on when the coordinator is back; until then one line says so.
+      const problem = error instanceof Error ? error.message : String(error)
+      if (problem !== lastProblem && !stop.aborted) say(`executions cannot be shown: ${problem}`)
+      lastProblem = problem
+    }
   }
 }
 

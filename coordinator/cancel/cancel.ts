@@ -39,19 +39,28 @@ export async function cancelExecution(
   throw new RotaError('DATABASE_UNAVAILABLE', 'the execution changes too fast; try again')
 }
 
-async function endWaiting(deps: Deps, endExecutions: EndExecutions, cancel: Cancel): Promise<boolean> {
-  const ended = await deps.db.transaction().execute(
-    async (tx) =>
-      await endExecutions(tx, [
-        { id: cancel.id, state: 'cancelled', reasonCode: 'CANCELLED', reasonMessage: cancel.reason },
-      ]),
+async function endWaiting(
+  deps: Deps,
+  endExecutions: EndExecutions,
+  cancel: Cancel,
+): Promise<boolean> {
+  const ended = await deps.db.transaction().execute(async (tx) =>
+    endExecutions(tx, [
+      {
+        id: cancel.id,
+        state: 'cancelled',
+        reasonCode: 'CANCELLED',
+        reasonMessage: cancel.reason,
+      },
+    ]),
   )
   return ended.length === 1
 }
 
 async function refuseSettled(deps: Deps, id: ExecutionId): Promise<void> {
   const execution = await readExecution(deps.db, id)
-  if (execution === undefined) throw new RotaError('EXECUTION_NOT_FOUND', `there is no execution ${id}`)
+  if (execution === undefined)
+    throw new RotaError('EXECUTION_NOT_FOUND', `there is no execution ${id}`)
   if (execution.settled_at !== null) {
     throw new RotaError('EXECUTION_FINISHED', `execution ${id} has ${execution.state} already`)
   }

@@ -59,9 +59,9 @@ export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> 
   await refuseInvalid(deps, create.job, wrongId === undefined ? [] : [wrongId])
   const row = await inTransaction(deps, create.validateOnly, async (tx) => {
     const resource = await once(tx, create.request, name)
-    if (resource !== name) return await requireJob(tx, resource)
+    if (resource !== name) return requireJob(tx, resource)
     await insertWhole(deps, tx, { ...create, name })
-    return await requireJob(tx, name)
+    return requireJob(tx, name)
   }).catch((error: unknown) => {
     if (!isUniqueViolation(error, 'job_name')) throw error
     throw new RotaError('JOB_ALREADY_EXISTS', `job ${name} exists already`, { cause: error })
@@ -80,7 +80,7 @@ export async function updateJob(deps: Deps, update: UpdateJob): Promise<JobRow> 
     const merged = applyMask(toDefinition(before), update.job, update.mask)
     await refuseInvalid(deps, merged, [])
     await saveChange(tx, before, { job: merged, actor: update.actor })
-    return await requireJob(tx, update.name)
+    return requireJob(tx, update.name)
   })
   deps.hints.give('schedules')
   return row
@@ -138,7 +138,12 @@ async function insertWhole(
   const definition = { ...fieldsOf(create.job), name: create.name, state: activeState(spec, dueAt) }
   const { id, created_at } = await insertJob(tx, { ...definition, uid })
   const saved = { id, uid, name: create.name, createdAt: created_at, version: 1, spec }
-  await insertJobVersion(tx, { jobId: id, version: 1, spec: specText(spec), createdBy: create.actor })
+  await insertJobVersion(tx, {
+    jobId: id,
+    version: 1,
+    spec: specText(spec),
+    createdBy: create.actor,
+  })
   await saveDependencies(tx, saved)
   await saveSchedule(tx, saved, { now, dueAt: firstDue(saved, now) })
 }

@@ -142,7 +142,10 @@ export async function lockDependencies(db: Db): Promise<void> {
 }
 
 /** Ids of jobs that are not deleted, by name. */
-export async function findJobIds(db: Db, names: readonly string[]): Promise<ReadonlyMap<string, JobId>> {
+export async function findJobIds(
+  db: Db,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, JobId>> {
   if (names.length === 0) return new Map()
   const rows = await db
     .selectFrom('rota.job')

@@ -2,15 +2,9 @@
 import { createHash } from 'node:crypto'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Db } from '../store/database.ts'
-import { claimRequest } from './request-queries.ts'
+import { claimRequest, type RequestKey } from './request-queries.ts'
 
-export interface RequestKey {
-  readonly actor: string
-  readonly method: string
-  readonly requestId: string
-  /** SHA-256 of the request: the same id with another content is a mistake of the client. */
-  readonly fingerprint: Buffer
-}
+export type { RequestKey }
 
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/
 
@@ -39,7 +33,10 @@ export async function once(tx: Db, key: RequestKey | undefined, resource: string
   if (key === undefined) return resource
   const stored = await claimRequest(tx, key, resource)
   if (!stored.fingerprint.equals(key.fingerprint)) {
-    throw new RotaError('REQUEST_ID_REUSED', `request_id ${key.requestId} was used for another request`)
+    throw new RotaError(
+      'REQUEST_ID_REUSED',
+      `request_id ${key.requestId} was used for another request`,
+    )
   }
   return stored.resource
 }

@@ -1,6 +1,14 @@
 import { sql } from 'kysely'
 import type { Db } from '../store/database.ts'
-import type { RequestKey } from './request-key.ts'
+
+/** What makes two requests the same. */
+export interface RequestKey {
+  readonly actor: string
+  readonly method: string
+  readonly requestId: string
+  /** SHA-256 of the request: the same id with another content is a mistake of the client. */
+  readonly fingerprint: Buffer
+}
 
 export interface StoredRequest {
   readonly fingerprint: Buffer

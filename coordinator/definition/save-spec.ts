@@ -2,8 +2,8 @@
 import { JobSpec } from '../../proto/gen/rota/v1/job.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { nearNames } from '../../shared/near-names.ts'
-import type { JobId } from '../job/execution.ts'
 import { findCycle } from '../job/dependencies.ts'
+import type { JobId } from '../job/execution.ts'
 import { someJobNames } from '../query/job-queries.ts'
 import { nextDue } from '../schedule/next-due.ts'
 import type { Db } from '../store/database.ts'
@@ -32,7 +32,10 @@ export function specText(spec: JobSpec): string {
 }
 
 /** The first due time after `now`; undefined when there is no schedule, or it is over. */
-export function firstDue(job: Pick<SavedJob, 'uid' | 'createdAt' | 'spec'>, now: Date): Date | undefined {
+export function firstDue(
+  job: Pick<SavedJob, 'uid' | 'createdAt' | 'spec'>,
+  now: Date,
+): Date | undefined {
   const { schedule } = job.spec
   if (schedule === undefined) return undefined
   return nextDue({ schedule, after: now, seed: job.uid, anchor: job.createdAt })
@@ -49,7 +52,7 @@ export async function saveSchedule(
   job: SavedJob,
   due: { readonly now: Date; readonly dueAt: Date | undefined },
 ): Promise<void> {
-  if (due.dueAt === undefined) return await deleteSchedule(db, job.id)
+  if (due.dueAt === undefined) return deleteSchedule(db, job.id)
   await putSchedule(db, {
     jobId: job.id,
     jobVersion: job.version,

@@ -20,11 +20,11 @@ import { activeState, firstDue, saveSchedule } from './save-spec.ts'
 
 /** Stops future scheduled runs; what runs or is queued goes on. Pausing twice changes only the reason. */
 export async function pauseJob(deps: Deps, name: string, reason: string): Promise<JobRow> {
-  return await deps.db.transaction().execute(async (tx) => {
+  return deps.db.transaction().execute(async (tx) => {
     const job = await lockWhole(tx, name)
     await setJobState(tx, job.id, { state: 'paused', pauseReason: reason })
     await deleteSchedule(tx, job.id)
-    return await requireJob(tx, name)
+    return requireJob(tx, name)
   })
 }
 
@@ -40,7 +40,7 @@ export async function resumeJob(deps: Deps, name: string): Promise<JobRow> {
     const dueAt = firstDue(saved, now)
     await setJobState(tx, job.id, { state: activeState(spec, dueAt), pauseReason: '' })
     await saveSchedule(tx, saved, { now, dueAt })
-    return await requireJob(tx, name)
+    return requireJob(tx, name)
   })
   deps.hints.give('schedules')
   return row
@@ -79,5 +79,5 @@ export async function deleteJob(deps: Deps, request: DeleteJob): Promise<void> {
 
 async function lockWhole(tx: Db, name: string): Promise<JobRow> {
   await lockJob(tx, name)
-  return await requireJob(tx, name)
+  return requireJob(tx, name)
 }

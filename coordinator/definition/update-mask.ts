@@ -25,7 +25,8 @@ function expand(path: string): string[] {
   if (KNOWN.includes(snake)) return [snake]
   const near = nearNames(snake, KNOWN)
   const message = `${JSON.stringify(path.slice(0, 100))} cannot be updated`
-  const hint = near.length === 0 ? `Name one of ${KNOWN.join(', ')}.` : `Did you mean ${near.join(' or ')}?`
+  const hint =
+    near.length === 0 ? `Name one of ${KNOWN.join(', ')}.` : `Did you mean ${near.join(' or ')}?`
   throw new RotaError('UPDATE_MASK_INVALID', `update_mask: ${message}`, {
     hint,
     violations: [{ field: 'update_mask', reason: 'UPDATE_MASK_INVALID', message, hint }],
@@ -40,7 +41,11 @@ function setFields(patch: Job): string[] {
   })
 }
 
-function withField(current: JobSpec | undefined, patch: JobSpec | undefined, field: string): JobSpec {
+function withField(
+  current: JobSpec | undefined,
+  patch: JobSpec | undefined,
+  field: string,
+): JobSpec {
   const spec = JobSpec.fromPartial(current ?? {})
   Reflect.set(spec, field, Reflect.get(patch ?? JobSpec.fromPartial({}), field))
   return spec

@@ -29,13 +29,11 @@ export function validateTags(field: string, tags: readonly string[]): FieldViola
   return [
     ...checkCount(field, tags, LABELS_MAX),
     ...checkRepeats(field, tags.slice(0, LABELS_MAX)),
-    ...tags
-      .slice(0, LABELS_MAX)
-      .flatMap((tag, index) =>
-        refuseUnless(KEY.test(tag), `${field}[${index}]`, {
-          message: `${show(tag)} is no tag`,
-          hint: ALLOWED,
-        }),
-      ),
+    ...tags.slice(0, LABELS_MAX).flatMap((tag, index) =>
+      refuseUnless(KEY.test(tag), `${field}[${index}]`, {
+        message: `${show(tag)} is no tag`,
+        hint: ALLOWED,
+      }),
+    ),
   ]
 }

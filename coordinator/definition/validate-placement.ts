@@ -24,6 +24,7 @@ export interface KnownFleet {
 
 const CAPABILITIES_MAX = 32
 const SLOTS_MAX = 1_000
+const OTHER_SPREAD = 'A spread other than RELIABLE_LEAST_LOADED'
 
 /** Capabilities of the release itself: right even before the first worker has joined. */
 const OWN_CAPABILITIES: readonly string[] = ['shell', 'script', 'api']
@@ -46,7 +47,7 @@ export function validatePlacement(
     ...validateSelector(`${field}.selector`, placement.selector),
     ...checkWorker(`${field}.worker`, placement.worker, fleet),
     ...checkEnum(`${field}.spread`, spread, Placement_Spread),
-    ...refuseFeature(isOtherSpread, `${field}.spread`, 'PACK and RANDOM'),
+    ...refuseFeature(isOtherSpread, `${field}.spread`, OTHER_SPREAD),
     ...refuseFeature(placement.broadcast, `${field}.broadcast`, 'Broadcast'),
     ...checkInteger(`${field}.slots`, placement.slots, { min: 0, max: SLOTS_MAX }),
   ]

@@ -23,7 +23,8 @@ export function checkHello(hello: Hello): void {
   }
   if (hello.slots < 0 || hello.slots > SLOTS_MAX) violation(`slots must be 0 to ${SLOTS_MAX}`)
   for (const names of [hello.capabilities, hello.handlers, Object.keys(hello.labels)]) {
-    if (names.length > NAMES_MAX) violation(`at most ${NAMES_MAX} capabilities, handlers and labels`)
+    if (names.length > NAMES_MAX)
+      violation(`at most ${NAMES_MAX} capabilities, handlers and labels`)
     const wrong = names.find((name) => !NAME.test(name))
     if (wrong !== undefined) violation(`${JSON.stringify(wrong.slice(0, 80))} is not a name`)
   }

@@ -65,7 +65,7 @@ export function createConversation(
         case 'heartbeat':
           return hear(deps, session, message.value)
         case 'report':
-          return await store(options, session, message.value)
+          return store(options, session, message.value)
         case 'drainProgress':
           return
         case 'hello':
@@ -102,7 +102,9 @@ async function greet(
       coordinators: [],
     },
   })
-  const finished = new Set(peer.hello.held.filter((each) => each.finished).map((each) => each.execution))
+  const finished = new Set(
+    peer.hello.held.filter((each) => each.finished).map((each) => each.execution),
+  )
   const running = opened.stale.filter(
     ({ executionId }) => !finished.has(resourceName('executions', executionId)),
   )

@@ -28,7 +28,7 @@ export async function updateWorker(
   workerId: WorkerId,
   profile: WorkerProfile,
 ): Promise<WorkerRow | undefined> {
-  return await db
+  return db
     .updateTable('rota.worker')
     .set({
       capabilities: [...profile.capabilities],
@@ -166,6 +166,8 @@ export async function readPendingControl(
     from rota.execution e, lateral (
       select state = 'assigned' and accepted_at is null
         and assigned_at < clock_timestamp() - ${acceptMs} * interval '1 millisecond' as is_unaccepted) u
-    where session_id = any (${sessionIds}::uuid[]) and (is_unaccepted or cancel_requested_at is not null)`.execute(db)
+    where session_id = any (${sessionIds}::uuid[]) and (is_unaccepted or cancel_requested_at is not null)`.execute(
+    db,
+  )
   return rows
 }

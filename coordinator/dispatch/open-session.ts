@@ -47,7 +47,7 @@ export async function openSession(deps: Deps, options: OpenSessionOptions): Prom
   const id = newId(deps.clock, deps.random) as SessionId
   const { worker, replaced, adopted, inFlight } = await deps.db
     .transaction()
-    .execute(async (tx) => await moveIn(tx, id, options))
+    .execute(async (tx) => moveIn(tx, id, options))
   deps.hints.give('queue')
   return {
     session: newSession(deps, { id, worker, inFlight }, options),

@@ -92,9 +92,9 @@ async function applyToWaiting(steps: DependencySteps, look: WaitingLook): Promis
   if (waiting.length === 0) return
   switch (verdict.kind) {
     case 'ready':
-      return await releaseWaiting(tx, waiting)
+      return releaseWaiting(tx, waiting)
     case 'waiting':
-      return await describeWaiting(tx, waiting, `waits for ${verdict.on.join(', ')}`)
+      return describeWaiting(tx, waiting, `waits for ${verdict.on.join(', ')}`)
     case 'failed':
       await steps.endExecutions(
         tx,

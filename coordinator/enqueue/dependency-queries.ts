@@ -74,7 +74,9 @@ export async function describeWaiting(
 ): Promise<void> {
   await sql`/* describeWaiting */
     update rota.execution set reason_message = ${message}
-    where id = any (${ids}::uuid[]) and state = 'waiting' and reason_message <> ${message}`.execute(db)
+    where id = any (${ids}::uuid[]) and state = 'waiting' and reason_message <> ${message}`.execute(
+    db,
+  )
 }
 
 /** Completions up to `mark` have been used now. */

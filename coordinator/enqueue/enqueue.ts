@@ -1,7 +1,8 @@
 /** The second step: what was asked for becomes a live execution, waiting or queued. */
+
+import { Guarantee, type JobSpec } from '../../proto/gen/rota/v1/job.ts'
 import { durationToMs } from '../../shared/duration.ts'
 import { wordFromEnum } from '../../shared/wire.ts'
-import { Guarantee, type JobSpec } from '../../proto/gen/rota/v1/job.ts'
 import type { Deps } from '../deps.ts'
 import type { NewExecution } from '../job/new-execution.ts'
 import { defaultParameters } from '../job/parameters.ts'
@@ -29,7 +30,8 @@ export function createEnqueue(deps: Pick<Deps, 'db' | 'specs'>): Enqueue {
     const missing = new Map(wanted.map((needs) => [placementKey(needs), needs]))
     for (const key of missing.keys()) if (classIds.has(key)) missing.delete(key)
     if (missing.size === 0) return
-    for (const [key, id] of await upsertClasses(deps.db, [...missing.values()])) classIds.set(key, id)
+    for (const [key, id] of await upsertClasses(deps.db, [...missing.values()]))
+      classIds.set(key, id)
   }
 
   return async (tx, requests) => {

@@ -15,7 +15,7 @@ export function createReleaseLoop(
   endExecutions: (tx: Db, ended: readonly EndedExecution[]) => Promise<unknown>,
 ): Ticker {
   const expireDeadlines = async (): Promise<number> =>
-    await deps.db.transaction().execute(async (tx) => {
+    deps.db.transaction().execute(async (tx) => {
       const late = await lockPastDeadline(tx, BATCH)
       await endExecutions(
         tx,

@@ -18,7 +18,10 @@ export function createHttpServer(
   deps: Deps,
   options: { readonly host: string; readonly port: number },
 ): HttpServer {
-  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS })
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+  })
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answer(deps, request, response).catch((error: unknown) => {
       deps.logger.error({ err: error }, 'an HTTP request failed')
@@ -38,8 +41,13 @@ export function createHttpServer(
   }
 }
 
-async function answer(deps: Deps, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, { status: 'not allowed' })
+async function answer(
+  deps: Deps,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return send(response, 405, { status: 'not allowed' })
   switch (request.url?.split('?')[0]) {
     // Alive: this process answers. It does not ask the database, whose absence no restart of ours would mend.
     case '/healthz':

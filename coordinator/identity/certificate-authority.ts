@@ -57,7 +57,7 @@ type X509 = typeof import('@peculiar/x509')
 
 async function loadX509(): Promise<X509> {
   await import('reflect-metadata')
-  return await import('@peculiar/x509')
+  return import('@peculiar/x509')
 }
 
 /** Reads the authority of the data folder, or makes one. */
@@ -74,9 +74,9 @@ export async function openAuthority(options: AuthorityOptions): Promise<Certific
       const stored = await readIdentity(files.serverKey, files.serverCertificate)
       if (stored !== undefined && isFresh(stored, ca, options)) return stored
       const made = await makeServer(options, ca)
-      return await writeIdentity(files.serverKey, files.serverCertificate, made)
+      return writeIdentity(files.serverKey, files.serverCertificate, made)
     },
-    signAgent: async (csrDer, workerName) => await signAgent(options, ca, { csrDer, workerName }),
+    signAgent: async (csrDer, workerName) => signAgent(options, ca, { csrDer, workerName }),
   }
 }
 
@@ -91,7 +91,10 @@ async function makeAuthority(options: AuthorityOptions): Promise<Identity> {
     signingAlgorithm: ALGORITHM,
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
+        true,
+      ),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   })
@@ -113,7 +116,10 @@ async function makeServer(options: AuthorityOptions, ca: Identity): Promise<Iden
       new x509.SubjectAlternativeNameExtension(serverNames(options.names).map(toGeneralName)),
     ],
   })
-  return { key: await exportKey(keys.privateKey), certificate: `${certificate.toString('pem')}\n${ca.certificate}` }
+  return {
+    key: await exportKey(keys.privateKey),
+    certificate: `${certificate.toString('pem')}\n${ca.certificate}`,
+  }
 }
 
 async function signAgent(
@@ -150,11 +156,16 @@ async function readRequest(x509: X509, csrDer: Uint8Array) {
   } catch (error) {
     throw new RotaError('CSR_INVALID', 'csr_der: is no PKCS #10 request', { cause: error })
   }
-  throw new RotaError('CSR_INVALID', 'csr_der: its key is not ECDSA P-256, or its signature is wrong')
+  throw new RotaError(
+    'CSR_INVALID',
+    'csr_der: its key is not ECDSA P-256, or its signature is wrong',
+  )
 }
 
 async function issuer(x509: X509, ca: Identity) {
-  const signingKey = await webcrypto.subtle.importKey('pkcs8', pemBytes(ca.key), ALGORITHM, false, ['sign'])
+  const signingKey = await webcrypto.subtle.importKey('pkcs8', pemBytes(ca.key), ALGORITHM, false, [
+    'sign',
+  ])
   return { issuer: new x509.X509Certificate(ca.certificate).subject, signingKey }
 }
 
@@ -213,9 +224,15 @@ function pemBytes(pem: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64'))
 }
 
-async function readIdentity(keyFile: string, certificateFile: string): Promise<Identity | undefined> {
+async function readIdentity(
+  keyFile: string,
+  certificateFile: string,
+): Promise<Identity | undefined> {
   try {
-    return { key: await readFile(keyFile, 'utf8'), certificate: await readFile(certificateFile, 'utf8') }
+    return {
+      key: await readFile(keyFile, 'utf8'),
+      certificate: await readFile(certificateFile, 'utf8'),
+    }
   } catch (error) {
     if (Reflect.get(error as object, 'code') === 'ENOENT') return undefined
     throw error

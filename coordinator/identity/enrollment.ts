@@ -60,21 +60,30 @@ export async function createJoinToken(
   return { token, expireTime, installCommand }
 }
 
-function checkTokenRequest(request: CreateEnrollmentTokenRequest, worker: string): FieldViolation[] {
+function checkTokenRequest(
+  request: CreateEnrollmentTokenRequest,
+  worker: string,
+): FieldViolation[] {
   const violations: FieldViolation[] = []
   const refuse = (field: string, message: string) => {
     violations.push({ field, reason: 'FIELD_INVALID', message })
   }
   const ttlMs = durationToMs(request.ttl)
-  if (ttlMs !== undefined && !(ttlMs >= 1_000 && ttlMs <= TTL_MS_MAX)) refuse('ttl', 'must be 1 s to 24 h')
-  if (request.maxUses < 0 || request.maxUses > USES_MAX) refuse('max_uses', `must be 1 to ${USES_MAX}`)
+  if (ttlMs !== undefined && !(ttlMs >= 1_000 && ttlMs <= TTL_MS_MAX))
+    refuse('ttl', 'must be 1 s to 24 h')
+  if (request.maxUses < 0 || request.maxUses > USES_MAX)
+    refuse('max_uses', `must be 1 to ${USES_MAX}`)
   if (worker !== '' && !WORKER_ID.test(worker)) refuse('worker', 'is not a worker id')
-  if (worker !== '' && request.maxUses > 1) refuse('max_uses', 'must be 1 for a token of one worker')
+  if (worker !== '' && request.maxUses > 1)
+    refuse('max_uses', 'must be 1 for a token of one worker')
   const labels = Object.entries(request.labels)
   if (labels.length > LABELS_MAX) refuse('labels', `are more than ${LABELS_MAX}`)
   for (const [key, value] of labels) {
     if (!LABEL.test(key) || (value !== '' && !LABEL.test(value))) {
-      refuse(`labels[${JSON.stringify(key.slice(0, 80))}]`, 'must be 1 to 63 of A-Z a-z 0-9 . _ / -')
+      refuse(
+        `labels[${JSON.stringify(key.slice(0, 80))}]`,
+        'must be 1 to 63 of A-Z a-z 0-9 . _ / -',
+      )
     }
   }
   return violations
@@ -86,19 +95,23 @@ export async function enroll(
   principal: Principal,
   request: EnrollRequest,
 ): Promise<EnrollResponse> {
-  if (request.joinToken !== '') return await join(deps, request)
+  if (request.joinToken !== '') return join(deps, request)
   if (principal.kind !== 'agent') {
-    throw new RotaError('CREDENTIALS_MISSING', 'join_token: is missing, and there is no client certificate', {
-      hint: 'Make a token with `rota token create` and join with it.',
-    })
+    throw new RotaError(
+      'CREDENTIALS_MISSING',
+      'join_token: is missing, and there is no client certificate',
+      {
+        hint: 'Make a token with `rota token create` and join with it.',
+      },
+    )
   }
-  return await issue(deps, deps.db, { ...principal, csrDer: request.csrDer })
+  return issue(deps, deps.db, { ...principal, csrDer: request.csrDer })
 }
 
 async function join(deps: EnrollmentDeps, request: EnrollRequest): Promise<EnrollResponse> {
   const token = parseJoinToken(request.joinToken)
   if (token === undefined) throw new RotaError('TOKEN_INVALID', 'join_token: is not a join token')
-  return await deps.db.transaction().execute(async (tx) => {
+  return deps.db.transaction().execute(async (tx) => {
     const used = await useJoinToken(tx, token.id, hashSecret(token.secret))
     if (used === undefined) {
       throw new RotaError('TOKEN_INVALID', 'join_token: is unknown, expired or used up')
@@ -106,20 +119,27 @@ async function join(deps: EnrollmentDeps, request: EnrollRequest): Promise<Enrol
     const workerName = chooseName(used, request)
     const workerId = await admit(deps, tx, { used, workerName })
     deps.logger.info({ worker: workerName }, 'a worker has joined')
-    return await issue(deps, tx, { workerId, workerName, csrDer: request.csrDer })
+    return issue(deps, tx, { workerId, workerName, csrDer: request.csrDer })
   })
 }
 
 function chooseName(used: UsedJoinToken, request: EnrollRequest): string {
-  const fallback = request.hostname.toLowerCase().replaceAll(/[^a-z0-9.-]+/g, '-').slice(0, 63)
+  const fallback = request.hostname
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]+/g, '-')
+    .slice(0, 63)
   const wanted = request.workerId || used.worker || fallback
   if (used.worker !== '' && wanted !== used.worker) {
     throw new RotaError('TOKEN_INVALID', `join_token: is for worker ${used.worker} only`)
   }
   if (WORKER_ID.test(wanted)) return wanted
-  throw new RotaError('NAME_INVALID', `worker_id: ${JSON.stringify(wanted.slice(0, 80))} is not a worker id`, {
-    hint: 'Use 1 to 63 of a-z, 0-9, dot and hyphen, e.g. --name worker-1.',
-  })
+  throw new RotaError(
+    'NAME_INVALID',
+    `worker_id: ${JSON.stringify(wanted.slice(0, 80))} is not a worker id`,
+    {
+      hint: 'Use 1 to 63 of a-z, 0-9, dot and hyphen, e.g. --name worker-1.',
+    },
+  )
 }
 
 /** A token for one worker lets it in again, e.g. after it lost its key; any other token makes a new worker only. */
@@ -131,7 +151,8 @@ async function admit(
   const uid = newId(deps.clock, deps.random)
   const created = await insertWorker(tx, { uid, name: workerName, labels: used.labels })
   if (created !== undefined) return created
-  const readmitted = used.worker === '' ? undefined : await readmitWorker(tx, workerName, used.labels)
+  const readmitted =
+    used.worker === '' ? undefined : await readmitWorker(tx, workerName, used.labels)
   if (readmitted !== undefined) return readmitted
   throw new RotaError('WORKER_ALREADY_EXISTS', `worker ${workerName} has joined already`)
 }
@@ -141,7 +162,10 @@ async function issue(
   db: Db,
   agent: { readonly workerId: WorkerId; readonly workerName: string; readonly csrDer: Uint8Array },
 ): Promise<EnrollResponse> {
-  const { chainPem, fingerprint, expiresAt } = await deps.authority.signAgent(agent.csrDer, agent.workerName)
+  const { chainPem, fingerprint, expiresAt } = await deps.authority.signAgent(
+    agent.csrDer,
+    agent.workerName,
+  )
   await insertCertificate(db, { fingerprint, workerId: agent.workerId, expiresAt })
   return {
     worker: resourceName('workers', agent.workerName),

@@ -115,7 +115,11 @@ export async function readmitWorker(
 
 export async function insertCertificate(
   db: Db,
-  certificate: { readonly fingerprint: string; readonly workerId: WorkerId; readonly expiresAt: Date },
+  certificate: {
+    readonly fingerprint: string
+    readonly workerId: WorkerId
+    readonly expiresAt: Date
+  },
 ): Promise<void> {
   await db
     .insertInto('rota.worker_certificate')
@@ -141,6 +145,8 @@ export async function findCertifiedWorker(
   const { rows } = await sql<CertifiedWorker>`/* findCertifiedWorker */
     select c.worker_id, w.name, c.expires_at
     from rota.worker_certificate c join rota.worker w on w.id = c.worker_id
-    where c.fingerprint = ${fingerprint} and c.revoked_at is null and c.expires_at > clock_timestamp()`.execute(db)
+    where c.fingerprint = ${fingerprint} and c.revoked_at is null and c.expires_at > clock_timestamp()`.execute(
+    db,
+  )
   return rows[0]
 }

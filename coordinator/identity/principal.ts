@@ -1,7 +1,7 @@
 /** Who calls. */
 import { createHash } from 'node:crypto'
-import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Clock } from '../../shared/clock.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { WorkerId } from '../job/execution.ts'
 import type { Database } from '../store/database.ts'
 import { findApiToken, findCertifiedWorker } from './identity-queries.ts'
@@ -34,18 +34,23 @@ const REMEMBER_MS = 1_000
 const REMEMBERED_MAX = 1_000
 const BEARER = /^Bearer (\S{1,512})$/i
 
-export function createAuthenticator(deps: { readonly db: Database; readonly clock: Clock }): Authenticator {
+export function createAuthenticator(deps: {
+  readonly db: Database
+  readonly clock: Clock
+}): Authenticator {
   const remembered = new Map<string, { readonly principal: Principal; readonly untilMs: number }>()
 
   const byToken = async (authorization: string): Promise<Principal> => {
     const secret = BEARER.exec(authorization)?.[1]
-    if (secret === undefined) throw new RotaError('TOKEN_INVALID', 'authorization is not `Bearer TOKEN`')
+    if (secret === undefined)
+      throw new RotaError('TOKEN_INVALID', 'authorization is not `Bearer TOKEN`')
     const hash = hashSecret(secret)
     const key = hash.toString('hex')
     const known = remembered.get(key)
     if (known !== undefined && known.untilMs > deps.clock.monotonicMs()) return known.principal
     const token = await findApiToken(deps.db, hash)
-    if (token === undefined) throw new RotaError('TOKEN_INVALID', 'the token is unknown, expired or revoked')
+    if (token === undefined)
+      throw new RotaError('TOKEN_INVALID', 'the token is unknown, expired or revoked')
     const principal = { kind: 'token' as const, ...token }
     if (remembered.size >= REMEMBERED_MAX) remembered.clear()
     remembered.set(key, { principal, untilMs: deps.clock.monotonicMs() + REMEMBER_MS })
@@ -55,7 +60,10 @@ export function createAuthenticator(deps: { readonly db: Database; readonly cloc
   const byCertificate = async (fingerprint: string): Promise<Principal> => {
     const worker = await findCertifiedWorker(deps.db, fingerprint)
     if (worker === undefined) {
-      throw new RotaError('CERTIFICATE_INVALID', 'the certificate is expired, revoked or of no known worker')
+      throw new RotaError(
+        'CERTIFICATE_INVALID',
+        'the certificate is expired, revoked or of no known worker',
+      )
     }
     const { worker_id, name, expires_at } = worker
     return { kind: 'agent', workerId: worker_id, workerName: name, expiresAt: expires_at }
@@ -63,8 +71,8 @@ export function createAuthenticator(deps: { readonly db: Database; readonly cloc
 
   return {
     async authenticate({ authorization, fingerprint }) {
-      if (authorization !== undefined) return await byToken(authorization)
-      if (fingerprint !== undefined) return await byCertificate(fingerprint)
+      if (authorization !== undefined) return byToken(authorization)
+      if (fingerprint !== undefined) return byCertificate(fingerprint)
       return { kind: 'anonymous' }
     },
   }

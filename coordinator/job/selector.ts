@@ -89,7 +89,11 @@ function readList(scanner: Scanner, key: string): string[] | SyntaxProblem {
     values.push(value)
   } while (scanner.take(/,/y) !== undefined)
   if (scanner.take(/\)/y) !== undefined) return values
-  return problem(scanner.position(), `expected , or ) after a value of ${key.slice(0, 63)}`, GRAMMAR)
+  return problem(
+    scanner.position(),
+    `expected , or ) after a value of ${key.slice(0, 63)}`,
+    GRAMMAR,
+  )
 }
 
 function readWord(scanner: Scanner, expected: string): string | SyntaxProblem {

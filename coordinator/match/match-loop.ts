@@ -62,7 +62,10 @@ async function claim(deps: Deps, fleet: Fleet, round: Round): Promise<ClaimedExe
   let reserved: Pair[] = []
   try {
     const claimed = await deps.db.transaction().execute(async (tx) => {
-      const live = await holdSessions(tx, round.offers.map(({ sessionId }) => sessionId))
+      const live = await holdSessions(
+        tx,
+        round.offers.map(({ sessionId }) => sessionId),
+      )
       const offers = round.offers.filter(({ sessionId }) => live.has(sessionId))
       const freeSlots = offers.reduce((sum, offer) => sum + offer.freeSlots, 0)
       const queued = await lockQueued(
@@ -72,7 +75,7 @@ async function claim(deps: Deps, fleet: Fleet, round: Round): Promise<ClaimedExe
       )
       const pairs = matchQueued(queued, round.classes, offers).slice(0, BATCH)
       reserved = pairs.filter((pair) => fleet.reserve(pair))
-      return reserved.length === 0 ? [] : await claimQueued(tx, reserved)
+      return reserved.length === 0 ? [] : claimQueued(tx, reserved)
     })
     const ids = new Set(claimed.map(({ id }) => id))
     for (const pair of reserved) if (!ids.has(pair.executionId)) fleet.unreserve(pair)

@@ -1,12 +1,5 @@
 import { sql } from 'kysely'
-import type {
-  Epoch,
-  ExecutionId,
-  Guarantee,
-  JobId,
-  SessionId,
-  WorkerId,
-} from '../job/execution.ts'
+import type { Epoch, ExecutionId, Guarantee, JobId, SessionId, WorkerId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { Pair, PlacementClass, QueuedExecution } from './match.ts'
 
@@ -20,7 +13,9 @@ export async function queuedClasses(db: Db): Promise<PlacementClass[]> {
     slots: number
   }>`/* queuedClasses */
     select id, capabilities, selector, worker, slots from rota.placement_class c
-    where exists (select from rota.execution e where e.class_id = c.id and e.state = 'queued')`.execute(db)
+    where exists (select from rota.execution e where e.class_id = c.id and e.state = 'queued')`.execute(
+    db,
+  )
   return rows.map(({ id, ...needs }) => ({ id, needs }))
 }
 

@@ -30,7 +30,9 @@ export function eligibleOffers(
     ({ id, needs }) =>
       [
         id,
-        offers.filter((offer) => offer.freeSlots >= needs.slots && rejections(needs, offer).length === 0),
+        offers.filter(
+          (offer) => offer.freeSlots >= needs.slots && rejections(needs, offer).length === 0,
+        ),
       ] as const,
   )
   return new Map(fitting.filter(([, found]) => found.length > 0))

@@ -8,7 +8,9 @@ export interface DatabaseCheck {
 }
 
 /** Asks the database; never throws, and answers within the limits of the pool. */
-export async function checkDatabase(deps: Pick<Deps, 'db' | 'clock' | 'logger'>): Promise<DatabaseCheck> {
+export async function checkDatabase(
+  deps: Pick<Deps, 'db' | 'clock' | 'logger'>,
+): Promise<DatabaseCheck> {
   const startMs = deps.clock.monotonicMs()
   try {
     await ping(deps.db)

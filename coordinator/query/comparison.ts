@@ -65,12 +65,16 @@ export function readComparison(scanner: Scanner, fields: Fields): Reading {
   const operatorAt = scanner.position()
   const operator = scanner.take(/!=|<=|>=|[=<>:]/y)
   if (operator === undefined) {
-    return problem(operatorAt, `expected an operator after ${name.slice(0, 60)}`, { hint: FILTER_HINT })
+    return problem(operatorAt, `expected an operator after ${name.slice(0, 60)}`, {
+      hint: FILTER_HINT,
+    })
   }
   const valueAt = scanner.position()
   const value = takeQuoted(scanner) ?? scanner.take(/[^\s()"',=<>!]+/y)
   if (value === undefined) {
-    return problem(valueAt, `expected a value after ${name.slice(0, 60)} ${operator}`, { hint: FILTER_HINT })
+    return problem(valueAt, `expected a value after ${name.slice(0, 60)} ${operator}`, {
+      hint: FILTER_HINT,
+    })
   }
   return compare(ref, { operator, operatorAt, value, valueAt })
 }

@@ -8,7 +8,7 @@ import type {
   Trigger,
 } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
-import { keysetAfter, orderTerms, type Page } from './keyset.ts'
+import { keysetAfter, orderTerms, type Page } from './keyset-queries.ts'
 
 export interface ExecutionRow {
   readonly id: ExecutionId
@@ -86,7 +86,7 @@ function executions(db: Db) {
 /** One execution, live or settled. */
 export async function readExecution(db: Db, id: ExecutionId): Promise<ExecutionRow | undefined> {
   const row = await executions(db).where('e.id', '=', id).executeTakeFirst()
-  return row as ExecutionRow | undefined
+  return row
 }
 
 export interface ExecutionListing extends Page<typeof EXECUTION_COLUMNS> {
@@ -103,7 +103,7 @@ export async function listExecutions(db: Db, listing: ExecutionListing): Promise
     .orderBy(orderTerms(listing))
     .limit(listing.limit)
     .execute()
-  return rows as ExecutionRow[]
+  return rows
 }
 
 export interface AttemptRow {

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { WorkerId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { WorkerState } from '../store/tables.ts'
-import { keysetAfter, orderTerms, type Page } from './keyset.ts'
+import { keysetAfter, orderTerms, type Page } from './keyset-queries.ts'
 
 export interface WorkerRow {
   readonly id: WorkerId
@@ -56,21 +56,25 @@ function workers(db: Db) {
       sql<Record<string, string>>`w.agent_labels || w.granted_labels`.as('labels'),
       'w.slots',
       sql<number>`(select coalesce(sum(c.slots), 0)::int from rota.execution e
-        join rota.placement_class c on c.id = e.class_id where e.session_id = s.id)`.as('used_slots'),
+        join rota.placement_class c on c.id = e.class_id where e.session_id = s.id)`.as(
+        'used_slots',
+      ),
       'w.hostname',
       'w.platform',
       'w.agent_version',
       'w.consecutive_failures',
       'w.connected_at',
       sql<Date | null>`coalesce(s.renewed_at, w.last_heartbeat_at)`.as('last_heartbeat_at'),
-      sql<number | null>`extract(epoch from clock_timestamp() - s.renewed_at)::float8 * 1000`.as('silent_ms'),
+      sql<number | null>`extract(epoch from clock_timestamp() - s.renewed_at)::float8 * 1000`.as(
+        'silent_ms',
+      ),
       's.clock_skew_ms',
       's.load_ratio',
     ])
 }
 
 export async function readWorker(db: Db, name: string): Promise<WorkerRow | undefined> {
-  return await workers(db).where('w.name', '=', name).executeTakeFirst()
+  return workers(db).where('w.name', '=', name).executeTakeFirst()
 }
 
 export async function listWorkers(

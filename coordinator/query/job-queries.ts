@@ -2,7 +2,7 @@ import { type SelectQueryBuilder, sql } from 'kysely'
 import type { ExecutionId, JobId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { JobState, Tables } from '../store/tables.ts'
-import { keysetAfter, orderTerms, type Page } from './keyset.ts'
+import { keysetAfter, orderTerms, type Page } from './keyset-queries.ts'
 
 /** A job with what is known of it besides its definition. */
 export interface JobRow {
@@ -135,7 +135,7 @@ export async function listJobVersions(
   jobId: JobId,
   page: { readonly before: number; readonly limit: number },
 ) {
-  return await db
+  return db
     .selectFrom('rota.job_version')
     .select(['version', 'spec', 'created_at', 'created_by', 'note'])
     .where('job_id', '=', jobId)

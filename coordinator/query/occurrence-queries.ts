@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { ExecutionId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { Decision } from '../store/tables.ts'
-import { keysetAfter, orderTerms, type Page } from './keyset.ts'
+import { keysetAfter, orderTerms, type Page } from './keyset-queries.ts'
 
 export interface OccurrenceRow {
   readonly job: string
@@ -28,12 +28,22 @@ export interface OccurrenceListing extends Page<typeof OCCURRENCE_COLUMNS> {
 }
 
 /** The ledger. */
-export async function listOccurrences(db: Db, listing: OccurrenceListing): Promise<OccurrenceRow[]> {
+export async function listOccurrences(
+  db: Db,
+  listing: OccurrenceListing,
+): Promise<OccurrenceRow[]> {
   const { job, from, to } = listing
-  return await db
+  return db
     .selectFrom('rota.occurrence as o')
     .innerJoin('rota.job as j', 'j.id', 'o.job_id')
-    .select(['j.name as job', 'o.scheduled_for', 'o.decided_at', 'o.decision', 'o.reason', 'o.execution_id'])
+    .select([
+      'j.name as job',
+      'o.scheduled_for',
+      'o.decided_at',
+      'o.decision',
+      'o.reason',
+      'o.execution_id',
+    ])
     .where(listing.condition)
     .$if(job !== '', (query) => query.where('j.name', '=', job))
     .$if(from !== undefined, (query) => query.where('o.scheduled_for', '>=', from as Date))

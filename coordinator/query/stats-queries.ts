@@ -30,7 +30,9 @@ export async function readStats(db: Db, windowMs: number): Promise<StatsRow> {
       (select count(*) from rota.session) as workers_connected,
       (select extract(epoch from clock_timestamp() - min(available_at))::float8 * 1000
         from rota.execution where state = 'queued') as oldest_queued_ms,
-      (select percentile_cont(0.95) within group (order by delay_ms) from settled) as schedule_delay_p95_ms`.execute(db)
+      (select percentile_cont(0.95) within group (order by delay_ms) from settled) as schedule_delay_p95_ms`.execute(
+    db,
+  )
   const [stats] = rows
   if (stats === undefined) throw new Error('an aggregate without a row')
   return stats

@@ -12,7 +12,11 @@ export interface LogOwner {
 /** The attempt that a worker sends output of; undefined when it is not one of that worker's. */
 export async function readLogOwner(
   db: Db,
-  attempt: { readonly executionId: ExecutionId; readonly epoch: Epoch; readonly workerId: WorkerId },
+  attempt: {
+    readonly executionId: ExecutionId
+    readonly epoch: Epoch
+    readonly workerId: WorkerId
+  },
 ): Promise<LogOwner | undefined> {
   const { rows } = await sql<LogOwner>`/* readLogOwner */
     select assigned_at as run_at, attempt from rota.execution

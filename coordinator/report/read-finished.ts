@@ -31,7 +31,10 @@ export function readFinished(
     startedAt: shift(finished.startTime, clockSkewMs),
     endedAt: shift(finished.endTime, clockSkewMs),
     cpuMs: bounded(durationToMs(finished.usage?.cpuTime), Number.MAX_SAFE_INTEGER),
-    peakMemoryBytes: bounded(Number(finished.usage?.peakMemoryBytes ?? 0n) || undefined, MEMORY_BYTES_MAX),
+    peakMemoryBytes: bounded(
+      Number(finished.usage?.peakMemoryBytes ?? 0n) || undefined,
+      MEMORY_BYTES_MAX,
+    ),
     logBytes: bounded(Number(finished.logBytes), Number.MAX_SAFE_INTEGER) ?? 0,
     logBytesDropped: bounded(Number(finished.logBytesDropped), Number.MAX_SAFE_INTEGER) ?? 0,
   }
@@ -59,7 +62,8 @@ export function readRefused(ref: AttemptRef, refused: Refused): AttemptReport {
 /** Agents write `REASON: text`. */
 function readMessage(text: string): { reasonCode: string; message: string } {
   const [, code = '', rest = ''] = /^([A-Z_]+): ?([\s\S]*)$/.exec(text) ?? []
-  if (isErrorReason(code)) return { reasonCode: code, message: clean(rest).slice(0, MESSAGE_LENGTH_MAX) }
+  if (isErrorReason(code))
+    return { reasonCode: code, message: clean(rest).slice(0, MESSAGE_LENGTH_MAX) }
   return { reasonCode: 'INTERNAL', message: clean(text).slice(0, MESSAGE_LENGTH_MAX) }
 }
 
@@ -69,7 +73,8 @@ function readOutputs(outputs: Record<string, unknown> | undefined): {
 } {
   if (outputs === undefined) return { value: undefined }
   const text = JSON.stringify(outputs)
-  if (text.length > OUTPUTS_LENGTH_MAX) return { value: undefined, problem: 'its outputs were too large' }
+  if (text.length > OUTPUTS_LENGTH_MAX)
+    return { value: undefined, problem: 'its outputs were too large' }
   // jsonb stores neither NUL nor half a surrogate pair.
   if (text.includes('\\u0000') || !text.isWellFormed()) {
     return { value: undefined, problem: 'its outputs held text that cannot be stored' }

@@ -5,7 +5,10 @@
  * G2. The answer names the end of what is stored, after the commit; the agent goes on from there.
  * G3. An attempt stores at most ATTEMPT_BYTES_MAX, whatever its agent says.
  */
-import type { PushLogsRequest, PushLogsResponse } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import type {
+  PushLogsRequest,
+  PushLogsResponse,
+} from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { LogStream } from '../../proto/gen/rota/v1/execution.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { wordFromEnum } from '../../shared/wire.ts'
@@ -49,7 +52,10 @@ export function createLogReceiver(
     if (known !== undefined) return known
     const owner = await readLogOwner(deps.db, { ...ref, workerId })
     if (owner === undefined) {
-      throw new RotaError('PROTOCOL_VIOLATION', `${ref.executionId} is not an attempt of this worker`)
+      throw new RotaError(
+        'PROTOCOL_VIOLATION',
+        `${ref.executionId} is not an attempt of this worker`,
+      )
     }
     const storedEnd = await readStoredEnd(deps.db, { ...ref, stream, runAt: owner.run_at })
     const place = { owner, storedEnd }
@@ -73,7 +79,9 @@ export function createLogReceiver(
           loggedAt: deps.clock.now(),
           data: fresh,
         })
-        place.storedEnd = isStored ? place.storedEnd + fresh.length : await readStoredEnd(deps.db, at)
+        place.storedEnd = isStored
+          ? place.storedEnd + fresh.length
+          : await readStoredEnd(deps.db, at)
         deps.hints.give('logs')
       }
       const { execution, epoch } = request

@@ -79,14 +79,20 @@ interface ReadReport {
 
 function readReport({ toRef }: ReportSteps, session: ReportingSession, report: Report): ReadReport {
   const { accepted, refused, started, progressed, finished } = report
-  const count = [accepted, refused, started, progressed, finished].reduce((sum, list) => sum + list.length, 0)
+  const count = [accepted, refused, started, progressed, finished].reduce(
+    (sum, list) => sum + list.length,
+    0,
+  )
   if (count > ENTRIES_MAX) {
     throw new RotaError('PROTOCOL_VIOLATION', `a report holds at most ${ENTRIES_MAX} entries`)
   }
   return {
     accepted: accepted.map(toRef),
     started: started.map(toRef),
-    progressed: progressed.map((entry) => ({ ...toRef(entry), progress: clampProgress(entry.progress) })),
+    progressed: progressed.map((entry) => ({
+      ...toRef(entry),
+      progress: clampProgress(entry.progress),
+    })),
     ended: [
       ...refused.map((entry) => readRefused(toRef(entry), entry)),
       ...finished.map((entry) => readFinished(toRef(entry), entry, session.clockSkewMs)),
@@ -98,7 +104,11 @@ function clampProgress(progress: number): number {
   return Number.isFinite(progress) ? Math.min(1, Math.max(0, progress)) : 0
 }
 
-async function storeMoves(tx: Db, session: ReportingSession, read: ReadReport): Promise<AttemptRef[]> {
+async function storeMoves(
+  tx: Db,
+  session: ReportingSession,
+  read: ReadReport,
+): Promise<AttemptRef[]> {
   const ended = new Set(read.ended.map(({ executionId }) => executionId))
   const stale: AttemptRef[] = []
   for (const [refs, store] of [
@@ -119,5 +129,5 @@ async function storeLate(
   reports: readonly AttemptReport[],
 ): Promise<number> {
   const results = reports.filter(({ outcome }) => outcome !== 'refused')
-  return results.length === 0 ? 0 : await insertLateReports(tx, session.workerName, results)
+  return results.length === 0 ? 0 : insertLateReports(tx, session.workerName, results)
 }

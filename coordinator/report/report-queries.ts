@@ -45,12 +45,15 @@ export async function recordProgress(
   sessionId: SessionId,
   progressed: readonly (AttemptRef & { readonly progress: number })[],
 ): Promise<void> {
-  const column = <K extends keyof AttemptRef | 'progress'>(key: K) => progressed.map((row) => row[key])
+  const column = <K extends keyof AttemptRef | 'progress'>(key: K) =>
+    progressed.map((row) => row[key])
   await sql`/* recordProgress */
     update rota.execution e set progress = r.progress
     from unnest(${column('executionId')}::uuid[], ${column('epoch')}::bigint[], ${column('progress')}::real[])
       as r (id, epoch, progress)
-    where e.id = r.id and e.epoch = r.epoch and e.session_id = ${sessionId} and e.state = 'running'`.execute(db)
+    where e.id = r.id and e.epoch = r.epoch and e.session_id = ${sessionId} and e.state = 'running'`.execute(
+    db,
+  )
 }
 
 export interface LateReport extends AttemptRef {

@@ -10,14 +10,21 @@ export type PartitionedTable = (typeof PARTITIONED)[number]
 export async function readPartitions(db: Db, table: PartitionedTable): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
-    where i.inhparent = ${`rota.${table}`}::regclass and c.relname <> ${`${table}_default`}`.execute(db)
+    where i.inhparent = ${`rota.${table}`}::regclass and c.relname <> ${`${table}_default`}`.execute(
+    db,
+  )
   return rows.map(({ name }) => name)
 }
 
 /** Makes the partition of one day (UTC). Only one coordinator at a time: the lock ends with the transaction. */
 export async function createPartition(
   db: Db,
-  partition: { readonly table: PartitionedTable; readonly name: string; readonly from: string; readonly to: string },
+  partition: {
+    readonly table: PartitionedTable
+    readonly name: string
+    readonly from: string
+    readonly to: string
+  },
 ): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('rota.partition'))`.execute(db)
   await sql`create table if not exists ${sql.id('rota', partition.name)}
@@ -31,8 +38,12 @@ export async function dropPartition(db: Db, name: string): Promise<void> {
 
 /** Forgets what is kept for a while only: request ids (24 h), late reports, used up join tokens. */
 export async function deleteForgettable(db: Db, keepMs: number): Promise<void> {
-  await sql`delete from rota.request where created_at < clock_timestamp() - interval '24 hours'`.execute(db)
-  await sql`delete from rota.join_token where expires_at < clock_timestamp() - interval '24 hours'`.execute(db)
+  await sql`delete from rota.request where created_at < clock_timestamp() - interval '24 hours'`.execute(
+    db,
+  )
+  await sql`delete from rota.join_token where expires_at < clock_timestamp() - interval '24 hours'`.execute(
+    db,
+  )
   await sql`delete from rota.late_report
     where received_at < clock_timestamp() - ${keepMs} * interval '1 millisecond'`.execute(db)
 }

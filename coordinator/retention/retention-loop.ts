@@ -34,7 +34,7 @@ export async function keepPartitions(deps: Deps, keepMs: number): Promise<void> 
       if (existing.includes(partition.name)) continue
       await deps.db
         .transaction()
-        .execute(async (tx) => await createPartition(tx, { table, ...partition }))
+        .execute(async (tx) => createPartition(tx, { table, ...partition }))
     }
     for (const name of expiredPartitions(table, existing, { now, keepMs })) {
       await dropPartition(deps.db, name)

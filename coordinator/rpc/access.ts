@@ -51,9 +51,11 @@ export function authorize(path: string, principal: Principal): void {
     case 'joining':
       return
     case 'token':
-      return requireKind(principal, 'token')
+      requireKind(principal, 'token')
+      return
     case 'agent':
-      return requireKind(principal, 'agent')
+      requireKind(principal, 'agent')
+      return
     case undefined:
       throw new RotaError('PERMISSION_MISSING', `nobody may call ${path}`)
   }

@@ -3,14 +3,14 @@ import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grp
 import * as api from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { toGrpcStatus } from '../../shared/errors/rpc-status.ts'
+import type { AgentStream } from '../dispatch/agent-session.ts'
 import { toAttemptRef } from '../dispatch/check-hello.ts'
 import type { Conversation } from '../dispatch/conversation.ts'
 import { enroll } from '../identity/enrollment.ts'
 import type { Principal } from '../identity/principal.ts'
-import type { AgentStream } from '../dispatch/agent-session.ts'
 import { createLogReceiver } from '../report/receive-logs.ts'
 import { principalOf } from './auth-interceptor.ts'
-import { Malformed, complete, unary } from './serve.ts'
+import { complete, Malformed, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
 import { createStreamWriter } from './stream-writer.ts'
 
@@ -30,7 +30,8 @@ export function createAgentService(deps: AgentServiceDeps): UntypedServiceImplem
     enroll: unary(
       deps.boundary,
       'AgentService/Enroll',
-      async (request: api.EnrollRequest, { principal }) => await enroll(deps.enrollment, principal, request),
+      async (request: api.EnrollRequest, { principal }) =>
+        enroll(deps.enrollment, principal, request),
     ),
     connect: (call: ConnectCall) => connect(deps, call),
     pushLogs: (call: PushLogsCall) => pushLogs(deps, call),
@@ -46,7 +47,7 @@ function connect(deps: AgentServiceDeps, call: ConnectCall): void {
     stream: { send: (message) => writer.write({ message }), end },
   })
   const stopExpiry = endAtExpiry(deps, agent, end)
-  read(call, async (request: api.ConnectRequest) => await conversation.handle(request), end).finally(
+  void read(call, async (request: api.ConnectRequest) => conversation.handle(request), end).finally(
     () => {
       stopExpiry()
       conversation.end()
@@ -61,7 +62,7 @@ function pushLogs(deps: AgentServiceDeps, call: PushLogsCall): void {
   const receiver = createLogReceiver(deps, toAttemptRef, agent.workerId)
   const stopExpiry = endAtExpiry(deps, agent, end)
   const take = async (request: api.PushLogsRequest) => writer.write(await receiver.receive(request))
-  read(call, take, end).finally(stopExpiry)
+  void read(call, take, end).finally(stopExpiry)
 }
 
 /** Messages one after the other; while one is handled the next is not read, so a flood waits at the agent. */
@@ -73,7 +74,9 @@ async function read<Q>(
   try {
     for await (const request of call) {
       if (request instanceof Malformed) {
-        throw new RotaError('MESSAGE_MALFORMED', 'a message cannot be decoded', { cause: request.cause })
+        throw new RotaError('MESSAGE_MALFORMED', 'a message cannot be decoded', {
+          cause: request.cause,
+        })
       }
       await handle(request as Q)
     }

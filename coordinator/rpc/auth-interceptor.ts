@@ -1,9 +1,9 @@
 /** Authenticates every call and refuses what access.ts does not allow, before any message reaches a handler. */
 import {
   type Metadata,
+  ServerInterceptingCall,
   type ServerInterceptingCallInterface,
   type ServerInterceptor,
-  ServerInterceptingCall,
 } from '@grpc/grpc-js'
 import { toGrpcStatus } from '../../shared/errors/rpc-status.ts'
 import type { Authenticator, Credentials, Principal } from '../identity/principal.ts'

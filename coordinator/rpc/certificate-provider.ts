@@ -31,7 +31,7 @@ export function createCertificateProvider(
       await refresh()
       await ticker.start()
     },
-    stop: async () => await ticker.stop(),
+    stop: async () => ticker.stop(),
     // Later, never at once: grpc-js is not ready for the answer within the call (server-credentials.js, 1.14.7).
     addCaCertificateListener: (listener) =>
       queueMicrotask(() => listener({ caCertificate: Buffer.from(authority.caPem) })),

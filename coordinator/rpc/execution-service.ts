@@ -6,10 +6,10 @@ import { parseResourceName, wordFromEnum } from '../../shared/wire.ts'
 import { cancelExecution } from '../cancel/cancel.ts'
 import { requireJob } from '../definition/find-job.ts'
 import type { Deps } from '../deps.ts'
-import type { ExecutionId } from '../job/execution.ts'
 import { principalName } from '../identity/principal.ts'
+import type { ExecutionId } from '../job/execution.ts'
 import { listExecutions, readAttempts, readExecution } from '../query/execution-queries.ts'
-import { finishPage, readPage } from '../query/keyset.ts'
+import { finishPage, readPage } from '../query/keyset-queries.ts'
 import { EXECUTION_LIST } from './lists.ts'
 import { executionId, readWholeExecution } from './read-whole-execution.ts'
 import { refuseFeature } from './refuse-feature.ts'
@@ -23,19 +23,24 @@ export function createExecutionService(deps: ServiceDeps): UntypedServiceImpleme
   const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
     unary(boundary, `ExecutionService/${method}`, handler)
   return complete(boundary, api.ExecutionServiceService, {
-    listExecutions: serve('ListExecutions', async (request: api.ListExecutionsRequest) => await list(deps, request)),
+    listExecutions: serve('ListExecutions', async (request: api.ListExecutionsRequest) =>
+      list(deps, request),
+    ),
     getExecution: serve('GetExecution', async ({ name }: api.GetExecutionRequest) => ({
       execution: await readWholeExecution(deps.db, executionId(name)),
     })),
-    cancelExecution: serve('CancelExecution', async (request: api.CancelExecutionRequest, caller) => {
-      const id = executionId(request.name)
-      await cancelExecution(deps, deps.endExecutions, {
-        id,
-        reason: cancelReason(request.reason, caller),
-        force: request.force,
-      })
-      return { execution: await readWholeExecution(deps.db, id) }
-    }),
+    cancelExecution: serve(
+      'CancelExecution',
+      async (request: api.CancelExecutionRequest, caller) => {
+        const id = executionId(request.name)
+        await cancelExecution(deps, deps.endExecutions, {
+          id,
+          reason: cancelReason(request.reason, caller),
+          force: request.force,
+        })
+        return { execution: await readWholeExecution(deps.db, id) }
+      },
+    ),
     tailExecutionLogs: serverStream(
       boundary,
       'ExecutionService/TailExecutionLogs',
@@ -54,7 +59,11 @@ async function list(
   const args = { job: name }
   const page = readPage(EXECUTION_LIST, request, args)
   const rows = await listExecutions(deps.db, { ...page, jobId })
-  const attempts = await readAttempts(deps.db, rows.map(({ id }) => id), true)
+  const attempts = await readAttempts(
+    deps.db,
+    rows.map(({ id }) => id),
+    true,
+  )
   const byExecution = Map.groupBy(attempts, ({ execution_id }) => execution_id)
   const executions = rows.map((row) => toExecution(row, byExecution.get(row.id) ?? []))
   const { rows: shown, nextPageToken } = finishPage(page, executions, {

@@ -5,10 +5,10 @@ import {
   type HealthCheckResponse,
   HealthCheckResponse_ServingStatus as Status,
 } from '../../proto/gen/grpc/health/v1/health.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
 import { checkDatabase } from '../observe/readiness.ts'
 import { unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
-import { RotaError } from '../../shared/errors/rota-error.ts'
 
 /** How often a watched status is looked at, in ms. */
 const LOOK_MS = 1_000
@@ -26,7 +26,10 @@ export function createHealthService(
     check: unary(deps.boundary, 'Health/Check', async ({ service }: HealthCheckRequest) => {
       const status = await statusOf(service)
       if (status !== Status.SERVICE_UNKNOWN) return { status }
-      throw new RotaError('MESSAGE_MALFORMED', `there is no service ${JSON.stringify(service.slice(0, 100))}`)
+      throw new RotaError(
+        'MESSAGE_MALFORMED',
+        `there is no service ${JSON.stringify(service.slice(0, 100))}`,
+      )
     }),
     watch: (call: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>) => {
       let last: HealthCheckResponse['status'] | undefined

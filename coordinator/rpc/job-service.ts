@@ -13,7 +13,7 @@ import type { Deps } from '../deps.ts'
 import { triggerJob } from '../enqueue/trigger.ts'
 import { principalName } from '../identity/principal.ts'
 import { listJobs, listJobVersions, readJobFigures } from '../query/job-queries.ts'
-import { finishPage, readPage } from '../query/keyset.ts'
+import { finishPage, readPage } from '../query/keyset-queries.ts'
 import { listOccurrences, type OccurrenceRow } from '../query/occurrence-queries.ts'
 import { JOB_LIST, OCCURRENCE_LIST } from './lists.ts'
 import { readWholeExecution } from './read-whole-execution.ts'
@@ -27,14 +27,22 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
   const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
     unary(boundary, `JobService/${method}`, handler)
   return complete(boundary, api.JobServiceService, {
-    listJobs: serve('ListJobs', async (request: api.ListJobsRequest) => await list(deps, request)),
+    listJobs: serve('ListJobs', async (request: api.ListJobsRequest) => list(deps, request)),
     getJob: serve('GetJob', async ({ name }: api.GetJobRequest) => ({
       job: toJob(await requireJob(deps.db, jobId(name))),
     })),
-    createJob: serve('CreateJob', async (request: api.CreateJobRequest, caller) => await create(deps, request, caller)),
-    updateJob: serve('UpdateJob', async (request: api.UpdateJobRequest, caller) => await update(deps, request, caller)),
-    deleteJob: serve('DeleteJob', async (request: api.DeleteJobRequest, caller) => await remove(deps, request, caller)),
-    getJobStatus: serve('GetJobStatus', async ({ name }: api.GetJobStatusRequest) => await status(deps, jobId(name))),
+    createJob: serve('CreateJob', async (request: api.CreateJobRequest, caller) =>
+      create(deps, request, caller),
+    ),
+    updateJob: serve('UpdateJob', async (request: api.UpdateJobRequest, caller) =>
+      update(deps, request, caller),
+    ),
+    deleteJob: serve('DeleteJob', async (request: api.DeleteJobRequest, caller) =>
+      remove(deps, request, caller),
+    ),
+    getJobStatus: serve('GetJobStatus', async ({ name }: api.GetJobStatusRequest) =>
+      status(deps, jobId(name)),
+    ),
     pauseJob: serve('PauseJob', async (request: api.PauseJobRequest) => {
       refuseFeature('resume_time', request.resumeTime !== undefined)
       return { job: toJob(await pauseJob(deps, jobId(request.name), request.reason)) }
@@ -42,9 +50,15 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     resumeJob: serve('ResumeJob', async ({ name }: api.ResumeJobRequest) => ({
       job: toJob(await resumeJob(deps, jobId(name))),
     })),
-    triggerJob: serve('TriggerJob', async (request: api.TriggerJobRequest, caller) => await trigger(deps, request, caller)),
-    listJobVersions: serve('ListJobVersions', async (request: api.ListJobVersionsRequest) => await versions(deps, request)),
-    listOccurrences: serve('ListOccurrences', async (request: api.ListOccurrencesRequest) => await occurrences(deps, request)),
+    triggerJob: serve('TriggerJob', async (request: api.TriggerJobRequest, caller) =>
+      trigger(deps, request, caller),
+    ),
+    listJobVersions: serve('ListJobVersions', async (request: api.ListJobVersionsRequest) =>
+      versions(deps, request),
+    ),
+    listOccurrences: serve('ListOccurrences', async (request: api.ListOccurrencesRequest) =>
+      occurrences(deps, request),
+    ),
   })
 }
 
@@ -131,7 +145,7 @@ async function remove(
       force: request.force,
       actor: principalName(caller.principal),
       cancel: async (id, reason) =>
-        await cancelExecution(deps, deps.endExecutions, { id, reason, force: false }),
+        cancelExecution(deps, deps.endExecutions, { id, reason, force: false }),
     })
   } catch (error) {
     const isMissing = error instanceof RotaError && error.reason === 'JOB_NOT_FOUND'
@@ -205,11 +219,15 @@ async function occurrences(
   const args = { job, from: request.startTime, to: request.endTime }
   const listRequest = { ...request, orderBy: '' }
   const page = readPage(OCCURRENCE_LIST, listRequest, args)
-  const { rows, nextPageToken } = finishPage(page, await listOccurrences(deps.db, { ...page, ...args }), {
-    request: listRequest,
-    args,
-    keys: (row) => [row.scheduled_for.toISOString(), row.job],
-  })
+  const { rows, nextPageToken } = finishPage(
+    page,
+    await listOccurrences(deps.db, { ...page, ...args }),
+    {
+      request: listRequest,
+      args,
+      keys: (row) => [row.scheduled_for.toISOString(), row.job],
+    },
+  )
   return { occurrences: rows.map(toOccurrence), nextPageToken }
 }
 

@@ -1,10 +1,11 @@
 /** What each list can be filtered and sorted by. */
-import type { ListDefinition } from '../query/keyset.ts'
+
+import { FINAL_STATES, LIVE_STATES } from '../job/execution.ts'
 import { EXECUTION_COLUMNS } from '../query/execution-queries.ts'
 import { WORKER_COLUMNS } from '../query/fleet-queries.ts'
 import { JOB_COLUMNS } from '../query/job-queries.ts'
+import type { ListDefinition } from '../query/keyset-queries.ts'
 import { OCCURRENCE_COLUMNS } from '../query/occurrence-queries.ts'
-import { FINAL_STATES, LIVE_STATES } from '../job/execution.ts'
 
 export const JOB_LIST: ListDefinition<typeof JOB_COLUMNS> = {
   columns: JOB_COLUMNS,

@@ -3,13 +3,13 @@
  * as protos import each other (grpc-node #3018). The descriptors are loaded when somebody asks.
  */
 import { readFileSync } from 'node:fs'
-import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js'
 import { createFileRegistry, fromBinary, toBinary } from '@bufbuild/protobuf'
 import {
   FileDescriptorProtoSchema,
-  FileDescriptorSetSchema,
   type FileDescriptorSet,
+  FileDescriptorSetSchema,
 } from '@bufbuild/protobuf/wkt'
+import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js'
 import type {
   ServerReflectionRequest,
   ServerReflectionResponse,
@@ -38,7 +38,11 @@ export function createReflection(): UntypedServiceImplementation {
   return {
     serverReflectionInfo: (call: ReflectionCall) => {
       call.on('data', (request: ServerReflectionRequest) => {
-        call.write({ validHost: request.host, originalRequest: request, messageResponse: answer(descriptors(), request) })
+        call.write({
+          validHost: request.host,
+          originalRequest: request,
+          messageResponse: answer(descriptors(), request),
+        })
       })
       call.on('end', () => call.end())
     },
@@ -80,7 +84,8 @@ function loadDescriptors(): Descriptors {
   const fileByName = (name: string): Uint8Array[] | undefined => {
     if (!protos.has(name)) return undefined
     const wanted = new Set([name])
-    for (const each of wanted) for (const needed of protos.get(each)?.dependency ?? []) wanted.add(needed)
+    for (const each of wanted)
+      for (const needed of protos.get(each)?.dependency ?? []) wanted.add(needed)
     return [...wanted].flatMap((each) => {
       const proto = protos.get(each)
       return proto === undefined ? [] : [toBinary(FileDescriptorProtoSchema, proto)]

@@ -1,9 +1,9 @@
 /** How handlers are written here: a function from request to response that throws; everything around it is done once. */
 import type {
   Metadata,
-  sendUnaryData,
   ServerUnaryCall,
   ServerWritableStream,
+  sendUnaryData,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
@@ -54,7 +54,9 @@ function decode(method: MethodDefinition, bytes: Buffer): unknown {
 /** Throws for requests that must not reach a handler: undecodable ones, and text that cannot be stored. */
 export function checkRequest(request: unknown): void {
   if (request instanceof Malformed) {
-    throw new RotaError('MESSAGE_MALFORMED', 'the request cannot be decoded', { cause: request.cause })
+    throw new RotaError('MESSAGE_MALFORMED', 'the request cannot be decoded', {
+      cause: request.cause,
+    })
   }
   refuseViolations(checkText(request))
 }
@@ -68,7 +70,7 @@ export function unary<Request, Response>(
   return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
     const run = async () => {
       checkRequest(call.request)
-      return await handler(call.request, callerOf(call))
+      return handler(call.request, callerOf(call))
     }
     run().then(
       (response) => callback(null, response),
@@ -103,7 +105,10 @@ export function serverStream<Request, Response>(
   }
 }
 
-function callerOf(call: { metadata: Metadata; on(event: 'cancelled', fn: () => void): unknown }): Caller {
+function callerOf(call: {
+  metadata: Metadata
+  on(event: 'cancelled', fn: () => void): unknown
+}): Caller {
   const gone = new AbortController()
   call.on('cancelled', () => gone.abort())
   return { principal: principalOf(call.metadata), signal: gone.signal }

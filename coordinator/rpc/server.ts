@@ -1,10 +1,5 @@
 /** The gRPC port: agents with certificates and clients with tokens, over TLS from the first byte. */
-import {
-  experimental,
-  Server,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js'
+import { experimental, Server, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import { HealthService } from '../../proto/gen/grpc/health/v1/health.ts'
 import { ServerReflectionService } from '../../proto/gen/grpc/reflection/v1/reflection.ts'
 import { ServerReflectionService as ServerReflectionAlphaService } from '../../proto/gen/grpc/reflection/v1alpha/reflection.ts'
@@ -50,7 +45,7 @@ export function createRpcServer(deps: AgentServiceDeps, options: RpcServerOption
   const server = new Server({ ...SERVER_OPTIONS, interceptors: [interceptor] })
   for (const [definition, implementation] of services(deps)) {
     requireAccess(definition)
-    server.addService(tolerant(definition as never) as ServiceDefinition, implementation)
+    server.addService(tolerant(definition as never), implementation)
   }
   const certificates = createCertificateProvider(deps, options.authority)
   let boundPort: number | undefined
@@ -58,7 +53,11 @@ export function createRpcServer(deps: AgentServiceDeps, options: RpcServerOption
     address: () => `${options.host}:${boundPort ?? options.port}`,
     async start() {
       await certificates.start()
-      const credentials = experimental.createCertificateProviderServerCredentials(certificates, certificates, false)
+      const credentials = experimental.createCertificateProviderServerCredentials(
+        certificates,
+        certificates,
+        false,
+      )
       boundPort = await bind(server, `${options.host}:${options.port}`, credentials)
     },
     async stop() {
@@ -90,7 +89,11 @@ function serviceName(definition: object): string {
   return first?.path.split('/')[1] ?? ''
 }
 
-function bind(server: Server, address: string, credentials: Parameters<Server['bindAsync']>[1]): Promise<number> {
+function bind(
+  server: Server,
+  address: string,
+  credentials: Parameters<Server['bindAsync']>[1],
+): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, port) => {
       if (error === null) return resolve(port)

@@ -33,8 +33,8 @@ export function createSystemService(deps: ServiceDeps): UntypedServiceImplementa
   const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
     unary(boundary, `SystemService/${method}`, handler)
   return complete(boundary, api.SystemServiceService, {
-    getHealth: serve('GetHealth', async () => await health(deps)),
-    getStats: serve('GetStats', async (request: api.GetStatsRequest) => await stats(deps, request)),
+    getHealth: serve('GetHealth', async () => health(deps)),
+    getStats: serve('GetStats', async (request: api.GetStatsRequest) => stats(deps, request)),
     getServerInfo: serve('GetServerInfo', async () => info(deps)),
   })
 }
@@ -60,7 +60,13 @@ async function stats(deps: Deps, request: api.GetStatsRequest): Promise<api.GetS
   const windowMs = durationToMs(request.window) ?? WINDOW_MS
   if (!(windowMs > 0 && windowMs <= WINDOW_MS_MAX)) {
     throw new RotaError('FIELD_INVALID', 'window: must be above 0 and at most 31 days', {
-      violations: [{ field: 'window', reason: 'FIELD_INVALID', message: 'must be above 0 and at most 31 days' }],
+      violations: [
+        {
+          field: 'window',
+          reason: 'FIELD_INVALID',
+          message: 'must be above 0 and at most 31 days',
+        },
+      ],
     })
   }
   const row = await readStats(deps.db, windowMs)
@@ -73,7 +79,8 @@ async function stats(deps: Deps, request: api.GetStatsRequest): Promise<api.GetS
       offline: row.workers_total - row.workers_connected,
     }),
     queueDepth: BigInt(row.live_by_state['queued'] ?? 0),
-    oldestQueuedAge: row.oldest_queued_ms === null ? undefined : durationFromMs(row.oldest_queued_ms),
+    oldestQueuedAge:
+      row.oldest_queued_ms === null ? undefined : durationFromMs(row.oldest_queued_ms),
     scheduleDelayP95:
       row.schedule_delay_p95_ms === null ? undefined : durationFromMs(row.schedule_delay_p95_ms),
     successRatio: settled === 0 ? 0 : (row.settled_by_state['succeeded'] ?? 0) / settled,
@@ -81,7 +88,9 @@ async function stats(deps: Deps, request: api.GetStatsRequest): Promise<api.GetS
 }
 
 function toCounts(counts: Readonly<Record<string, number>>): Record<string, bigint> {
-  return Object.fromEntries(Object.entries(counts).map(([state, count]) => [state.toUpperCase(), BigInt(count)]))
+  return Object.fromEntries(
+    Object.entries(counts).map(([state, count]) => [state.toUpperCase(), BigInt(count)]),
+  )
 }
 
 function info(deps: Deps): api.GetServerInfoResponse {
@@ -93,4 +102,3 @@ function info(deps: Deps): api.GetServerInfoResponse {
     limits: { message_bytes: BigInt(MESSAGE_BYTES_MAX), page_size: 1000n },
   })
 }
-

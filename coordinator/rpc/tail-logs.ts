@@ -1,6 +1,7 @@
 /** Output of an execution, from the store: what is there, the last lines of it, and with `follow` what comes. */
-import type { TailExecutionLogsResponse } from '../../proto/gen/rota/v1/execution_service.ts'
+
 import { LogStream } from '../../proto/gen/rota/v1/execution.ts'
+import type { TailExecutionLogsResponse } from '../../proto/gen/rota/v1/execution_service.ts'
 import { enumFromWord } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
 import type { ExecutionId } from '../job/execution.ts'
@@ -64,7 +65,7 @@ export async function* tailLogs(
 
 async function readBatch(deps: Deps, tail: Tail, after: number): Promise<LogChunkRow[]> {
   const { id: executionId, attempt } = tail
-  return await readLogChunks(deps.db, { executionId, attempt, afterSequence: after, limit: BATCH })
+  return readLogChunks(deps.db, { executionId, attempt, afterSequence: after, limit: BATCH })
 }
 
 /** The last lines, cut at their beginning. Bytes of both streams in the order in which they came. */
@@ -114,7 +115,9 @@ function* sayDropped(dropped: number, after: number): Iterable<TailExecutionLogs
     sequence: BigInt(after),
     logTime: undefined,
     stream: LogStream.SYSTEM,
-    data: Buffer.from(`rota: ${dropped} more bytes of output were over the limit and are not kept\n`),
+    data: Buffer.from(
+      `rota: ${dropped} more bytes of output were over the limit and are not kept\n`,
+    ),
     attempt: 0,
     offset: 0n,
   }

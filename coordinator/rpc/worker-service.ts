@@ -6,7 +6,7 @@ import { parseResourceName, wordFromEnum } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
 import { createJoinToken } from '../identity/enrollment.ts'
 import { listWorkers, readFleetNames, readWorker } from '../query/fleet-queries.ts'
-import { finishPage, readPage } from '../query/keyset.ts'
+import { finishPage, readPage } from '../query/keyset-queries.ts'
 import { WORKER_LIST } from './lists.ts'
 import { type Caller, complete, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
@@ -17,21 +17,26 @@ export function createWorkerService(deps: ServiceDeps): UntypedServiceImplementa
   const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
     unary(boundary, `WorkerService/${method}`, handler)
   return complete(boundary, api.WorkerServiceService, {
-    listWorkers: serve('ListWorkers', async (request: api.ListWorkersRequest) => await list(deps, request)),
+    listWorkers: serve('ListWorkers', async (request: api.ListWorkersRequest) =>
+      list(deps, request),
+    ),
     getWorker: serve('GetWorker', async ({ name }: api.GetWorkerRequest) => ({
       worker: await requireWorker(deps, parseResourceName('workers', name, 'name')),
     })),
     createEnrollmentToken: serve(
       'CreateEnrollmentToken',
       async (request: api.CreateEnrollmentTokenRequest, { principal }) =>
-        await createJoinToken(deps.enrollment, principal, request),
+        createJoinToken(deps.enrollment, principal, request),
     ),
   })
 }
 
 async function list(deps: Deps, request: api.ListWorkersRequest): Promise<api.ListWorkersResponse> {
   const { capability } = request
-  const clauses = [request.filter && `(${request.filter})`, capability && `capabilities:${JSON.stringify(capability)}`]
+  const clauses = [
+    request.filter && `(${request.filter})`,
+    capability && `capabilities:${JSON.stringify(capability)}`,
+  ]
   const listRequest = { ...request, filter: clauses.filter(Boolean).join(' AND ') }
   const page = readPage(WORKER_LIST, listRequest, {})
   const { rows, total } = await listWorkers(deps.db, page)
@@ -64,7 +69,11 @@ async function requireWorker(deps: Deps, name: string): Promise<api.Worker> {
   const row = await readWorker(deps.db, name)
   if (row !== undefined) return toWorker(row)
   const near = nearNames(name, (await readFleetNames(deps.db)).workers)
-  throw new RotaError('WORKER_NOT_FOUND', `there is no worker ${JSON.stringify(name.slice(0, 80))}`, {
-    ...(near.length === 0 ? {} : { hint: `Did you mean ${near.join(' or ')}?` }),
-  })
+  throw new RotaError(
+    'WORKER_NOT_FOUND',
+    `there is no worker ${JSON.stringify(name.slice(0, 80))}`,
+    {
+      ...(near.length === 0 ? {} : { hint: `Did you mean ${near.join(' or ')}?` }),
+    },
+  )
 }

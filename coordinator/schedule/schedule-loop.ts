@@ -53,7 +53,7 @@ export function createScheduleLoop(deps: Deps, enqueue: Enqueue): Ticker {
 
 /** One transaction over at most `BATCH` due schedules; answers how many there were. */
 async function decideDueSchedules(deps: Deps, enqueue: Enqueue): Promise<number> {
-  return await deps.db.transaction().execute(async (tx) => {
+  return deps.db.transaction().execute(async (tx) => {
     const due = await lockDueSchedules(tx, BATCH)
     if (due.length === 0) return 0
     const specs = await deps.specs.load(tx, due.map(toRef))
@@ -88,7 +88,10 @@ function planSchedule(deps: Deps, row: DueSchedule, stored: StoredSpec): Schedul
     })
     return { row, stored, ...decided }
   } catch (error) {
-    deps.logger.error({ err: error, job: stored.jobName }, 'a schedule cannot be decided; put off (S4)')
+    deps.logger.error(
+      { err: error, job: stored.jobName },
+      'a schedule cannot be decided; put off (S4)',
+    )
     const nextDueAt = new Date(row.now.getTime() + PUT_OFF_MS)
     return { row, stored, decisions: [], mark: row.marked_at, nextDueAt }
   }
@@ -125,7 +128,11 @@ async function moveMarks(tx: Db, plans: readonly SchedulePlan[]): Promise<void> 
     plans.map(({ row, decisions }) => ({ jobId: row.job_id, lastDueAt: lastDue(decisions) })),
   )
   const over = plans.filter(({ nextDueAt }) => nextDueAt === undefined)
-  if (over.length > 0) await completeSchedules(tx, over.map(({ row }) => row.job_id))
+  if (over.length > 0)
+    await completeSchedules(
+      tx,
+      over.map(({ row }) => row.job_id),
+    )
 }
 
 function toMark({ row, mark, nextDueAt }: SchedulePlan): ScheduleMark[] {

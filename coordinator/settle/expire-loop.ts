@@ -12,7 +12,10 @@ export interface ExpireOptions {
   readonly times: LeaseTimes
   readonly settle: Settle
   /** Told after the commit. */
-  readonly onLost: (sessionIds: readonly SessionId[], ended: readonly EndedAttempt[]) => Promise<void>
+  readonly onLost: (
+    sessionIds: readonly SessionId[],
+    ended: readonly EndedAttempt[],
+  ) => Promise<void>
 }
 
 export function createExpireLoop(deps: Deps, options: ExpireOptions): Ticker {

@@ -5,7 +5,11 @@ import type { ObservedLease } from './lease-watch.ts'
 
 /** All leases and how old their last renewal is by the database's clock (`clock_timestamp()`, never `now()`). */
 export async function observeLeases(db: Db): Promise<ObservedLease[]> {
-  const { rows } = await sql<{ id: SessionId; renewals: number; age_ms: number }>`/* observeLeases */
+  const { rows } = await sql<{
+    id: SessionId
+    renewals: number
+    age_ms: number
+  }>`/* observeLeases */
     select id, renewals, extract(epoch from clock_timestamp() - renewed_at)::float8 * 1000 as age_ms
     from rota.session`.execute(db)
   return rows.map((row) => ({ sessionId: row.id, renewals: row.renewals, ageMs: row.age_ms }))

@@ -86,7 +86,9 @@ export async function insertAttempts(db: Db, attempts: readonly AttemptInsert[])
       ${report('outcome')}::text[], ${report('reasonCode')}::text[],
       ${report('message')}::text[], ${report('exitCode')}::int[], ${report('signal')}::text[],
       ${report('startedAt')}::timestamptz[], ${report('endedAt')}::timestamptz[], ${report('cpuMs')}::bigint[],
-      ${report('peakMemoryBytes')}::bigint[], ${report('logBytes')}::bigint[], ${report('logBytesDropped')}::bigint[])`.execute(db)
+      ${report('peakMemoryBytes')}::bigint[], ${report('logBytes')}::bigint[], ${report('logBytesDropped')}::bigint[])`.execute(
+    db,
+  )
 }
 
 export interface SettledExecution {
@@ -110,8 +112,11 @@ export async function settleExecutions(
   db: Db,
   settled: readonly SettledExecution[],
 ): Promise<SettledRow[]> {
-  const column = <K extends keyof SettledExecution>(key: K) => settled.map((row) => row[key] ?? null)
-  const outputs = settled.map((row) => (row.outputs === undefined ? null : JSON.stringify(row.outputs)))
+  const column = <K extends keyof SettledExecution>(key: K) =>
+    settled.map((row) => row[key] ?? null)
+  const outputs = settled.map((row) =>
+    row.outputs === undefined ? null : JSON.stringify(row.outputs),
+  )
   const { rows } = await sql<SettledRow>`/* settleExecutions */
     with decided as materialized (
       select * from unnest(${column('id')}::uuid[], ${column('state')}::text[], ${column('reasonCode')}::text[],
@@ -142,7 +147,10 @@ export interface RetriedExecution {
 }
 
 /** Move `retry`: to backoff, or straight back into the queue when there is no delay. */
-export async function retryExecutions(db: Db, retried: readonly RetriedExecution[]): Promise<number> {
+export async function retryExecutions(
+  db: Db,
+  retried: readonly RetriedExecution[],
+): Promise<number> {
   const column = <K extends keyof RetriedExecution>(key: K) => retried.map((row) => row[key])
   const { rows } = await sql`/* retryExecutions */
     update rota.execution e

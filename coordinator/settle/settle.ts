@@ -37,7 +37,11 @@ export interface EndedAttempt {
 
 export interface Settle {
   /** Ends what a session reports; reports that are not its own current attempts are left out of the answer (E1). */
-  settleReported(tx: Db, sessionId: SessionId, reports: readonly AttemptReport[]): Promise<EndedAttempt[]>
+  settleReported(
+    tx: Db,
+    sessionId: SessionId,
+    reports: readonly AttemptReport[],
+  ): Promise<EndedAttempt[]>
   /** Ends everything that these sessions had in hand as lost, but for what `isKept` names. */
   settleLost(tx: Db, loss: SessionLoss): Promise<EndedAttempt[]>
   /** Ends executions that no worker has; those that one has by now are left out of the answer. */
@@ -55,7 +59,7 @@ export function createSettle(deps: Deps): Settle {
     async settleReported(tx, sessionId, reports) {
       const byExecution = new Map(reports.map((report) => [report.executionId, report]))
       const endings = await lockReported(tx, sessionId, [...byExecution.values()])
-      return await endAttempts(
+      return endAttempts(
         deps,
         tx,
         endings.flatMap((ending) => {
@@ -68,7 +72,7 @@ export function createSettle(deps: Deps): Settle {
     async settleLost(tx, loss) {
       const endings = await lockOfSessions(tx, loss.sessionIds)
       const lost = endings.filter((ending) => loss.isKept?.(ending) !== true)
-      return await endAttempts(
+      return endAttempts(
         deps,
         tx,
         lost.map((ending) => ({ ending, report: lostReport(ending, loss.message) })),
@@ -77,9 +81,18 @@ export function createSettle(deps: Deps): Settle {
 
     async endExecutions(tx, ended) {
       if (ended.length === 0) return []
-      const locked = new Set(await lockUnassigned(tx, ended.map(({ id }) => id)))
+      const locked = new Set(
+        await lockUnassigned(
+          tx,
+          ended.map(({ id }) => id),
+        ),
+      )
       const ending = ended.filter(({ id }) => locked.has(id))
-      await settle(deps, tx, ending.map((end) => ({ ...end, outputs: undefined, startedAt: undefined })))
+      await settle(
+        deps,
+        tx,
+        ending.map((end) => ({ ...end, outputs: undefined, startedAt: undefined })),
+      )
       return ending
     },
   }
@@ -87,7 +100,11 @@ export function createSettle(deps: Deps): Settle {
 
 type Pending = Omit<EndedAttempt, 'verdict'>
 
-async function endAttempts(deps: Deps, tx: Db, pending: readonly Pending[]): Promise<EndedAttempt[]> {
+async function endAttempts(
+  deps: Deps,
+  tx: Db,
+  pending: readonly Pending[],
+): Promise<EndedAttempt[]> {
   if (pending.length === 0) return []
   const ended = await decide(deps, tx, pending)
   const counted = ended.filter(({ verdict }) => verdict.kind !== 'requeue')
@@ -100,12 +117,19 @@ async function endAttempts(deps: Deps, tx: Db, pending: readonly Pending[]): Pro
   await settle(deps, tx, ended.flatMap(toSettled))
   await retry(tx, ended)
   const requeued = ended.filter(({ verdict }) => verdict.kind === 'requeue')
-  if (requeued.length > 0) await requeueExecutions(tx, requeued.map(({ ending }) => ending.id))
+  if (requeued.length > 0)
+    await requeueExecutions(
+      tx,
+      requeued.map(({ ending }) => ending.id),
+    )
   return ended
 }
 
 async function decide(deps: Deps, tx: Db, pending: readonly Pending[]): Promise<EndedAttempt[]> {
-  const refs = pending.map(({ ending }) => ({ jobId: ending.job_id, jobVersion: ending.job_version }))
+  const refs = pending.map(({ ending }) => ({
+    jobId: ending.job_id,
+    jobVersion: ending.job_version,
+  }))
   const specs = await deps.specs.load(tx, refs)
   return pending.map(({ ending, report }) => {
     const { spec } = specOf(specs, { jobId: ending.job_id, jobVersion: ending.job_version })
@@ -150,7 +174,16 @@ async function retry(tx: Db, ended: readonly EndedAttempt[]): Promise<void> {
     if (verdict.kind !== 'retry') return []
     const { delayMs, reasonCode, reasonMessage } = verdict
     const countsFailure = verdict.counts === 'failure' ? 1 : 0
-    return [{ id: ending.id, delayMs, countsFailure, countsLoss: 1 - countsFailure, reasonCode, reasonMessage }]
+    return [
+      {
+        id: ending.id,
+        delayMs,
+        countsFailure,
+        countsLoss: 1 - countsFailure,
+        reasonCode,
+        reasonMessage,
+      },
+    ]
   })
   if (retried.length > 0) await retryExecutions(tx, retried)
 }

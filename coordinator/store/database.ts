@@ -37,7 +37,7 @@ const INT8_OID = 20
 const typeParsers = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
     if (oid === INT8_OID && format !== 'binary') return parseInt8
-    return pg.types.getTypeParser(oid, format as 'text')
+    return pg.types.getTypeParser(oid, format)
   },
 }
 
@@ -75,8 +75,7 @@ const STATEMENT_NAME = /^\s*\/\* (\w+) \*\//
 class HardenedClient extends pg.Client {
   readonly #names = new Map<string, string | undefined>()
 
-  // biome-ignore lint/suspicious/noExplicitAny: pg's overloads meet in one untyped function.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the same
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the overloads of pg meet in one untyped function
   override query(...args: any[]): any {
     const [text, values] = args
     const name = typeof text === 'string' && Array.isArray(values) ? this.#nameOf(text) : undefined
@@ -105,14 +104,23 @@ class HardenedClient extends pg.Client {
 
 /** SQLSTATE classes that say "not now": connection, resources, operator intervention, read-only after a promotion. */
 const UNAVAILABLE_STATES = /^(08|53|57P|25006|58)/
-const UNAVAILABLE_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND'])
-const UNAVAILABLE_MESSAGES = /Connection terminated|Query read timeout|timeout exceeded when trying to connect/
+const UNAVAILABLE_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'ETIMEDOUT',
+  'EPIPE',
+  'ENOTFOUND',
+])
+const UNAVAILABLE_MESSAGES =
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect/
 
 /** True when the statement may work later: PostgreSQL is away, restarting, or has no room. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code: unknown = Reflect.get(error, 'code')
-  if (typeof code === 'string' && (UNAVAILABLE_CODES.has(code) || UNAVAILABLE_STATES.test(code))) return true
+  if (typeof code === 'string' && (UNAVAILABLE_CODES.has(code) || UNAVAILABLE_STATES.test(code)))
+    return true
   return UNAVAILABLE_MESSAGES.test(error.message)
 }
 

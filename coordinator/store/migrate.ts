@@ -18,6 +18,6 @@ export async function migrateToLatest(db: Kysely<Tables>): Promise<string[]> {
     migrationLockTableName: 'migration_lock',
   })
   const { error, results } = await migrator.migrateToLatest()
-  if (error !== undefined) throw error
+  if (error !== undefined) throw new Error('the database cannot be migrated', { cause: error })
   return (results ?? []).map(({ migrationName }) => migrationName)
 }

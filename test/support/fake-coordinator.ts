@@ -26,7 +26,7 @@ import {
   type PushLogsResponse,
   type Report,
 } from '../../proto/gen/rota/agent/v1/agent_service.ts'
-import { SERVER_OPTIONS } from '../../shared/channel-options.ts'
+import { COORDINATOR_TLS_NAME, SERVER_OPTIONS } from '../../shared/channel-options.ts'
 import { durationFromMs } from '../../shared/duration.ts'
 import type { RotaError } from '../../shared/errors/rota-error.ts'
 import { toGrpcStatus } from '../../shared/errors/rpc-status.ts'
@@ -176,7 +176,7 @@ export class FakeCoordinator {
     const authority = options.authority ?? (await createFakeAuthority())
     const coordinator = new FakeCoordinator(authority)
     const { keyPem, chainPem } = await authority.createServer(
-      options.names ?? ['127.0.0.1', 'localhost'],
+      options.names ?? [COORDINATOR_TLS_NAME],
     )
     const credentials = ServerCredentials.createSsl(
       Buffer.from(authority.caPem),

@@ -10,7 +10,8 @@ import { toId } from '../../names.ts'
 import { relativeTime } from '../../output/time.ts'
 import { word } from '../../words.ts'
 
-const ENDED: ReadonlySet<ExecutionState> = new Set([
+/** States that never change again. */
+export const ENDED: ReadonlySet<ExecutionState> = new Set([
   ExecutionState.SUCCEEDED,
   ExecutionState.FAILED,
   ExecutionState.CANCELLED,

@@ -77,12 +77,7 @@ function executionLines(execution: Execution, screen: Screen): Detail[] {
       describeState(execution) + (reason && `: ${reason}`),
       (line) => paintState(screen, describeState(execution), line),
     ],
-    [
-      'trigger',
-      [word(Trigger, execution.trigger), execution.requestedBy && `by ${execution.requestedBy}`]
-        .filter(Boolean)
-        .join(' '),
-    ],
+    ['trigger', describeTrigger(execution)],
     ['due', at(execution.scheduledFor)],
     ['created', at(execution.createTime)],
     ['started', at(execution.startTime)],
@@ -96,6 +91,12 @@ function executionLines(execution: Execution, screen: Screen): Detail[] {
     ['parameters', renderStruct(execution.parameters)],
     ['outputs', renderStruct(execution.outputs)],
   ]
+}
+
+/** `manual by token:admin`; what the coordinator triggers by itself says no more than `schedule`. */
+function describeTrigger({ trigger, requestedBy }: Execution): string {
+  const known = word(Trigger, trigger)
+  return requestedBy === '' || requestedBy === known ? known : `${known} by ${requestedBy}`
 }
 
 function renderStruct(struct: Readonly<Record<string, unknown>> | undefined): string {

@@ -58,7 +58,7 @@ export function describeTask(task: Task | undefined): string {
       const { source, interpreter, args } = kind.value
       const what =
         source?.$case === 'inline'
-          ? `${source.value.split('\n').length} lines sent with the job`
+          ? `${countLines(source.value)} lines sent with the job`
           : source?.value
       return [interpreter, what, ...args].filter(Boolean).join(' ')
     }
@@ -86,4 +86,8 @@ export function describeRetry(spec: JobSpec | undefined): string {
   const first = span(isFixed ? 'after' : 'from', durationToMs(retry.delay))
   const last = isFixed ? '' : span('to', durationToMs(retry.maxDelay))
   return `${times}, ${word(RetryPolicy_Kind, retry.kind)}${first}${last}`
+}
+
+function countLines(text: string): number {
+  return text.trimEnd().split('\n').length
 }

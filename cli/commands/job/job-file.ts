@@ -152,25 +152,34 @@ function checkValue(
     fromJson(schema, json, { registry: loadRegistry() })
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error)
-    // "cannot decode field rota.v1.JobSpec.timeout from JSON: ..." repeats what the path says.
-    const detail = cause.replace(/^cannot decode .*? from JSON:? ?/, '')
-    check.found.push({ node: content, message: `${check.path}: ${detail}${adviceFor(field)}` })
+    check.found.push({ node: content, message: `${check.path}: ${explainValue(cause, field)}` })
   }
 }
 
+/** What the decoder says, without the type names that it begins with, and what would be right. */
+function explainValue(cause: string, field: DescField | undefined): string {
+  const detail = /^cannot decode .*? from JSON:? ?(.*)$/s.exec(cause)?.[1] ?? cause
+  const isBareValue = /^("|Array|\d|true|false|object)/.test(detail)
+  const problem = isBareValue ? `${detail} is not what belongs here` : detail
+  const advice = detail.startsWith('expected string') ? 'Put it in quotes' : adviceFor(field)
+  return advice === '' ? problem : `${problem}. ${advice}`
+}
+
 function adviceFor(field: DescField | undefined): string {
-  if (field === undefined) return ''
+  if (field === undefined) return 'Write its fields below it'
   if (field.enum !== undefined) {
     const names = field.enum.values.slice(1).map(({ name }) => name)
-    return `. Known are ${names.join(', ')}`
+    return `Known are ${names.join(', ')}`
   }
   switch (field.message?.typeName) {
     case 'google.protobuf.Duration':
-      return '. Write seconds, e.g. 90s or 0.5s'
+      return 'Write seconds, e.g. 90s or 0.5s'
     case 'google.protobuf.Timestamp':
-      return '. Write RFC 3339, e.g. 2026-11-30T22:15:00Z'
+      return 'Write RFC 3339, e.g. 2026-11-30T22:15:00Z'
+    case 'google.protobuf.Struct':
+      return 'Write names and values below it'
     default:
-      return field.fieldKind === 'scalar' ? '. Put it in quotes if it is a text' : ''
+      return ''
   }
 }
 

@@ -13,18 +13,18 @@ export async function presentJob(invocation: Invocation, job: Job, done: string)
     names: () => [job.name],
     text: ({ now }) => {
       const what = [describeKind(job), describeWhen(job.spec)].filter((part) => part !== '')
-      const line = `job ${toId(job.name)} ${done} (${what.join(', ')}); ${describeNext(job, now)}`
+      const next = describeNext(job, now)
+      const line = `job ${toId(job.name)} ${done} (${what.join(', ')})${next && `; ${next}`}`
       return `${escapeControls(line)}\n`
     },
   })
 }
 
-/** `next run in 8s, 2026-11-20T10:15:00Z` */
-export function describeNext(job: Job, now: Date): string {
-  if (job.state === JobState.PAUSED) return 'paused'
+/** `next run in 8s, 2026-11-20T10:15:00Z`; empty where the dependencies say it. */
+function describeNext(job: Job, now: Date): string {
+  if (job.state === JobState.PAUSED) return 'its schedule is paused'
   if (job.nextFireTime !== undefined) {
     return `next run ${relativeTime(job.nextFireTime, now)}, ${isoSeconds(job.nextFireTime)}`
   }
-  if ((job.spec?.dependencies.length ?? 0) > 0) return 'runs after its dependencies'
-  return 'runs when triggered'
+  return (job.spec?.dependencies.length ?? 0) > 0 ? '' : 'runs when triggered'
 }

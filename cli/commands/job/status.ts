@@ -42,7 +42,7 @@ function statusLines(status: GetJobStatusResponse, { now }: Screen): Detail[] {
     ['now', `${status.runningCount} running, ${status.queuedCount} queued`],
     ['last', lastExecution && summarize(lastExecution, now)],
     ['reason', lastExecution && describeReason(lastExecution)],
-    ['successes', lastExecution && `${Math.round(status.successRatio * 100)} %`],
+    ['success', lastExecution && `${Math.round(status.successRatio * 100)} % of the last runs`],
     ['failures', consecutiveFailureCount > 0 ? `${consecutiveFailureCount} in a row` : ''],
     ['takes', describeDurations(status)],
   ]
@@ -52,5 +52,5 @@ function describeDurations({ durationP50, durationP95 }: GetJobStatusResponse): 
   const p50 = durationToMs(durationP50)
   const p95 = durationToMs(durationP95)
   if (p50 === undefined || p95 === undefined) return ''
-  return `${formatDurationMs(p50)} mostly, ${formatDurationMs(p95)} at worst (p50, p95)`
+  return `${formatDurationMs(p50)} (median), ${formatDurationMs(p95)} (95th percentile)`
 }

@@ -1,5 +1,9 @@
 import { Execution } from '../../../proto/gen/rota/v1/execution.ts'
-import { JobServiceService, TriggerJobRequest } from '../../../proto/gen/rota/v1/job_service.ts'
+import {
+  JobServiceService,
+  TriggerJobRequest,
+  TriggerJobResponse,
+} from '../../../proto/gen/rota/v1/job_service.ts'
 import { assert } from '../../../shared/assert.ts'
 import { newId } from '../../../shared/ids.ts'
 import type { Handler, Invocation } from '../../action.ts'
@@ -7,6 +11,8 @@ import { awaitEnd } from '../../await-end.ts'
 import { toId, toName } from '../../names.ts'
 import { readDuration, readPairs, readTime, usageError } from '../../option-values.ts'
 import { isForMachine, present, talk } from '../../output/present.ts'
+import { escapeControls } from '../../output/text.ts'
+import { exactTime } from '../../output/time.ts'
 import { describeState } from '../exec/describe.ts'
 import { readText } from './read-text.ts'
 
@@ -27,15 +33,17 @@ export const triggerJob: Handler<TriggerOptions, readonly [string]> = async (
   name,
 ) => {
   const { host } = invocation
-  const timeoutMs = options.timeout && readDuration('--timeout', options.timeout)
+  const timeoutMs =
+    options.timeout === undefined ? undefined : readDuration('--timeout', options.timeout)
   const isWaited = options.wait === true || options.follow === true
   if (timeoutMs !== undefined && !isWaited) {
     throw usageError('--timeout', 'says how long to wait', 'Give --wait or --follow too.')
   }
-  const scheduleTime = options.at && readTime('--at', options.at, host.clock.now())
+  const scheduleTime =
+    options.at === undefined ? undefined : readTime('--at', options.at, host.clock.now())
   const parameters = await readParameters(invocation, options)
   const api = await invocation.connect()
-  const { execution } = await api.call(
+  const response = await api.call(
     JobServiceService.triggerJob,
     TriggerJobRequest.fromPartial({
       name: toName('jobs', name),
@@ -46,37 +54,51 @@ export const triggerJob: Handler<TriggerOptions, readonly [string]> = async (
       validateOnly: options.dryRun === true,
     }),
   )
-  assert(execution !== undefined, 'TriggerJob answered without an execution')
-  if (!isWaited || options.dryRun) {
-    await presentTriggered(invocation, execution, options.dryRun === true)
+  if (options.dryRun) {
+    await presentChecked(invocation, response, name)
     return undefined
   }
-  const isFollowed = options.follow === true
-  if (!isForMachine(invocation))
+  const { execution } = response
+  assert(execution !== undefined, 'TriggerJob answered without an execution')
+  if (!isWaited) {
+    await presentTriggered(invocation, execution, scheduleTime)
+    return undefined
+  }
+  if (!isForMachine(invocation)) {
     await talk(invocation, `execution ${toId(execution.name)} of ${toId(execution.job)}`)
-  return awaitEnd(invocation, api, {
-    name: execution.name,
-    timeoutMs: timeoutMs === '' ? undefined : timeoutMs,
-    isFollowed,
+  }
+  const isFollowed = options.follow === true
+  return awaitEnd(invocation, api, { name: execution.name, timeoutMs, isFollowed })
+}
+
+/** A check makes no execution, so the answer is empty. */
+async function presentChecked(
+  invocation: Invocation,
+  message: TriggerJobResponse,
+  name: string,
+): Promise<void> {
+  await present(invocation, {
+    answer: { typeName: 'rota.v1.TriggerJobResponse', codec: TriggerJobResponse, message },
+    names: () => [],
+    text: () => `${escapeControls(`job ${toId(name)} can be triggered like this`)}\n`,
   })
 }
 
 async function presentTriggered(
   invocation: Invocation,
   execution: Execution,
-  isDryRun: boolean,
+  scheduleTime: Date | undefined,
 ): Promise<void> {
   const id = toId(execution.name)
   await present(invocation, {
     answer: { typeName: 'rota.v1.Execution', codec: Execution, message: execution },
     names: () => [execution.name],
-    text: () =>
-      isDryRun
-        ? `job ${toId(execution.job)} can be triggered\n`
-        : `execution ${id} ${describeState(execution)}\n`,
+    text: ({ now }) => {
+      const start = scheduleTime === undefined ? '' : `; starts ${exactTime(scheduleTime, now)}`
+      return `execution ${id} ${describeState(execution)}${start}\n`
+    },
   })
-  if (isForMachine(invocation) || isDryRun) return
-  await talk(invocation, `follow it:  rota exec logs -f ${id}`)
+  if (!isForMachine(invocation)) await talk(invocation, `follow it:  rota exec logs -f ${id}`)
 }
 
 /** The file's object, with each `--param` over it. */

@@ -32,16 +32,19 @@ export const updateJob: Handler<UpdateFlags, readonly [string]> = async (
       return undefined
     } catch (error) {
       const isOvertaken = error instanceof RotaError && error.reason === 'ETAG_MISMATCH'
+      if (!isOvertaken) throw error
+      if (flags.file !== undefined && flags.etag === undefined) throw overtakenFile(error)
       // Who gives an etag means exactly that state of the job.
-      if (
-        !isOvertaken ||
-        flags.etag !== undefined ||
-        flags.file !== undefined ||
-        tryNumber === TRIES
-      )
-        throw error
+      if (flags.etag !== undefined || tryNumber === TRIES) throw error
     }
   }
+}
+
+function overtakenFile(error: RotaError): RotaError {
+  return new RotaError(error.reason, error.message, {
+    cause: error.cause,
+    hint: 'The file may hold the etag of an older state. Read the job again, or remove `etag` from the file.',
+  })
 }
 
 /** Reads the job, puts the change on it and writes it, provided that nobody changed it in between. */
@@ -60,7 +63,7 @@ async function updateOnce(
   if (mask.length === 0) {
     throw usageError('job update', 'nothing says what to change', 'Add --help to see the options.')
   }
-  const etag = flags.etag ?? (job.etag || base.etag)
+  const etag = flags.etag === undefined ? job.etag || base.etag : quoted(flags.etag)
   const response = await api.call(
     JobServiceService.updateJob,
     UpdateJobRequest.fromPartial({
@@ -71,4 +74,9 @@ async function updateOnce(
   )
   assert(response.job !== undefined, 'UpdateJob answered without a job')
   return response.job
+}
+
+/** An etag holds its quotes (RFC 9110 8.8.3), which shells eat. */
+function quoted(etag: string): string {
+  return etag.startsWith('"') ? etag : `"${etag}"`
 }

@@ -16,11 +16,14 @@ function fieldsOf(request: unknown): string[] {
 }
 
 test('a request of clean texts is right', () => {
-  const job = {
-    displayName: 'Grüße 👋',
-    spec: { task: { kind: { $case: 'shell', value: { command: 'true' } } } },
-  }
-  expect(checkText(CreateJobRequest.fromPartial({ jobId: 'a', job }))).toEqual([])
+  const request = CreateJobRequest.fromPartial({
+    jobId: 'a',
+    job: {
+      displayName: 'Grüße 👋',
+      spec: { task: { kind: { $case: 'shell', value: { command: 'true\n' } } } },
+    },
+  })
+  expect(checkText(request)).toEqual([])
 })
 
 describe('paths are those of the contract', () => {

@@ -47,7 +47,12 @@ export function readPage<C extends Columns>(
   if (pageSize < 0) refuse('page_size', 'FIELD_INVALID', 'must not be negative')
   const reading = parseFilter(request.filter, definition.fields)
   if (reading.kind === 'error') {
-    refuse('filter', 'FILTER_INVALID', `${reading.message} at character ${reading.position}`, reading.hint)
+    refuse(
+      'filter',
+      'FILTER_INVALID',
+      `${reading.message} at character ${reading.position}`,
+      reading.hint,
+    )
   }
   const order = readOrder(definition, request.orderBy)
   const identity = pageIdentity(request, args)
@@ -67,7 +72,11 @@ export function readPage<C extends Columns>(
 export function finishPage<R>(
   page: Page,
   rows: readonly R[],
-  next: { readonly request: ListRequest; readonly args: object; readonly keys: (row: R) => readonly string[] },
+  next: {
+    readonly request: ListRequest
+    readonly args: object
+    readonly keys: (row: R) => readonly string[]
+  },
 ): { rows: R[]; nextPageToken: string } {
   const shown = rows.slice(0, page.limit - 1)
   const last = shown.at(-1)
@@ -81,10 +90,17 @@ function pageIdentity(request: ListRequest, args: object): object {
 }
 
 function readOrder<C extends Columns>(definition: ListDefinition<C>, orderBy: string): OrderKey[] {
-  const sortable = Object.entries(definition.fields).filter(([name]) => definition.sortable.includes(name))
+  const sortable = Object.entries(definition.fields).filter(([name]) =>
+    definition.sortable.includes(name),
+  )
   const reading = parseOrderBy(orderBy, Object.fromEntries(sortable))
   if (reading.kind === 'error') {
-    refuse('order_by', 'FILTER_INVALID', `${reading.message} at character ${reading.position}`, reading.hint)
+    refuse(
+      'order_by',
+      'FILTER_INVALID',
+      `${reading.message} at character ${reading.position}`,
+      reading.hint,
+    )
   }
   const named = new Set(reading.order.map(({ field }) => field))
   return [...reading.order, ...definition.order.filter(({ field }) => !named.has(field))]
@@ -101,7 +117,9 @@ function refuse(field: string, reason: ErrorReason, message: string, hint?: stri
 /** `order by` of the page. */
 export function orderTerms(page: Page): RawBuilder<unknown> {
   const terms = page.order.map(({ field, isDescending }) =>
-    isDescending ? sql`${columnOf(page.columns, field)} desc` : sql`${columnOf(page.columns, field)} asc`,
+    isDescending
+      ? sql`${columnOf(page.columns, field)} desc`
+      : sql`${columnOf(page.columns, field)} asc`,
   )
   return sql.join(terms)
 }
