@@ -20,7 +20,7 @@ import {
 } from './commands/exec/describe.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { writeAll } from './host.ts'
-import { createLogOutput } from './log-output.ts'
+import { CONNECTION_LOST, createLogOutput } from './log-output.ts'
 import { streamLogs } from './log-stream.ts'
 import { toId } from './names.ts'
 import { isForMachine, present, talk } from './output/present.ts'
@@ -73,7 +73,13 @@ async function follow(invocation: Invocation, api: Api, { name, signal }: Watch)
   const { host } = invocation
   const output = createLogOutput(invocation, isForMachine(invocation) ? host.stderr : host.stdout)
   await streamLogs(
-    { api, clock: host.clock, signal, write: output.write },
+    {
+      api,
+      clock: host.clock,
+      signal,
+      write: output.write,
+      broken: () => talk(invocation, CONNECTION_LOST),
+    },
     { name, follow: true, tailLines: 0, attempt: 0 },
   )
   await output.end()

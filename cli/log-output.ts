@@ -6,6 +6,9 @@ import type { Invocation } from './action.ts'
 import { type Sink, writeAll } from './host.ts'
 import { createTerminalFilter } from './output/terminal-filter.ts'
 
+/** What is said when the stream breaks while it is shown. */
+export const CONNECTION_LOST = 'rota: lost the coordinator, trying again'
+
 interface LogOutput {
   write(chunk: TailExecutionLogsResponse): Promise<void>
   /** Writes what a filter still holds back. */

@@ -33,6 +33,8 @@ interface LogReader {
   readonly clock: Clock
   readonly signal: AbortSignal
   readonly write: (chunk: TailExecutionLogsResponse) => Promise<void>
+  /** A stream broke, and the next one is tried. */
+  readonly broken: () => Promise<void>
 }
 
 const GIVE_UP_MS = 60_000
@@ -60,6 +62,7 @@ export async function streamLogs(reader: LogReader, request: LogRequest): Promis
       const isFirst = last === 0n && !request.follow
       if (!isBroken || isFirst || clock.monotonicMs() - progressMs > GIVE_UP_MS) throw error
       retry++
+      if (retry === 1) await reader.broken()
       await sleep(clock, backoffDelayMs(BACKOFF, retry, 0), signal)
     }
   }

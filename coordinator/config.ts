@@ -116,7 +116,7 @@ function toConfig(
 
 function readDatabaseUrl(url: string | undefined): string | undefined {
   if (url === undefined || url === '') return undefined
-  if (URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol)) return url
+  if (/^postgres(ql)?:\/\/.+/.test(url)) return url
   throw new ConfigError(
     'DATABASE_URL is not the URL of a PostgreSQL database',
     'Write it like postgres://user:password@host:5432/database.',

@@ -18,6 +18,7 @@ import { Child, type Launch } from './child.ts'
 import { lastLines, trimLog } from './child-log.ts'
 import { devFiles } from './files.ts'
 import { agentLaunch, coordinatorLaunch, type LaunchOptions } from './launches.ts'
+import { warmUp } from './warm-up.ts'
 
 export interface ClusterOptions extends LaunchOptions {
   readonly agentCount: number
@@ -44,9 +45,10 @@ const COORDINATOR_STOP_MS = 6_000
 export class Cluster {
   readonly #options: ClusterOptions
   readonly #agents: Child[] = []
+  readonly #stopping = new AbortController()
   #coordinator: Child | undefined
   #api: Api | undefined
-  #isStopping = false
+  #agentsAreWarm: Promise<void> | undefined
 
   constructor(options: ClusterOptions) {
     this.#options = options
@@ -59,9 +61,11 @@ export class Cluster {
     for (const folder of [agents, logs, samples]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
     }
-    const child = this.#makeChild('coordinator', COORDINATOR, async () =>
-      coordinatorLaunch(this.#options),
-    )
+    const launch = coordinatorLaunch(this.#options)
+    this.#agentsAreWarm = warmUp(AGENT, launch.env, this.#stopping.signal)
+    await warmUp(COORDINATOR, launch.env, this.#stopping.signal)
+    this.#refuseWhenStopping()
+    const child = this.#makeChild('coordinator', COORDINATOR, async () => launch)
     this.#coordinator = child
     child.start()
     const message = await Promise.race([child.ready, refuseEnd(child)])
@@ -78,8 +82,8 @@ export class Cluster {
   /** Resolves with the names of the agents that are not connected after 25 s. */
   async startAgents(coordinator: RunningCoordinator): Promise<string[]> {
     const { agentCount, clock } = this.#options
-    // D3: a stop may have come between the coordinator's readiness and this call.
-    if (this.#isStopping) return []
+    await this.#agentsAreWarm
+    this.#refuseWhenStopping()
     for (const plan of planAgents(agentCount)) {
       const prepare = () => agentLaunch(plan, coordinator, this.#options)
       this.#agents.push(this.#makeChild(plan.name, AGENT, prepare))
@@ -96,7 +100,7 @@ export class Cluster {
 
   /** 14 s at the very most; `force` gives the agents no time. */
   async stop(force: AbortSignal): Promise<void> {
-    this.#isStopping = true
+    this.#stopping.abort()
     this.#api?.close()
     await Promise.all(this.#agents.map((agent) => agent.stop(AGENT_STOP_MS, force)))
     // Not forced: PostgreSQL is the coordinator's to stop.
@@ -113,6 +117,12 @@ export class Cluster {
     for (const child of [this.#coordinator, ...this.#agents]) {
       if (child !== undefined) trimLog(child.logFile)
     }
+  }
+
+  /** D3 */
+  #refuseWhenStopping(): void {
+    if (!this.#stopping.signal.aborted) return
+    throw new RotaError('SHUTTING_DOWN', 'the cluster is being stopped')
   }
 
   #makeChild(name: string, script: URL, prepare: () => Promise<Launch>): Child {

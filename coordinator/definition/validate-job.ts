@@ -24,7 +24,7 @@ export interface KnownWorld extends KnownFleet {
   readonly now: Date
 }
 
-const DISPLAY_NAME_BYTES_MAX = 200
+const DISPLAY_NAME_LENGTH_MAX = 200
 const DESCRIPTION_BYTES_MAX = 4 * 1_024
 
 /** A shorter timeout ends processes before they have begun. */
@@ -41,7 +41,10 @@ export function validateJob(job: Job, known: KnownWorld): FieldViolation[] {
   const { displayName } = job
   return [
     ...(job.name === '' ? [] : checkJobName('job.name', job.name)),
-    ...checkLength('job.display_name', displayName, DISPLAY_NAME_BYTES_MAX),
+    ...refuseUnless(displayName.length <= DISPLAY_NAME_LENGTH_MAX, 'job.display_name', {
+      reason: 'FIELD_TOO_LONG',
+      message: `is longer than ${DISPLAY_NAME_LENGTH_MAX} characters`,
+    }),
     ...refuseUnless(!/\p{Cc}/u.test(displayName), 'job.display_name', {
       message: 'holds a line break or another control character',
     }),

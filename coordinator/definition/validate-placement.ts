@@ -71,7 +71,7 @@ function checkCapability(field: string, capability: string, fleet: KnownFleet): 
 }
 
 /** The id of a worker from `workers/ID`, blank for none, must be known. */
-export function checkWorker(field: string, worker: string, fleet: KnownFleet): FieldViolation[] {
+function checkWorker(field: string, worker: string, fleet: KnownFleet): FieldViolation[] {
   if (worker === '') return []
   const id = /^workers\/([^/]+)$/.exec(worker)?.[1]
   if (id === undefined) {

@@ -6,7 +6,7 @@ import { problem, type Scanner, type SyntaxProblem, takeQuoted } from './conditi
  * `text`, `number`, `time`; `oneOf`: words such as states, in any case; `labels`: a map, asked by `labels.team = ops` or
  * `labels:team`; `set`: asked by `capabilities:gpu`.
  */
-export type FieldType =
+type FieldType =
   | 'text'
   | 'number'
   | 'time'

@@ -8,7 +8,7 @@ import {
 } from './comparison.ts'
 import { type Condition, parseCondition, problem, type SyntaxProblem } from './condition.ts'
 
-export type { Comparison, Fields, FieldType } from './comparison.ts'
+export type { Comparison, Fields } from './comparison.ts'
 
 export type Filter = Condition<Comparison>
 

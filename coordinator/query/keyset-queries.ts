@@ -1,8 +1,7 @@
 /** Pages by keyset: the next one begins after the last row's sort keys, so that inserts in between shift nothing. */
 import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
-import type { ErrorReason } from '../../shared/errors/catalogue.ts'
-import { RotaError } from '../../shared/errors/rota-error.ts'
-import type { Condition } from './condition.ts'
+import { type FieldViolation, invalidRequest } from '../../shared/errors/rota-error.ts'
+import type { Condition, SyntaxProblem } from './condition.ts'
 import { type Comparison, type Fields, type OrderKey, parseFilter, parseOrderBy } from './filter.ts'
 import { decodePageToken, encodePageToken } from './page-token.ts'
 
@@ -44,21 +43,19 @@ export function readPage<C extends Columns>(
   args: object,
 ): Page<C> {
   const { pageSize, pageToken } = request
-  if (pageSize < 0) refuse('page_size', 'FIELD_INVALID', 'must not be negative')
-  const reading = parseFilter(request.filter, definition.fields)
-  if (reading.kind === 'error') {
-    refuse(
-      'filter',
-      'FILTER_INVALID',
-      `${reading.message} at character ${reading.position}`,
-      reading.hint,
-    )
+  if (pageSize < 0) {
+    refuse({ field: 'page_size', reason: 'FIELD_INVALID', message: 'must not be negative' })
   }
+  const reading = parseFilter(request.filter, definition.fields)
+  if (reading.kind === 'error') refuse(unreadable('filter', reading))
   const order = readOrder(definition, request.orderBy)
   const identity = pageIdentity(request, args)
   const after = pageToken === '' ? undefined : decodePageToken(pageToken, identity)
   const isDamaged = pageToken !== '' && (after === undefined || after.length !== order.length)
-  if (isDamaged) refuse('page_token', 'PAGE_TOKEN_INVALID', 'is damaged, or of another request')
+  if (isDamaged) {
+    const message = 'is damaged, or of another request'
+    refuse({ field: 'page_token', reason: 'PAGE_TOKEN_INVALID', message })
+  }
   return {
     columns: definition.columns,
     condition: toSql(reading.filter, definition.columns),
@@ -94,24 +91,17 @@ function readOrder<C extends Columns>(definition: ListDefinition<C>, orderBy: st
     definition.sortable.includes(name),
   )
   const reading = parseOrderBy(orderBy, Object.fromEntries(sortable))
-  if (reading.kind === 'error') {
-    refuse(
-      'order_by',
-      'FILTER_INVALID',
-      `${reading.message} at character ${reading.position}`,
-      reading.hint,
-    )
-  }
+  if (reading.kind === 'error') refuse(unreadable('order_by', reading))
   const named = new Set(reading.order.map(({ field }) => field))
   return [...reading.order, ...definition.order.filter(({ field }) => !named.has(field))]
 }
 
-function refuse(field: string, reason: ErrorReason, message: string, hint?: string): never {
-  const violation = { field, reason, message, ...(hint === undefined ? {} : { hint }) }
-  throw new RotaError(reason, `${field}: ${message}`, {
-    ...(hint === undefined ? {} : { hint }),
-    violations: [violation],
-  })
+function unreadable(field: string, { message, position, hint }: SyntaxProblem): FieldViolation {
+  return { field, reason: 'FILTER_INVALID', message: `${message} at character ${position}`, hint }
+}
+
+function refuse(violation: FieldViolation): never {
+  throw invalidRequest([violation])
 }
 
 /** `order by` of the page. */

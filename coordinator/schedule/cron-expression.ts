@@ -1,4 +1,5 @@
 /** A whole cron expression: its form, and what is wrong with it. */
+import { assert } from '../../shared/assert.ts'
 import { parseDurationMs } from '../../shared/duration.ts'
 import { nearNames } from '../../shared/near-names.ts'
 import {
@@ -17,15 +18,15 @@ export interface CronProblem {
   readonly hint: string
 }
 
-export type CronExpression =
+type ParsedCron =
   | { readonly kind: 'interval'; readonly everyMs: number }
   /** One field for each of CRON_FIELD_RULES. */
   | { readonly kind: 'fields'; readonly fields: readonly CronField[] }
 
-type Reading = CronExpression | { readonly kind: 'problem'; readonly problem: CronProblem }
+type Reading = ParsedCron | { readonly kind: 'problem'; readonly problem: CronProblem }
 
 /** Longest interval, in ms: 365 days. */
-export const EVERY_MS_MAX = 365 * 86_400_000
+const EVERY_MS_MAX = 365 * 86_400_000
 
 const MACROS: Readonly<Record<string, string>> = {
   '@yearly': '0 0 1 1 *',
@@ -106,7 +107,7 @@ function readFields(words: readonly Word[]): Reading {
   const fields: CronField[] = []
   for (const [index, rule] of CRON_FIELD_RULES.entries()) {
     const word = words[index]
-    if (word === undefined) return problem('is too short', 0)
+    assert(word !== undefined, 'there is a word for each field')
     const field = readCronField(word.text, rule)
     if (field.kind === 'problem') {
       return problem(field.message, word.at + field.offset, field.hint)

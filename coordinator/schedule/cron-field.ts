@@ -22,7 +22,7 @@ export const DAY_OF_MONTH_RULE: CronFieldRule = {
   max: 31,
   hashMax: 28,
 }
-export const DAY_OF_WEEK_RULE: CronFieldRule = {
+const DAY_OF_WEEK_RULE: CronFieldRule = {
   name: 'day of week',
   min: 0,
   max: 7,
@@ -42,7 +42,7 @@ export const CRON_FIELD_RULES: readonly CronFieldRule[] = [
 
 type CronItem =
   | { readonly kind: 'range'; readonly from: number; readonly to: number; readonly step: number }
-  /** One value of the range, or with a step the first of them, picked by the job's seed. */
+  /** The seed picks one value of the range; with a step, the first value of several. A step of 0 is none. */
   | { readonly kind: 'hashed'; readonly from: number; readonly to: number; readonly step: number }
   /** The last day of the month, or the last such weekday of the month. */
   | { readonly kind: 'last'; readonly weekday: number | undefined }
@@ -52,7 +52,7 @@ type CronItem =
 export interface CronField {
   readonly kind: 'field'
   readonly items: readonly CronItem[]
-  /** `*` or `?`: leaves the choice of the day to the other day field. */
+  /** `*` or `?`, and nothing but these: leaves the choice of the day to the other day field. */
   readonly isWildcard: boolean
 }
 
@@ -133,7 +133,7 @@ function itemSpecial(item: CronItem): string[] {
 
 function readItem(text: string, rule: CronFieldRule): CronItem | ItemProblem {
   if (text === '') return problem(`an empty value in the ${rule.name} field`)
-  if (/w$/i.test(text) && /^(\d+|l)w$/i.test(text)) {
+  if (/^(\d+|l)w$/i.test(text)) {
     return problem('W (nearest weekday) is not supported', 'Name weekdays, e.g. MON-FRI.')
   }
   const last = /^([a-z]{3}|\d)?L$/i.exec(text)

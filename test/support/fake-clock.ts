@@ -35,6 +35,7 @@ export function createFakeClock(start: Date = new Date('2026-11-20T10:00:00Z')):
       return timers.size
     },
     async advance(ms) {
+      await settle()
       const untilMs = elapsedMs + ms
       for (let timer = takeDue(untilMs); timer !== undefined; timer = takeDue(untilMs)) {
         elapsedMs = timer.dueMs

@@ -1,9 +1,10 @@
 import type { Handler } from '../../action.ts'
 import { resolveExecution } from '../../execution-id.ts'
 import { EXIT } from '../../exit-codes.ts'
-import { createLogOutput } from '../../log-output.ts'
+import { CONNECTION_LOST, createLogOutput } from '../../log-output.ts'
 import { streamLogs } from '../../log-stream.ts'
 import { readInteger } from '../../option-values.ts'
+import { talk } from '../../output/present.ts'
 import type { ExecutionOptions } from './get.ts'
 
 type LogOptions = ExecutionOptions & {
@@ -28,7 +29,13 @@ export const showLogs: Handler<LogOptions, readonly [string]> = async (
   const name = await resolveExecution(api, text, job)
   const output = createLogOutput(invocation, host.stdout)
   await streamLogs(
-    { api, clock: host.clock, signal: interrupted, write: output.write },
+    {
+      api,
+      clock: host.clock,
+      signal: interrupted,
+      write: output.write,
+      broken: () => talk(invocation, CONNECTION_LOST),
+    },
     { name, follow: follow === true, tailLines, attempt: only },
   )
   await output.end()

@@ -7,7 +7,7 @@ const KNOWN = ['backup', 'backup-nightly', 'report', 'resort', 'worker-1', 'work
 test.each([
   ['bakcup', ['backup']],
   ['BACKUP', ['backup']],
-  ['repotr', ['report']],
+  ['repotr', ['report', 'resort']],
   ['reort', ['report', 'resort']],
   ['worker-11', ['worker-1', 'worker-2']],
   ['something-else', []],

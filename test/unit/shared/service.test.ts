@@ -25,10 +25,10 @@ test('services start in order and stop in reverse, once', async () => {
   expect(events).toEqual(['start a', 'start b', 'start c', 'stop c', 'stop b', 'stop a'])
 })
 
-test('when one fails to start, those before it are stopped again and the error is kept', async () => {
+test('when one fails half way, it and those before it are stopped and the error is kept', async () => {
   const { events, whole } = setUp(['a', 'b', 'c'], 'b')
   await expect(whole.start()).rejects.toThrow('b failed')
-  expect(events).toEqual(['start a', 'start b', 'stop a'])
+  expect(events).toEqual(['start a', 'start b', 'stop b', 'stop a'])
 })
 
 test('a stop before any start does nothing', async () => {

@@ -25,7 +25,7 @@ function setUp(options: { retryMs?: number } = {}) {
       isOverlapping ||= running > 1
       const round = Promise.withResolvers<number>()
       rounds.push(round)
-      return await round.promise.finally(() => {
+      return round.promise.finally(() => {
         running -= 1
       })
     },

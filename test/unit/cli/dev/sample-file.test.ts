@@ -31,8 +31,8 @@ it('checks the coordinator that runs here', () => {
 
 it('has one that is due every 10 seconds', () => {
   const recurrences = samples.flatMap(({ spec }) => spec?.schedule?.recurrences ?? [])
-  const seconds = recurrences.map(({ kind }) => kind?.$case === 'every' && kind.value.seconds)
-  expect(seconds).toContain(10n)
+  const crons = recurrences.map(({ kind }) => kind?.$case === 'cron' && kind.value)
+  expect(crons).toContain('*/10 * * * * *')
 })
 
 it('puts a job after those that it depends on', () => {

@@ -12,7 +12,7 @@ import {
   type Task,
 } from '../../../../proto/gen/rota/v1/job.ts'
 
-export const WORLD: KnownWorld = {
+const WORLD: KnownWorld = {
   capabilities: new Set(['shell', 'gpu']),
   handlers: new Set(['backup']),
   workers: new Set(['worker-1', 'worker-2']),

@@ -52,7 +52,10 @@ describe('what a job is called and labelled', () => {
       { displayName: 'a\nb' },
       'job.display_name FIELD_INVALID: holds a line break or another control character',
     ],
-    [{ displayName: 'a'.repeat(201) }, 'job.display_name FIELD_TOO_LONG: is longer than 200 bytes'],
+    [
+      { displayName: 'a'.repeat(201) },
+      'job.display_name FIELD_TOO_LONG: is longer than 200 characters',
+    ],
     [{ description: 'a'.repeat(4_097) }, 'job.description FIELD_TOO_LONG: is longer than 4 KiB'],
     [{ labels: { 'a b': 'x' } }, 'job.labels["a b"] FIELD_INVALID: "a b" is no label key'],
     [{ labels: { '': 'x' } }, 'job.labels[""] FIELD_INVALID: "" is no label key'],

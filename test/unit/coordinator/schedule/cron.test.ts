@@ -40,6 +40,7 @@ describe('checkCron accepts', () => {
     '0 0 * * SAT-SUN',
     'H H * * *',
     'H(0-29)/10 H/2 * * *',
+    '0 0 1 JUL *',
     '@hourly',
     '@Daily',
     '@midnight',

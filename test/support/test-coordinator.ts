@@ -1,0 +1,233 @@
+/** A real coordinator of this process: real PostgreSQL, real TLS, on a database and ports of its own. */
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type CallOptions, type Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
+import { pino } from 'pino'
+import { composeAgent } from '../../agent/compose.ts'
+import { readConfig as readAgentConfig } from '../../agent/config.ts'
+import { ensureJoined } from '../../agent/identity/ensure-joined.ts'
+import { type Coordinator, composeCoordinator } from '../../coordinator/compose.ts'
+import { readConfig } from '../../coordinator/config.ts'
+import { type Database, openDatabase } from '../../coordinator/store/database.ts'
+import { Execution, ExecutionState } from '../../proto/gen/rota/v1/execution.ts'
+import { ExecutionServiceClient } from '../../proto/gen/rota/v1/execution_service.ts'
+import { Job } from '../../proto/gen/rota/v1/job.ts'
+import { JobServiceClient } from '../../proto/gen/rota/v1/job_service.ts'
+import { SystemServiceClient } from '../../proto/gen/rota/v1/system_service.ts'
+import { WorkerServiceClient } from '../../proto/gen/rota/v1/worker_service.ts'
+import { CLIENT_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
+import { systemClock as clock } from '../../shared/clock.ts'
+import { coordinatorFiles } from '../../shared/data-dir.ts'
+import { fromServiceError } from '../../shared/errors/rpc-status.ts'
+import { systemRandom as random } from '../../shared/random.ts'
+import { createTestDatabase, type TestDatabase } from './postgres.ts'
+import { until } from './until.ts'
+
+/** Lines of the log when a test needs to be looked into: ROTA_TEST_LOG=debug. */
+const logger = pino({ level: process.env['ROTA_TEST_LOG'] ?? 'silent' })
+
+export interface TestAgentHandle {
+  readonly name: string
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface TestCoordinator {
+  readonly dataDir: string
+  readonly database: TestDatabase
+  /** Straight into the database, to look at what the API does not show. */
+  readonly db: Database
+  readonly files: ReturnType<typeof coordinatorFiles>
+  readonly jobs: Promised<JobServiceClient>
+  readonly executions: Promised<ExecutionServiceClient>
+  readonly workers: Promised<WorkerServiceClient>
+  readonly system: Promised<SystemServiceClient>
+  address(): string
+  /** Creates a job `name` with this spec (proto JSON). */
+  createJob(name: string, spec: object): Promise<Job>
+  /** Triggers a job and answers its execution. */
+  trigger(name: string, request?: object): Promise<Execution>
+  execution(name: string): Promise<Execution>
+  /** Waits until the execution has ended, and answers it. */
+  ended(name: string): Promise<Execution>
+  /** Joins an agent of this process over real TLS; started. */
+  addAgent(name: string, args?: readonly string[]): Promise<TestAgentHandle>
+  /** Stops the coordinator in order and starts it again on the same data and ports. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** The overload with metadata and options. */
+type Unary<M> = M extends (
+  request: infer Q,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: infer R) => void,
+) => unknown
+  ? (request: Partial<Q>) => Promise<R>
+  : never
+
+/** The unary methods of a client as promises; errors are what the coordinator said. */
+export type Promised<C> = { [K in keyof C as K extends `$${string}` ? never : K]: Unary<C[K]> }
+
+export async function startTestCoordinator(options: readonly string[] = []): Promise<TestCoordinator> {
+  const database = await createTestDatabase()
+  const dataDir = await mkdtemp(join(tmpdir(), 'rota-coordinator-'))
+  const files = coordinatorFiles(dataDir)
+  const db = openDatabase({ connection: database.connection, logger, poolSize: 2 })
+  let ports = ['--grpc-port', '0', '--http-port', '0']
+  const open = async (): Promise<Coordinator> => {
+    const reading = readConfig(['--data-dir', dataDir, ...ports, ...options], {})
+    if (reading.kind !== 'ok') throw new Error(JSON.stringify(reading))
+    const opened = await composeCoordinator({ clock, random, logger }, reading.config, database.connection)
+    await opened.start()
+    return opened
+  }
+  let coordinator = await open()
+  ports = ['--grpc-port', portOf(coordinator.grpcAddress()), '--http-port', portOf(coordinator.httpAddress())]
+  const clients = openClients(coordinator.grpcAddress(), files)
+  const agents: TestAgentHandle[] = []
+  const self: TestCoordinator = {
+    ...clients.promised,
+    dataDir,
+    database,
+    db,
+    files,
+    address: () => coordinator.grpcAddress(),
+    async createJob(name, spec) {
+      const job = Job.fromJSON({ spec })
+      const response = await self.jobs.createJob({ jobId: name, job })
+      return required(response.job)
+    },
+    async trigger(name, request = {}) {
+      return required((await self.jobs.triggerJob({ name: `jobs/${name}`, ...request })).execution)
+    },
+    async execution(name) {
+      return required((await self.executions.getExecution({ name })).execution)
+    },
+    ended: async (name) => await until(`${name} has ended`, async () => whenEnded(await self.execution(name))),
+    async addAgent(name, args = []) {
+      const { token } = await self.workers.createEnrollmentToken({})
+      const agent = await joinAgent(self, { name, token, args })
+      agents.push(agent)
+      await agent.start()
+      await until(`${name} is connected`, async () => {
+        const { worker } = await self.workers.getWorker({ name: `workers/${name}` })
+        return worker?.connectTime
+      })
+      return agent
+    },
+    async restart() {
+      await coordinator.stop()
+      coordinator = await open()
+    },
+    async stop() {
+      await Promise.all(agents.map((agent) => agent.stop()))
+      clients.close()
+      await coordinator.stop()
+      await db.destroy()
+      await database.drop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+  return self
+}
+
+const FINAL: readonly number[] = [
+  ExecutionState.SUCCEEDED,
+  ExecutionState.FAILED,
+  ExecutionState.CANCELLED,
+  ExecutionState.UNCERTAIN,
+  ExecutionState.SKIPPED,
+]
+
+function whenEnded(execution: Execution): Execution | undefined {
+  return FINAL.includes(execution.state) ? execution : undefined
+}
+
+interface Joining {
+  readonly name: string
+  readonly token: string
+  readonly args: readonly string[]
+}
+
+async function joinAgent(coordinator: TestCoordinator, joining: Joining): Promise<TestAgentHandle> {
+  const { name, token, args } = joining
+  const dataDir = join(coordinator.dataDir, 'agents', name)
+  const place = ['--data-dir', dataDir, '--coordinator', coordinator.address(), '--name', name]
+  const env = { ...process.env, ROTA_JOIN_TOKEN: token }
+  const config = readAgentConfig(['run', ...place, '--slots', '4', ...args], env)
+  const signal = new AbortController().signal
+  const joined = await ensureJoined(config, { clock, random, logger, signal })
+  const agent = await composeAgent(config, joined, { clock, random, logger, onSession: () => {} })
+  return { name, start: () => agent.start(), stop: () => agent.stop() }
+}
+
+function openClients(address: string, files: ReturnType<typeof coordinatorFiles>) {
+  const secure = credentials.createSsl(readFileSync(files.caCertificate))
+  const metadata = new Metadata()
+  metadata.set('authorization', `Bearer ${readFileSync(files.adminToken, 'utf8').trim()}`)
+  const all = {
+    jobs: new JobServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
+    executions: new ExecutionServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
+    workers: new WorkerServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
+    system: new SystemServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
+  }
+  return {
+    promised: {
+      jobs: promised(all.jobs, metadata),
+      executions: promised(all.executions, metadata),
+      workers: promised(all.workers, metadata),
+      system: promised(all.system, metadata),
+    },
+    close: () => Object.values(all).forEach((client) => void client.close()),
+  }
+}
+
+const CALL_MS = 10_000
+
+function promised<C extends Client>(client: C, metadata: Metadata): Promised<C> {
+  return new Proxy(client, {
+    get: (target, method) => (request: object) =>
+      new Promise((resolve, reject) => {
+        const call: unknown = Reflect.get(target, method)
+        if (typeof call !== 'function') throw new Error(`no method ${String(method)}`)
+        const options = { deadline: new Date(Date.now() + CALL_MS), waitForReady: true }
+        const callback = (error: ServiceError | null, response: unknown) =>
+          error === null ? resolve(response) : reject(fromServiceError(error).error)
+        call.call(target, completed(String(method), request), metadata, options, callback)
+      }),
+  }) as unknown as Promised<C>
+}
+
+/** Fields that a test leaves out have their defaults, as on the wire. */
+function completed(method: string, request: object): object {
+  return { ...DEFAULTS[method], ...request }
+}
+
+const LIST = { pageSize: 0, pageToken: '', filter: '', orderBy: '' }
+const DEFAULTS: Readonly<Record<string, object>> = {
+  listJobs: { ...LIST, query: '', showDeleted: false },
+  createJob: { jobId: '', requestId: '', validateOnly: false },
+  updateJob: { allowMissing: false, validateOnly: false },
+  deleteJob: { etag: '', force: false, allowMissing: false },
+  pauseJob: { reason: '' },
+  triggerJob: { requestId: '', worker: '', validateOnly: false },
+  listOccurrences: { job: '', filter: '', pageSize: 0, pageToken: '' },
+  listJobVersions: { pageSize: 0, pageToken: '' },
+  listExecutions: { ...LIST, job: '' },
+  cancelExecution: { reason: '', force: false },
+  listWorkers: { ...LIST, capability: '' },
+  createEnrollmentToken: { maxUses: 0, labels: {}, worker: '' },
+}
+
+function portOf(address: string): string {
+  return address.slice(address.lastIndexOf(':') + 1)
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the response lacks its resource')
+  return value
+}
