@@ -2,7 +2,7 @@
  * The tree of commands. A command group's module is loaded only when that group is wanted: `rota version` never reads the
  * code of `rota job`. The others stand in the tree by name, for the help and for "did you mean".
  */
-import { Command } from 'commander'
+import { Command, Help } from 'commander'
 import type { Run } from './action.ts'
 import { addProgramOptions, commandNames } from './global-options.ts'
 
@@ -101,17 +101,26 @@ function rootCommand({ host }: Run): Command {
       // run.ts prints errors in the one form that all of them have.
       outputError: () => undefined,
     })
-    .configureHelp({ subcommandTerm: termOf })
+    .configureHelp({ subcommandTerm: termOf, visibleCommands })
     .helpOption('-h, --help', 'show this help')
-    .addHelpCommand(
-      new Command('help [command]').summary('the same as COMMAND --help').helpGroup('Other:'),
-    )
+    .addHelpCommand(helpCommand())
     .addHelpText(
       'after',
       '\nEvery command takes -o json (or yaml, jsonl, wide, name) and says where the\ncoordinator is with --address; see COMMAND --help.\n\nFirst steps:\n  rota status\n  rota job create hello --command "date" --schedule "every 10s"\n  rota job trigger hello --follow',
     )
   addProgramOptions(program)
   return program
+}
+
+function helpCommand(): Command {
+  const command = new Command('help').argument('[command]').summary('the same as COMMAND --help')
+  return command.helpGroup('Other:')
+}
+
+/** `rota job help` works too, but is not worth a line in each group. */
+function visibleCommands(command: Command): Command[] {
+  const all = new Help().visibleCommands(command)
+  return command.parent === null ? all : all.filter((child) => child.name() !== 'help')
 }
 
 /** `get <name>`: that there are options goes without saying. */

@@ -2,6 +2,8 @@
 import type pg from 'pg'
 import type { Clock } from '../shared/clock.ts'
 import { coordinatorFiles } from '../shared/data-dir.ts'
+import { durationFromMs } from '../shared/duration.ts'
+import { RotaError } from '../shared/errors/rota-error.ts'
 import { newId } from '../shared/ids.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
@@ -47,6 +49,10 @@ export interface Coordinator extends Service {
 
 /** Grace of the server beyond a lease, G, in ms. */
 const GRACE_MS = 2_000
+/** A worker that refused is left alone for this long, in ms; others get the work. */
+const REFUSED_PAUSE_MS = 5_000
+/** Agents that are sent away come back after this, in ms. */
+const GOODBYE_DELAY_MS = 500
 /** Heartbeats in one lease. */
 const HEARTBEATS_PER_LEASE = 6
 
@@ -61,17 +67,18 @@ export async function composeCoordinator(
   const applied = await migrateToLatest(db)
   if (applied.length > 0) ambient.logger.info({ applied }, 'migrated the database')
   await keepPartitions(deps, config.retentionMs)
-  const { loops, rpc } = await composeFlow(deps, config)
+  const { fleet, loops, rpc } = await composeFlow(deps, config)
   const http = createHttpServer(deps, { host: '127.0.0.1', port: config.httpPort })
+  const farewell: Service = { start: async () => {}, stop: async () => sayGoodbye(fleet) }
   const database: Service = { start: async () => {}, stop: async () => db.destroy() }
-  const service = inOrder([database, rpc, http, ...loops])
+  const service = inOrder([database, rpc, farewell, http, ...loops])
   return { ...service, grpcAddress: () => rpc.address(), httpAddress: () => http.address() }
 }
 
 async function composeFlow(
   deps: Deps,
   config: CoordinatorConfig,
-): Promise<{ loops: Service[]; rpc: RpcServer }> {
+): Promise<{ fleet: Fleet; loops: Service[]; rpc: RpcServer }> {
   const { hints } = deps
   const fleet = createFleet()
   const settle = createSettle(deps)
@@ -92,7 +99,7 @@ async function composeFlow(
   const control = createControlLoop(deps, fleet)
 
   // report -> settle
-  const onEnded = (ended: readonly EndedAttempt[]) => freeSlots(fleet, ended)
+  const onEnded = (ended: readonly EndedAttempt[]) => freeSlots(deps, fleet, ended)
   const expire = createExpireLoop(deps, {
     times: { leaseMs: config.leaseMs, graceMs: GRACE_MS },
     settle,
@@ -109,7 +116,11 @@ async function composeFlow(
 
   const rpc = await composeRpc(deps, config, { fleet, settle, enqueue, heartbeatMs, onEnded })
   const retention = createRetentionLoop(deps, config.retentionMs)
-  return { rpc, loops: [schedule, release, dependencies, match, renew, control, expire, retention] }
+  return {
+    fleet,
+    rpc,
+    loops: [schedule, release, dependencies, match, renew, control, expire, retention],
+  }
 }
 
 interface Steps {
@@ -184,10 +195,21 @@ function receiveWith(deps: Deps, { settle, onEnded }: Steps) {
   }
 }
 
-function freeSlots(fleet: Fleet, ended: readonly EndedAttempt[]): void {
+function freeSlots(deps: Deps, fleet: Fleet, ended: readonly EndedAttempt[]): void {
   for (const { ending, report } of ended) {
     fleet.release(ending.session_id, ending.id)
     fleet.count(ending.session_id, report.outcome)
+    if (report.outcome !== 'refused') continue
+    fleet.pause(ending.session_id, deps.clock.monotonicMs() + REFUSED_PAUSE_MS)
+  }
+}
+
+/** Agents come back to whoever serves next; their leases hold meanwhile. */
+function sayGoodbye(fleet: Fleet): void {
+  for (const { stream } of fleet.all()) {
+    const reconnectDelay = durationFromMs(GOODBYE_DELAY_MS)
+    stream.send({ $case: 'goodbye', value: { reason: 'the coordinator stops', reconnectDelay } })
+    stream.end(new RotaError('SHUTTING_DOWN', 'the coordinator is stopping'))
   }
 }
 

@@ -8,7 +8,6 @@ const MAIN = new URL('../../agent/main.ts', import.meta.url)
 export function registerAgent(program: Command, run: Run): void {
   const agent = program
     .command('agent')
-    .helpCommand(false)
     .description('Run an agent on this host, or join it to a coordinator.')
 
   const start = addAgentOptions(agent.command('run')).description(

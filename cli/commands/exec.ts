@@ -12,7 +12,6 @@ import { waitForExecution } from './exec/wait.ts'
 export function registerExec(program: Command, run: Run): void {
   const exec = program
     .command('exec')
-    .helpCommand(false)
     .description('See, follow and cancel executions: single runs of jobs.')
     .addHelpText(
       'after',

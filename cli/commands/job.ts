@@ -15,10 +15,7 @@ import { updateJob } from './job/update.ts'
 
 /** `rota job ...` */
 export function registerJob(program: Command, run: Run): void {
-  const job = program
-    .command('job')
-    .helpCommand(false)
-    .description('Define, change, trigger and watch jobs.')
+  const job = program.command('job').description('Define, change, trigger and watch jobs.')
   registerReaders(job, run)
   registerWriters(job, run)
   registerSwitches(job, run)

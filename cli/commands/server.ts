@@ -4,7 +4,7 @@ import { passThrough } from '../pass-through.ts'
 
 /** `rota server ...` */
 export function registerServer(program: Command, run: Run): void {
-  const server = program.command('server').helpCommand(false).description('Run a coordinator.')
+  const server = program.command('server').description('Run a coordinator.')
   const start = server
     .command('start')
     .description('Run a coordinator in the foreground until SIGTERM or Ctrl-C.')

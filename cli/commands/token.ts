@@ -22,10 +22,7 @@ const USES_MAX = 10_000
 
 /** `rota token ...` */
 export function registerToken(program: Command, run: Run): void {
-  const token = program
-    .command('token')
-    .helpCommand(false)
-    .description('Make tokens that new agents join with.')
+  const token = program.command('token').description('Make tokens that new agents join with.')
   const create = token
     .command('create')
     .description('Make a join token. The token alone is on stdout, how to use it on stderr.')

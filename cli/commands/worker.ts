@@ -6,10 +6,7 @@ import { listWorkers } from './worker/list.ts'
 
 /** `rota worker ...` */
 export function registerWorker(program: Command, run: Run): void {
-  const worker = program
-    .command('worker')
-    .helpCommand(false)
-    .description('See the workers and what they can do.')
+  const worker = program.command('worker').description('See the workers and what they can do.')
 
   const list = worker.command('list').description('List workers.')
   addListOptions(list).option('--capability <name>', 'only those that have it, e.g. script')

@@ -100,15 +100,17 @@ export class Cluster {
 
   /** 14 s at the very most; `force` gives the agents no time. */
   async stop(force: AbortSignal): Promise<void> {
+    const { say } = this.#options
     this.#stopping.abort()
     this.#api?.close()
-    await Promise.all(this.#agents.map((agent) => agent.stop(AGENT_STOP_MS, force)))
+    const ends = await Promise.all(this.#agents.map((agent) => agent.stop(AGENT_STOP_MS, force)))
+    if (ends.includes('killed')) {
+      say('agents were killed; attempts that they left running end with the next start')
+    }
     // Not forced: PostgreSQL is the coordinator's to stop.
     const end = await this.#coordinator?.stop(COORDINATOR_STOP_MS, new AbortController().signal)
     if (end === 'killed') {
-      this.#options.say(
-        'the coordinator did not stop in time; the next start takes PostgreSQL over',
-      )
+      say('the coordinator was killed; the next start takes PostgreSQL over')
     }
   }
 

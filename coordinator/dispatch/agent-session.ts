@@ -41,6 +41,8 @@ export interface AgentSession {
   clockSkewMs: number
   /** Monotonic time of the last message of any kind, in ms: liveness is progress on the stream. */
   lastHeardMs: number
+  /** Offered nothing before this monotonic time, in ms. */
+  pausedUntilMs: number
   /** The heartbeat that the next renewal answers; undefined when there was none since. */
   heartbeatSequence: bigint | undefined
 }
@@ -51,7 +53,9 @@ const RESPONSIVE_MS = 6_000
 export function offerOf(session: AgentSession, monotonicMs: number): WorkerOffer {
   const { profile } = session
   const isOpen =
-    profile.workerState === 'active' && monotonicMs - session.lastHeardMs < RESPONSIVE_MS
+    profile.workerState === 'active' &&
+    monotonicMs - session.lastHeardMs < RESPONSIVE_MS &&
+    monotonicMs >= session.pausedUntilMs
   return {
     workerId: profile.workerId,
     sessionId: profile.id,

@@ -11,6 +11,7 @@ export const PROTOCOL_VERSIONS: readonly number[] = [1]
 const SLOTS_MAX = 10_000
 const NAMES_MAX = 200
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/
+const TEXT_LENGTH_MAX = 255
 const HELD_MAX = 20_000
 
 /** Refuses a hello that this coordinator cannot work with. */
@@ -27,6 +28,10 @@ export function checkHello(hello: Hello): void {
       violation(`at most ${NAMES_MAX} capabilities, handlers and labels`)
     const wrong = names.find((name) => !NAME.test(name))
     if (wrong !== undefined) violation(`${JSON.stringify(wrong.slice(0, 80))} is not a name`)
+  }
+  const { hostname, platform, agentVersion, bootId } = hello
+  for (const text of [hostname, platform, agentVersion, bootId, ...Object.values(hello.labels)]) {
+    if (text.length > TEXT_LENGTH_MAX) violation(`a text is longer than ${TEXT_LENGTH_MAX}`)
   }
   if (hello.held.length > HELD_MAX) violation(`at most ${HELD_MAX} attempts may be held`)
 }

@@ -1,5 +1,11 @@
 /** The sessions of this coordinator and their slots. */
-import type { AttemptOutcome, Epoch, ExecutionId, SessionId } from '../job/execution.ts'
+import {
+  type AttemptOutcome,
+  type Epoch,
+  type ExecutionId,
+  isFailure,
+  type SessionId,
+} from '../job/execution.ts'
 import type { WorkerOffer } from '../job/offer.ts'
 import { type AgentSession, offerOf } from './agent-session.ts'
 
@@ -17,6 +23,8 @@ export interface Fleet {
   release(sessionId: SessionId, executionId: ExecutionId): void
   /** Counts an outcome towards the worker's consecutive failures. */
   count(sessionId: SessionId, outcome: AttemptOutcome): void
+  /** Offers nothing to a session until then (monotonic ms): it has refused, and would refuse again. */
+  pause(sessionId: SessionId, untilMs: number): void
 }
 
 export function createFleet(): Fleet {
@@ -48,10 +56,9 @@ export function createFleet(): Fleet {
       if (outcome === 'succeeded') session.consecutiveFailures = 0
       if (isFailure(outcome)) session.consecutiveFailures += 1
     },
+    pause(sessionId, untilMs) {
+      const session = sessions.get(sessionId)
+      if (session !== undefined) session.pausedUntilMs = untilMs
+    },
   }
-}
-
-/** Outcomes that speak against the worker. */
-export function isFailure(outcome: AttemptOutcome): boolean {
-  return ['failed', 'timed_out', 'start_failed', 'lost'].includes(outcome)
 }

@@ -115,6 +115,7 @@ function newSession(deps: Deps, loaded: Loaded, options: OpenSessionOptions): Ag
     loadRatio: 0,
     clockSkewMs: 0,
     lastHeardMs: deps.clock.monotonicMs(),
+    pausedUntilMs: 0,
     heartbeatSequence: undefined,
   }
 }

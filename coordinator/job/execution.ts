@@ -19,6 +19,11 @@ export type AttemptOutcome =
   | 'start_failed'
   | 'superseded'
 
+/** Outcomes that speak against the worker. */
+export function isFailure(outcome: AttemptOutcome): boolean {
+  return ['failed', 'timed_out', 'start_failed', 'lost'].includes(outcome)
+}
+
 export type Trigger =
   | 'schedule'
   | 'manual'

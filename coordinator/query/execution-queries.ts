@@ -94,16 +94,28 @@ export interface ExecutionListing extends Page<typeof EXECUTION_COLUMNS> {
   readonly jobId: JobId | undefined
 }
 
-export async function listExecutions(db: Db, listing: ExecutionListing): Promise<ExecutionRow[]> {
+/** Counting stops here: the contract allows an estimate above. */
+const TOTAL_MAX = 10_001
+
+/** One page, and how many there are in all, up to TOTAL_MAX. */
+export async function listExecutions(
+  db: Db,
+  listing: ExecutionListing,
+): Promise<{ rows: ExecutionRow[]; total: number }> {
   const { jobId } = listing
-  const rows = await executions(db)
+  const matching = executions(db)
     .where(listing.condition)
     .$if(jobId !== undefined, (query) => query.where('e.job_id', '=', jobId as JobId))
+  const rows = await matching
     .where(keysetAfter(listing))
     .orderBy(orderTerms(listing))
     .limit(listing.limit)
     .execute()
-  return rows
+  const { total } = await db
+    .selectFrom(matching.clearSelect().select(sql`1`.as('one')).limit(TOTAL_MAX).as('some'))
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return { rows: rows as ExecutionRow[], total }
 }
 
 export interface AttemptRow {

@@ -10,7 +10,7 @@ import { enroll } from '../identity/enrollment.ts'
 import type { Principal } from '../identity/principal.ts'
 import { createLogReceiver } from '../report/receive-logs.ts'
 import { principalOf } from './auth-interceptor.ts'
-import { complete, Malformed, unary } from './serve.ts'
+import { checkRequest, complete, Malformed, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
 import { createStreamWriter } from './stream-writer.ts'
 
@@ -47,12 +47,15 @@ function connect(deps: AgentServiceDeps, call: ConnectCall): void {
     stream: { send: (message) => writer.write({ message }), end },
   })
   const stopExpiry = endAtExpiry(deps, agent, end)
-  void read(call, async (request: api.ConnectRequest) => conversation.handle(request), end).finally(
-    () => {
-      stopExpiry()
-      conversation.end()
-    },
-  )
+  const take = async (request: api.ConnectRequest) => {
+    // The texts of a hello are stored as they are; those of reports are cleaned (report/read-finished.ts).
+    if (request.message?.$case === 'hello') checkRequest(request)
+    await conversation.handle(request)
+  }
+  void read(call, take, end).finally(() => {
+    stopExpiry()
+    conversation.end()
+  })
 }
 
 function pushLogs(deps: AgentServiceDeps, call: PushLogsCall): void {

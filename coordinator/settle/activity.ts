@@ -1,5 +1,6 @@
-/** What settled executions mean for their jobs: one change per job. Pure. */
-import type { ActivityChange, SettledRow } from './settle-queries.ts'
+/** What ended attempts and settled executions mean for workers and jobs: one change each. Pure. */
+import { type AttemptOutcome, isFailure, type WorkerId } from '../job/execution.ts'
+import type { ActivityChange, SettledRow, WorkerChange } from './settle-queries.ts'
 
 export function activityOf(settled: readonly SettledRow[]): ActivityChange[] {
   const changes = new Map<number, ActivityChange>()
@@ -19,5 +20,37 @@ function add(before: ActivityChange | undefined, row: SettledRow): ActivityChang
     lastFailedAt: failure === 1 ? row.settled_at : (before?.lastFailedAt ?? null),
     failuresAfterSuccess: isSuccess ? 0 : counted === null ? null : counted + failure,
     failures: (before?.failures ?? 0) + failure,
+  }
+}
+
+/** An attempt that is over, as far as its worker is concerned. */
+interface WorkerOutcome {
+  readonly ending: { readonly worker_id: WorkerId }
+  readonly report: { readonly outcome: AttemptOutcome }
+}
+
+export function workerChangesOf(ended: readonly WorkerOutcome[]): WorkerChange[] {
+  const changes = new Map<WorkerId, WorkerChange>()
+  for (const { ending, report } of ended) {
+    const before = changes.get(ending.worker_id)
+    const change = addOutcome(before, ending.worker_id, report.outcome)
+    if (change !== undefined) changes.set(ending.worker_id, change)
+  }
+  return [...changes.values()]
+}
+
+/** Outcomes that say nothing of the worker, such as a cancel, change nothing. */
+function addOutcome(
+  before: WorkerChange | undefined,
+  workerId: WorkerId,
+  outcome: AttemptOutcome,
+): WorkerChange | undefined {
+  if (outcome === 'succeeded') return { workerId, failuresAfterSuccess: 0, failures: 0 }
+  if (!isFailure(outcome)) return before
+  const counted = before?.failuresAfterSuccess ?? null
+  return {
+    workerId,
+    failuresAfterSuccess: counted === null ? null : counted + 1,
+    failures: (before?.failures ?? 0) + 1,
   }
 }

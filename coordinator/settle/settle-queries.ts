@@ -208,6 +208,32 @@ export async function recordActivity(db: Db, changes: readonly ActivityChange[])
     where a.job_id = c.job_id`.execute(db)
 }
 
+export interface WorkerChange {
+  readonly workerId: WorkerId
+  /** As in ActivityChange. */
+  readonly failuresAfterSuccess: number | null
+  readonly failures: number
+}
+
+/** Counts the failures in a row of workers, in the order of their ids. */
+export async function recordWorkerFailures(
+  db: Db,
+  changes: readonly WorkerChange[],
+): Promise<void> {
+  const ordered = [...changes].sort((a, b) => a.workerId - b.workerId)
+  const column = <K extends keyof WorkerChange>(key: K) => ordered.map((row) => row[key])
+  await sql`/* lockWorkers */
+    select from rota.worker where id = any (${column('workerId')}::bigint[]) order by id for no key update`.execute(
+    db,
+  )
+  await sql`/* recordWorkerFailures */
+    update rota.worker w
+    set consecutive_failures = coalesce(c.failures_after_success, w.consecutive_failures + c.failures)
+    from unnest(${column('workerId')}::bigint[], ${column('failuresAfterSuccess')}::int[], ${column('failures')}::int[])
+      as c (worker_id, failures_after_success, failures)
+    where w.id = c.worker_id`.execute(db)
+}
+
 /** Tells the dependents of these jobs that there is something to look at; answers how many there are. */
 export async function tellDependents(db: Db, jobIds: readonly JobId[]): Promise<number> {
   const { rows } = await sql`/* tellDependents */

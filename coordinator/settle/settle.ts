@@ -12,7 +12,7 @@ import type { EndedExecution } from '../job/new-execution.ts'
 import { retryPlan } from '../job/retry-policy.ts'
 import type { Db } from '../store/database.ts'
 import { specOf } from '../store/job-specs.ts'
-import { activityOf } from './activity.ts'
+import { activityOf, workerChangesOf } from './activity.ts'
 import { decideOutcome, type Verdict } from './decide-outcome.ts'
 import {
   type EndingExecution,
@@ -21,6 +21,7 @@ import {
   lockReported,
   lockUnassigned,
   recordActivity,
+  recordWorkerFailures,
   requeueExecutions,
   retryExecutions,
   type SettledExecution,
@@ -122,6 +123,8 @@ async function endAttempts(
       tx,
       requeued.map(({ ending }) => ending.id),
     )
+  const workers = workerChangesOf(ended)
+  if (workers.length > 0) await recordWorkerFailures(tx, workers)
   return ended
 }
 

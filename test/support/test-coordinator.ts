@@ -3,7 +3,13 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type CallOptions, type Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
+import {
+  type CallOptions,
+  type Client,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from '@grpc/grpc-js'
 import { pino } from 'pino'
 import { composeAgent } from '../../agent/compose.ts'
 import { readConfig as readAgentConfig } from '../../agent/config.ts'
@@ -11,7 +17,7 @@ import { ensureJoined } from '../../agent/identity/ensure-joined.ts'
 import { type Coordinator, composeCoordinator } from '../../coordinator/compose.ts'
 import { readConfig } from '../../coordinator/config.ts'
 import { type Database, openDatabase } from '../../coordinator/store/database.ts'
-import { Execution, ExecutionState } from '../../proto/gen/rota/v1/execution.ts'
+import { type Execution, ExecutionState } from '../../proto/gen/rota/v1/execution.ts'
 import { ExecutionServiceClient } from '../../proto/gen/rota/v1/execution_service.ts'
 import { Job } from '../../proto/gen/rota/v1/job.ts'
 import { JobServiceClient } from '../../proto/gen/rota/v1/job_service.ts'
@@ -21,12 +27,13 @@ import { CLIENT_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { coordinatorFiles } from '../../shared/data-dir.ts'
 import { fromServiceError } from '../../shared/errors/rpc-status.ts'
+import type { Logger } from '../../shared/logger.ts'
 import { systemRandom as random } from '../../shared/random.ts'
 import { createTestDatabase, type TestDatabase } from './postgres.ts'
 import { until } from './until.ts'
 
 /** Lines of the log when a test needs to be looked into: ROTA_TEST_LOG=debug. */
-const logger = pino({ level: process.env['ROTA_TEST_LOG'] ?? 'silent' })
+const silent = pino({ level: process.env['ROTA_TEST_LOG'] ?? 'silent' })
 
 export interface TestAgentHandle {
   readonly name: string
@@ -44,7 +51,10 @@ export interface TestCoordinator {
   readonly executions: Promised<ExecutionServiceClient>
   readonly workers: Promised<WorkerServiceClient>
   readonly system: Promised<SystemServiceClient>
+  /** `host:port` of its gRPC. */
   address(): string
+  /** The admin token. */
+  token(): string
   /** Creates a job `name` with this spec (proto JSON). */
   createJob(name: string, spec: object): Promise<Job>
   /** Triggers a job and answers its execution. */
@@ -54,9 +64,19 @@ export interface TestCoordinator {
   ended(name: string): Promise<Execution>
   /** Joins an agent of this process over real TLS; started. */
   addAgent(name: string, args?: readonly string[]): Promise<TestAgentHandle>
-  /** Stops the coordinator in order and starts it again on the same data and ports. */
-  restart(): Promise<void>
+  /** Stops the coordinator in order; `start` serves again on the same data and ports. */
   stop(): Promise<void>
+  start(): Promise<void>
+  restart(): Promise<void>
+  /** Ends everything and removes what was made. */
+  remove(): Promise<void>
+}
+
+export interface TestCoordinatorSetup {
+  /** Another coordinator's, to share it; by default one of its own. */
+  readonly database?: TestDatabase
+  /** Takes the lines of the coordinator and of its agents. */
+  readonly logger?: Logger
 }
 
 /** The overload with metadata and options. */
@@ -72,21 +92,33 @@ type Unary<M> = M extends (
 /** The unary methods of a client as promises; errors are what the coordinator said. */
 export type Promised<C> = { [K in keyof C as K extends `$${string}` ? never : K]: Unary<C[K]> }
 
-export async function startTestCoordinator(options: readonly string[] = []): Promise<TestCoordinator> {
-  const database = await createTestDatabase()
+/** `options` as on the command line, e.g. `['--lease', '2s']`. */
+export async function startTestCoordinator(
+  options: readonly string[] = [],
+  setup: TestCoordinatorSetup = {},
+): Promise<TestCoordinator> {
+  const { logger = silent } = setup
+  const database = setup.database ?? (await createTestDatabase())
   const dataDir = await mkdtemp(join(tmpdir(), 'rota-coordinator-'))
   const files = coordinatorFiles(dataDir)
-  const db = openDatabase({ connection: database.connection, logger, poolSize: 2 })
+  const db = openDatabase({ connection: database.connection, logger, poolSize: 4 })
   let ports = ['--grpc-port', '0', '--http-port', '0']
   const open = async (): Promise<Coordinator> => {
     const reading = readConfig(['--data-dir', dataDir, ...ports, ...options], {})
     if (reading.kind !== 'ok') throw new Error(JSON.stringify(reading))
-    const opened = await composeCoordinator({ clock, random, logger }, reading.config, database.connection)
+    const opened = await composeCoordinator(
+      { clock, random, logger },
+      reading.config,
+      database.connection,
+    )
     await opened.start()
     return opened
   }
   let coordinator = await open()
-  ports = ['--grpc-port', portOf(coordinator.grpcAddress()), '--http-port', portOf(coordinator.httpAddress())]
+  ports = [
+    ...['--grpc-port', portOf(coordinator.grpcAddress())],
+    ...['--http-port', portOf(coordinator.httpAddress())],
+  ]
   const clients = openClients(coordinator.grpcAddress(), files)
   const agents: TestAgentHandle[] = []
   const self: TestCoordinator = {
@@ -96,6 +128,7 @@ export async function startTestCoordinator(options: readonly string[] = []): Pro
     db,
     files,
     address: () => coordinator.grpcAddress(),
+    token: () => readFileSync(files.adminToken, 'utf8').trim(),
     async createJob(name, spec) {
       const job = Job.fromJSON({ spec })
       const response = await self.jobs.createJob({ jobId: name, job })
@@ -107,10 +140,11 @@ export async function startTestCoordinator(options: readonly string[] = []): Pro
     async execution(name) {
       return required((await self.executions.getExecution({ name })).execution)
     },
-    ended: async (name) => await until(`${name} has ended`, async () => whenEnded(await self.execution(name))),
+    ended: async (name) =>
+      until(`${name} has ended`, async () => whenEnded(await self.execution(name))),
     async addAgent(name, args = []) {
       const { token } = await self.workers.createEnrollmentToken({})
-      const agent = await joinAgent(self, { name, token, args })
+      const agent = await joinAgent(self, { name, token, args, logger })
       agents.push(agent)
       await agent.start()
       await until(`${name} is connected`, async () => {
@@ -119,16 +153,20 @@ export async function startTestCoordinator(options: readonly string[] = []): Pro
       })
       return agent
     },
-    async restart() {
-      await coordinator.stop()
+    stop: () => coordinator.stop(),
+    async start() {
       coordinator = await open()
     },
-    async stop() {
+    async restart() {
+      await self.stop()
+      await self.start()
+    },
+    async remove() {
       await Promise.all(agents.map((agent) => agent.stop()))
       clients.close()
       await coordinator.stop()
       await db.destroy()
-      await database.drop()
+      if (setup.database === undefined) await database.drop()
       await rm(dataDir, { recursive: true, force: true })
     },
   }
@@ -151,10 +189,11 @@ interface Joining {
   readonly name: string
   readonly token: string
   readonly args: readonly string[]
+  readonly logger: Logger
 }
 
 async function joinAgent(coordinator: TestCoordinator, joining: Joining): Promise<TestAgentHandle> {
-  const { name, token, args } = joining
+  const { name, token, args, logger } = joining
   const dataDir = join(coordinator.dataDir, 'agents', name)
   const place = ['--data-dir', dataDir, '--coordinator', coordinator.address(), '--name', name]
   const env = { ...process.env, ROTA_JOIN_TOKEN: token }

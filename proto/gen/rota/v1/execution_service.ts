@@ -47,6 +47,7 @@ export interface ListExecutionsRequest {
 export interface ListExecutionsResponse {
   executions: Execution[];
   nextPageToken: string;
+  /** Counted up to 10001, which means "more than 10000". */
   totalSize: number;
 }
 

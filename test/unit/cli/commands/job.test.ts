@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ExecutionState } from '../../../../proto/gen/rota/v1/execution.ts'
 import { Job, JobState } from '../../../../proto/gen/rota/v1/job.ts'
@@ -23,6 +24,15 @@ const stored = Job.fromPartial({
     priority: 50,
   },
 })
+
+const LISTED = {
+  ...stored,
+  state: JobState.PAUSED,
+  spec: {
+    ...stored.spec!,
+    schedule: { recurrences: [{ kind: { $case: 'cron' as const, value: '1,2,3 '.repeat(30) } }] },
+  },
+}
 
 let server: ScriptedServer
 let created: CreateJobRequest[]
@@ -66,7 +76,7 @@ beforeAll(async () => {
       listed.push(request)
       const from = Number(request.pageToken || '0')
       const jobs = Array.from({ length: Math.min(request.pageSize, 450 - from) }, (_, index) =>
-        Job.fromPartial({ ...stored, name: `jobs/backup-${from + index}` }),
+        Job.fromPartial({ ...LISTED, name: `jobs/backup-${from + index}` }),
       )
       const next = from + jobs.length
       return { jobs, nextPageToken: next < 450 ? String(next) : '', totalSize: 450 }
@@ -105,7 +115,18 @@ describe('job create', () => {
   it('sends what the options say, with the token and a request id', async () => {
     const { exitCode, stdout, stderr } = await run(
       ...['job', 'create', 'jobs/hello', '--command', 'date', '--schedule', 'every 10s'],
-      ...['--schedule', '@daily', '--tz', 'Europe/Paris', '--label', 'team=ops', '--tag', 'a', '--tag', 'b'],
+      ...[
+        '--schedule',
+        '@daily',
+        '--tz',
+        'Europe/Paris',
+        '--label',
+        'team=ops',
+        '--tag',
+        'a',
+        '--tag',
+        'b',
+      ],
       ...['--retries', '2', '--description', 'says the time'],
     )
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
@@ -133,10 +154,13 @@ describe('job create', () => {
 
   it('reads a file from stdin, and lets options win over it', async () => {
     const stdin = 'name: jobs/report\nspec:\n  task: {shell: {command: date}}\n  priority: 10\n'
-    const { exitCode } = await rota(['job', 'create', '-f', '-', '--priority', 'high', '--dry-run'], {
-      dataDir: server.dataDir,
-      stdin,
-    })
+    const { exitCode } = await rota(
+      ['job', 'create', '-f', '-', '--priority', 'high', '--dry-run'],
+      {
+        dataDir: server.dataDir,
+        stdin,
+      },
+    )
     expect(exitCode).toBe(0)
     expect(created).toMatchObject([
       { jobId: 'report', validateOnly: true, job: { spec: { priority: 75 } } },
@@ -214,7 +238,14 @@ describe('job update', () => {
 
 describe('job list', () => {
   it('fetches 50 and says on stderr that there are more', async () => {
-    const { stdout, stderr } = await run('job', 'list', '--filter', 'state = ACTIVE', '--query', 'x')
+    const { stdout, stderr } = await run(
+      'job',
+      'list',
+      '--filter',
+      'state = ACTIVE',
+      '--query',
+      'x',
+    )
     expect(stdout.trimEnd().split('\n')).toHaveLength(51)
     expect(stderr).toBe('50 of 450 shown. More with --limit N or --all.\n')
     expect(listed).toMatchObject([{ pageSize: 50, filter: 'state = ACTIVE', query: 'x' }])
@@ -231,15 +262,34 @@ describe('job list', () => {
     expect(some.stderr).toBe('')
   })
 
-  it('fits an 80 column terminal, with colours there and nowhere else', async () => {
+  it('cuts to the width of a terminal, and cuts nothing in a pipe', async () => {
     const argv = ['job', 'list', '--limit', '1']
-    const { stdout } = await rota(argv, { dataDir: server.dataDir, columns: 80 })
-    expect(stdout).toContain('\u001b[') // Nothing is coloured for an active job but its neighbours.
+    const widest = async (columns?: number) => {
+      const options = columns === undefined ? {} : { columns }
+      const { stdout } = await rota(argv, { dataDir: server.dataDir, ...options })
+      return Math.max(...stripVTControlCharacters(stdout).split('\n').map((line) => line.length))
+    }
+    expect(await widest(80)).toBe(80)
+    expect(await widest()).toBeGreaterThan(80)
+  })
+
+  it('colours states on a terminal only, and not where colours are unwanted', async () => {
+    const argv = ['job', 'list', '--limit', '1']
+    const options = { dataDir: server.dataDir, columns: 80 }
+    expect((await rota(argv, options)).stdout).toContain('\u001b[33mpaused')
+    expect((await rota([...argv, '--no-color'], options)).stdout).not.toContain('\u001b')
+    expect((await rota(argv, { ...options, env: { NO_COLOR: '1' } })).stdout).not.toContain(
+      '\u001b',
+    )
+    expect((await rota(argv, { dataDir: server.dataDir })).stdout).not.toContain('\u001b')
   })
 
   it('prints one line of JSON per job for jsonl', async () => {
     const { stdout } = await run('job', 'list', '--limit', '2', '-o', 'jsonl')
-    const names = stdout.trimEnd().split('\n').map((line) => JSON.parse(line).name)
+    const names = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).name)
     expect(names).toEqual(['jobs/backup-0', 'jobs/backup-1'])
   })
 })
@@ -248,8 +298,8 @@ describe('job get', () => {
   it('takes the name with or without its collection', async () => {
     for (const name of ['backup', 'jobs/backup']) {
       const { stdout } = await run('job', 'get', name)
-      expect(stdout).toContain('job         backup\n')
-      expect(stdout).toContain('schedule    @daily\n')
+      expect(stdout).toContain('job       backup\n')
+      expect(stdout).toContain('schedule  @daily\n')
     }
   })
 
@@ -274,7 +324,10 @@ describe('job get', () => {
 
   it('gives programs the status on stdout', async () => {
     const { stdout } = await run('job', 'get', 'bakcup', '-o', 'json')
-    expect(JSON.parse(stdout)).toMatchObject({ code: 5, details: [{ reason: 'JOB_NOT_FOUND' }, {}, {}] })
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: 5,
+      details: [{ reason: 'JOB_NOT_FOUND' }, {}, {}],
+    })
   })
 })
 
@@ -293,7 +346,17 @@ describe('job trigger', () => {
   it('sends parameters, place and time', async () => {
     const { exitCode, stdout, stderr } = await rota(
       [
-        ...['job', 'trigger', 'backup', '--param', 'day=friday', '--params-file', '-', '--on', 'worker-3'],
+        ...[
+          'job',
+          'trigger',
+          'backup',
+          '--param',
+          'day=friday',
+          '--params-file',
+          '-',
+          '--on',
+          'worker-3',
+        ],
         ...['--at', '2026-12-24T18:00:00Z'],
       ],
       { dataDir: server.dataDir, stdin: 'day: monday\ncount: 3\n' },

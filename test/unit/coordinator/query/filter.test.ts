@@ -118,10 +118,20 @@ describe('a filter is refused, with position and hint', () => {
   })
 
   test('when it is too long or too deep', () => {
+    const most = `${'NOT ('.repeat(16)}name = a${')'.repeat(16)}`
+    expect(parseFilter(most, FIELDS).kind).toBe('ok')
+    expect(parseFilter(`NOT ${most}`, FIELDS)).toMatchObject({
+      message: 'is nested deeper than 32',
+    })
+    expect(parseFilter(`${'('.repeat(33)}name = a${')'.repeat(33)}`, FIELDS).kind).toBe('error')
     const deep = `${'NOT '.repeat(50)}name = a`
     expect(parseFilter(deep, FIELDS)).toMatchObject({ message: 'is nested deeper than 32' })
-    const long = `name = ${'a'.repeat(4_000)}`
-    expect(parseFilter(long, FIELDS)).toMatchObject({ message: 'is longer than 4000 characters' })
+    const longest = `name = ${'a'.repeat(3_993)}`
+    expect(parseFilter(longest, FIELDS).kind).toBe('ok')
+    expect(parseFilter(`${longest}a`, FIELDS)).toMatchObject({
+      message: 'is longer than 4000 characters',
+      position: 4_001,
+    })
   })
 })
 

@@ -101,6 +101,10 @@ function requestFields(): DescField[] {
 }
 
 describe('limits', () => {
+  test('a NUL is told with its place', () => {
+    expect(checkText({ name: 'ab\0' })[0]?.message).toBe('holds a NUL at 3')
+  })
+
   test('half of a surrogate pair is refused, a whole one is not', () => {
     expect(fieldsOf({ name: 'a\ud83d' })).toEqual(['name TEXT_INVALID'])
     expect(fieldsOf({ name: '\ud83d\ude00' })).toEqual([])

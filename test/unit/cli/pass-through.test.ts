@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { rota } from '../../support/cli.ts'
+
+/** What the CLI would become. */
+async function becomes(...argv: string[]) {
+  const started: { script: URL; args: readonly string[] }[] = []
+  const result = await rota(argv, {
+    become(script, args) {
+      started.push({ script, args })
+      return Promise.resolve(7)
+    },
+  })
+  return { ...result, started }
+}
+
+describe('commands that become another program', () => {
+  it('pass on what was given and leave the rest to it', async () => {
+    const { exitCode, started } = await becomes(
+      ...['server', 'start', '--grpc-port', '0', '--data-dir=/tmp/x y'],
+    )
+    expect(exitCode).toBe(7)
+    expect(started.map(({ args }) => args)).toEqual([['--data-dir', '/tmp/x y', '--grpc-port', '0']])
+  })
+
+  it.each([
+    [['server', 'start'], 'coordinator/main.ts', []],
+    [['agent', 'run', '--slots', '2'], 'agent/main.ts', ['run', '--slots', '2']],
+    [['agent', 'join', '--name', 'w'], 'agent/main.ts', ['join', '--name', 'w']],
+  ])('%j is %s', async (argv, script, args) => {
+    const { started } = await becomes(...argv)
+    expect(started).toMatchObject([{ args }])
+    expect(started[0]?.script.pathname).toContain(script)
+    expect(existsSync(started[0]!.script)).toBe(true)
+  })
+
+  it('refuse what they do not know, with a guess', async () => {
+    const { exitCode, started, stderr } = await becomes('server', 'start', '--grpc-prot', '1')
+    expect(exitCode).toBe(2)
+    expect(started).toEqual([])
+    expect(stderr).toContain('Did you mean --grpc-port?')
+  })
+})
