@@ -68,14 +68,17 @@ function pushLogs(deps: AgentServiceDeps, call: PushLogsCall): void {
   void read(call, take, end).finally(stopExpiry)
 }
 
-/** Messages one after the other; while one is handled the next is not read, so a flood waits at the agent. */
+/**
+ * Messages one after the other; while one is handled the next is not read, so a flood waits at the agent. The iterator
+ * must leave the call alone when a message is refused: grpc-js sends no status on a stream that is destroyed.
+ */
 async function read<Q>(
-  call: AsyncIterable<unknown> & { end(): void },
+  call: Pick<ConnectCall, 'iterator' | 'end'>,
   handle: (request: Q) => Promise<void>,
   onError: (error: unknown) => void,
 ): Promise<void> {
   try {
-    for await (const request of call) {
+    for await (const request of call.iterator({ destroyOnReturn: false })) {
       if (request instanceof Malformed) {
         throw new RotaError('MESSAGE_MALFORMED', 'a message cannot be decoded', {
           cause: request.cause,

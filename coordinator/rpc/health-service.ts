@@ -1,5 +1,5 @@
 /** grpc.health.v1: the whole server, or one of its services, serves while the database answers. */
-import type { ServerWritableStream, UntypedServiceImplementation } from '@grpc/grpc-js'
+import type { UntypedServiceImplementation } from '@grpc/grpc-js'
 import {
   type HealthCheckRequest,
   type HealthCheckResponse,
@@ -7,7 +7,7 @@ import {
 } from '../../proto/gen/grpc/health/v1/health.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { checkDatabase } from '../observe/readiness.ts'
-import { unary } from './serve.ts'
+import { serverStream, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
 
 /** How often a watched status is looked at, in ms. */
@@ -31,16 +31,38 @@ export function createHealthService(
         `there is no service ${JSON.stringify(service.slice(0, 100))}`,
       )
     }),
-    watch: (call: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>) => {
-      let last: HealthCheckResponse['status'] | undefined
-      const look = async () => {
-        if (call.cancelled) return
-        const status = await statusOf(call.request.service)
-        if (status !== last) call.write({ status })
-        last = status
-        deps.clock.after(LOOK_MS, () => void look())
-      }
-      void look()
-    },
+    watch: serverStream(
+      deps.boundary,
+      'Health/Watch',
+      ({ service }: HealthCheckRequest, { signal }) =>
+        watch(deps, async () => statusOf(service), signal),
+    ),
   }
+}
+
+async function* watch(
+  { clock }: ServiceDeps,
+  look: () => Promise<HealthCheckResponse['status']>,
+  signal: AbortSignal,
+): AsyncIterable<HealthCheckResponse> {
+  let last: HealthCheckResponse['status'] | undefined
+  while (!signal.aborted) {
+    const status = await look()
+    if (status !== last) yield { status }
+    last = status
+    await pause(clock, signal)
+  }
+}
+
+/** Until the next look, or until the client has gone. */
+function pause(clock: ServiceDeps['clock'], signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.after(LOOK_MS, resolve)
+    const leave = () => {
+      timer.cancel()
+      resolve()
+    }
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave, { once: true })
+  })
 }

@@ -15,6 +15,11 @@ import type {
   ServerReflectionResponse,
 } from '../../proto/gen/grpc/reflection/v1/reflection.ts'
 
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import { toGrpcStatus } from '../../shared/errors/rpc-status.ts'
+import type { ErrorBoundary } from './error-boundary.ts'
+import { Malformed } from './serve.ts'
+
 /** Both versions have the same messages and field numbers. */
 type ReflectionCall = ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>
 type Answer = NonNullable<ServerReflectionResponse['messageResponse']>
@@ -29,7 +34,7 @@ interface Descriptors {
 const NOT_FOUND = 5
 const UNIMPLEMENTED = 12
 
-export function createReflection(): UntypedServiceImplementation {
+export function createReflection(boundary: ErrorBoundary): UntypedServiceImplementation {
   let loaded: Descriptors | undefined
   const descriptors = () => {
     loaded ??= loadDescriptors()
@@ -37,7 +42,15 @@ export function createReflection(): UntypedServiceImplementation {
   }
   return {
     serverReflectionInfo: (call: ReflectionCall) => {
-      call.on('data', (request: ServerReflectionRequest) => {
+      call.on('data', (request: ServerReflectionRequest | Malformed) => {
+        if (request instanceof Malformed) {
+          const malformed = new RotaError('MESSAGE_MALFORMED', 'the request cannot be decoded')
+          const { known, requestId } = boundary.explain(malformed, {
+            method: 'ServerReflectionInfo',
+          })
+          call.emit('error', toGrpcStatus(known, requestId))
+          return
+        }
         call.write({
           validHost: request.host,
           originalRequest: request,

@@ -79,8 +79,8 @@ function services(deps: AgentServiceDeps): [object, UntypedServiceImplementation
   return [
     ...own,
     [HealthService, createHealthService(deps, new Set(names))],
-    [ServerReflectionService, createReflection()],
-    [ServerReflectionAlphaService, createReflection()],
+    [ServerReflectionService, createReflection(deps.boundary)],
+    [ServerReflectionAlphaService, createReflection(deps.boundary)],
   ]
 }
 

@@ -49,7 +49,8 @@ afterEach(async () => {
 })
 
 const dataDir = (name = 'data') => join(folder, name)
-const systemFolder = () => join(folder, 'system')
+/** One for all tests: a copy of the binaries takes its time. */
+const systemFolder = () => join(seed.path, 'system')
 
 function create(options: Partial<EmbeddedPostgresOptions> = {}): EmbeddedPostgres {
   const server = createEmbeddedPostgres({
@@ -238,8 +239,9 @@ describe('an embedded PostgreSQL', () => {
   it.runIf(isRoot)('of root falls back to a temporary folder', async () => {
     await chmod(dataDir(), 0o700)
     // A file in the way of a folder: not even root can write there.
-    await writeFile(systemFolder(), '')
-    const server = create()
+    const inTheWay = join(folder, 'file')
+    await writeFile(inTheWay, '')
+    const server = create({ systemFolder: inTheWay })
     await server.start()
     const { folder: elsewhere } = JSON.parse(
       await readFile(join(dataDir(), 'postgres', 'location.json'), 'utf8'),

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ExecutionState, Trigger } from '../../proto/gen/rota/v1/execution.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { AttemptOutcome, ExecutionState, Trigger } from '../../proto/gen/rota/v1/execution.ts'
+import { shell } from '../support/spec.ts'
 import { startTestCoordinator, type TestCoordinator } from '../support/test-coordinator.ts'
-import { until } from '../support/until.ts'
 
 let rota: TestCoordinator
 
@@ -11,14 +11,27 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await rota.stop()
+  await rota.remove()
 })
 
-describe('a job of each kind', () => {
-  it('runs a shell command and keeps its exit code', async () => {
-    await rota.createJob('shell', { task: { kind: { $case: 'shell', value: { command: 'exit 0' } } } })
-    const execution = await rota.ended((await rota.trigger('shell')).name)
-    expect(execution.state).toBe(ExecutionState.SUCCEEDED)
-    expect(execution.attempts[0]).toMatchObject({ number: 1, exitCode: 0, worker: 'workers/worker-1' })
+test('a triggered job runs on a worker, and its attempt is kept', async () => {
+  await rota.createJob('hello', shell('echo hello'))
+  const triggered = await rota.trigger('hello')
+  expect(triggered).toMatchObject({ job: 'jobs/hello', trigger: Trigger.MANUAL })
+  const execution = await rota.ended(triggered.name)
+  expect(execution).toMatchObject({
+    state: ExecutionState.SUCCEEDED,
+    maxAttempts: 1,
+    requestedBy: 'token:admin',
   })
+  expect(execution.attempts).toMatchObject([
+    {
+      number: 1,
+      outcome: AttemptOutcome.SUCCEEDED,
+      exitCode: 0,
+      worker: 'workers/worker-1',
+      logBytes: 6n,
+      logBytesDropped: 0n,
+    },
+  ])
 })

@@ -30,8 +30,8 @@ import {
 import { AttemptOutcome, type LogStream } from '../../proto/gen/rota/v1/execution.ts'
 import { CLIENT_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
 import { durationToMs } from '../../shared/duration.ts'
-import { fromServiceError } from '../../shared/errors/rpc-status.ts'
 import type { RotaError } from '../../shared/errors/rota-error.ts'
+import { fromServiceError } from '../../shared/errors/rpc-status.ts'
 import { startRelay } from './fake-coordinator.ts'
 import type { TestCoordinator } from './test-coordinator.ts'
 import { until } from './until.ts'
@@ -118,7 +118,8 @@ export async function connectScripted(
   const client = openAgentClient(rota, relay.address, identity)
   const stream = client.connect()
   const heard = listen(stream)
-  const send: ScriptedSession['send'] = (message) => void stream.write(ConnectRequest.create({ message }))
+  const send: ScriptedSession['send'] = (message) =>
+    void stream.write(ConnectRequest.fromPartial({ message }))
   send({ $case: 'hello', value: toHello(hello) })
   const welcome = await Promise.race([
     until('the coordinator welcomes', () => heard.welcome()),
@@ -127,7 +128,7 @@ export async function connectScripted(
   let sequence = 0n
   const beat = () => {
     sequence += 1n
-    send({ $case: 'heartbeat', value: Heartbeat.create({ sequence, agentTime: new Date() }) })
+    send({ $case: 'heartbeat', value: Heartbeat.fromPartial({ sequence, agentTime: new Date() }) })
   }
   const timer = setInterval(beat, durationToMs(welcome.heartbeatInterval))
   const silence = () => clearInterval(timer)
@@ -144,7 +145,7 @@ export async function connectScripted(
       ),
     async report(report) {
       reports += 1n
-      const value = Report.create({ ...report, sequence: reports })
+      const value = Report.fromPartial({ ...report, sequence: reports })
       send({ $case: 'report', value })
       await until('the report is acknowledged', () => heard.acknowledged() >= value.sequence)
     },
@@ -210,7 +211,7 @@ export async function pushLogs(
       stream.on('data', ({ offset }: PushLogsResponse) => ends.push(offset))
       stream.on('end', resolve)
       stream.on('error', (error: ServiceError) => reject(fromServiceError(error).error))
-      for (const chunk of chunks) stream.write(PushLogsRequest.create(chunk))
+      for (const chunk of chunks) stream.write(PushLogsRequest.fromPartial(chunk))
       stream.end()
     })
     return ends
@@ -227,7 +228,7 @@ export function finished(
   const { execution, epoch } = attempt
   const now = new Date()
   const outcome = AttemptOutcome.SUCCEEDED
-  return Finished.create({ execution, epoch, outcome, exitCode: 0, endTime: now, ...change })
+  return Finished.fromPartial({ execution, epoch, outcome, exitCode: 0, endTime: now, ...change })
 }
 
 /** One chunk of output of an attempt. */
@@ -240,7 +241,7 @@ export function chunk(
 }
 
 function toHello(hello: Partial<Hello>): Hello {
-  return Hello.create({
+  return Hello.fromPartial({
     protocolVersion: 1,
     agentVersion: '0.0.0',
     hostname: 'scripted',

@@ -20,6 +20,7 @@ import {
   readFile,
   realpath,
   stat,
+  writeFile,
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -145,6 +146,8 @@ async function makeSystemFolder(
   await mkdir(folder)
   // Not by mkdir, which the umask narrows.
   await chmod(folder, 0o711)
+  // For a person who wonders what this is.
+  await writeFile(join(folder, 'used-by'), `${options.home}\n`)
   return folder
 }
 

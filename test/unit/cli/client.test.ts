@@ -4,14 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { coordinatorFiles } from '../../../shared/data-dir.ts'
-import { type ScriptedServer, rota, startScriptedServer } from '../../support/cli.ts'
+import { rota, type ScriptedServer, startScriptedServer } from '../../support/cli.ts'
 
 const cleanups: (() => Promise<void> | void)[] = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup()
 })
 
-async function coordinator(script: Parameters<typeof startScriptedServer>[0] = {}): Promise<ScriptedServer> {
+async function coordinator(
+  script: Parameters<typeof startScriptedServer>[0] = {},
+): Promise<ScriptedServer> {
   const server = await startScriptedServer(script)
   cleanups.push(() => server.stop())
   return server
@@ -33,7 +35,9 @@ async function silentServer(): Promise<string> {
 describe('a coordinator that cannot be asked', () => {
   it('is unreachable when nothing listens', async () => {
     const { dataDir } = await coordinator()
-    const { exitCode, stderr } = await rota(['job', 'list', '--address', '127.0.0.1:1'], { dataDir })
+    const { exitCode, stderr } = await rota(['job', 'list', '--address', '127.0.0.1:1'], {
+      dataDir,
+    })
     expect(exitCode).toBe(6)
     expect(stderr).toContain('no coordinator can be reached at 127.0.0.1:1 (connect ECONNREFUSED')
     expect(stderr).toContain('hint:  Check --address')
@@ -70,7 +74,14 @@ describe('a coordinator elsewhere', () => {
       listJobs: () => ({ jobs: [], nextPageToken: '', totalSize: 0 }),
     })
     const { caCertificate, adminToken } = coordinatorFiles(server.dataDir)
-    const options = ['--address', server.address, '--ca-file', caCertificate, '--token-file', adminToken]
+    const options = [
+      '--address',
+      server.address,
+      '--ca-file',
+      caCertificate,
+      '--token-file',
+      adminToken,
+    ]
     expect((await rota(['job', 'list', ...options])).exitCode).toBe(0)
     expect((await rota([...options, 'job', 'list'])).exitCode).toBe(0)
     const env = {

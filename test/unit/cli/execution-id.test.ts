@@ -10,7 +10,10 @@ describe('short ids', () => {
     ]
     expect([...shortIds(ids).values()]).toEqual(['0198c5d2-7a1b', '0198c5d2-7a1c', '6353dae8-df75'])
     const twins = ['0198c5d2-7a1b-7000-8000-000000000001', '0198c5d2-7a1b-7000-8100-000000000001']
-    expect([...shortIds(twins).values()]).toEqual(['0198c5d2-7a1b-7000-80', '0198c5d2-7a1b-7000-81'])
+    expect([...shortIds(twins).values()]).toEqual([
+      '0198c5d2-7a1b-7000-80',
+      '0198c5d2-7a1b-7000-81',
+    ])
   })
 
   it('may be the same thing twice', () => {

@@ -20,7 +20,9 @@ describe('commands that become another program', () => {
       ...['server', 'start', '--grpc-port', '0', '--data-dir=/tmp/x y'],
     )
     expect(exitCode).toBe(7)
-    expect(started.map(({ args }) => args)).toEqual([['--data-dir', '/tmp/x y', '--grpc-port', '0']])
+    expect(started.map(({ args }) => args)).toEqual([
+      ['--data-dir', '/tmp/x y', '--grpc-port', '0'],
+    ])
   })
 
   it.each([

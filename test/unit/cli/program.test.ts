@@ -48,7 +48,8 @@ describe('the help', () => {
     for (const [words, command] of commands) {
       const { stdout } = await rota([...words.split(' '), '--help'])
       expect(command.description(), words).toMatch(/^[A-Z].*\.$/s)
-      const examples = stdout.slice(stdout.indexOf('\nExamples:')).match(/^ {2}.*\brota .*$/gm) ?? []
+      const examples =
+        stdout.slice(stdout.indexOf('\nExamples:')).match(/^ {2}.*\brota .*$/gm) ?? []
       expect(examples.length, words).toBeGreaterThanOrEqual(2)
       for (const example of examples) expect(example).toContain(`rota ${words}`)
       if (!/^(server|agent)/.test(words)) expect(stdout, words).toContain('--output <format>')

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import {
+  Attempt,
   AttemptOutcome,
   Execution,
   ExecutionState,
@@ -22,20 +23,25 @@ import {
 const ID = '0198c5d2-7a1b-7000-8000-000000000001'
 const NAME = `executions/${ID}`
 
-function execution(partial: Parameters<typeof Execution.fromPartial>[0]): Execution {
-  return Execution.fromPartial({ name: NAME, job: 'jobs/backup', maxAttempts: 2, ...partial })
+function execution(partial: Partial<Execution>): Execution {
+  const base = Execution.fromPartial({ name: NAME, job: 'jobs/backup', maxAttempts: 2 })
+  return { ...base, ...partial }
+}
+
+function attempt(partial: Partial<Attempt>): Attempt {
+  return { ...Attempt.fromPartial({ number: 1 }), ...partial }
 }
 
 const RUNNING = execution({
   state: ExecutionState.RUNNING,
   startTime: new Date('2026-11-20T10:00:00Z'),
-  attempts: [{ number: 1, worker: 'workers/worker-3' }],
+  attempts: [attempt({ worker: 'workers/worker-3' })],
 })
 const SUCCEEDED = execution({
   state: ExecutionState.SUCCEEDED,
   startTime: new Date('2026-11-20T10:00:00Z'),
   endTime: new Date('2026-11-20T10:00:01.5Z'),
-  attempts: [{ number: 1, worker: 'workers/worker-3', outcome: AttemptOutcome.SUCCEEDED }],
+  attempts: [attempt({ worker: 'workers/worker-3', outcome: AttemptOutcome.SUCCEEDED })],
 })
 
 let server: ScriptedServer
@@ -72,8 +78,26 @@ describe('exec list', () => {
   it('joins what narrows it into one filter', async () => {
     await withServer(script)
     const { stdout } = await run([
-      ...['exec', 'list', '--job', 'backup', '--state', 'failed', '--state', 'timed-out,lost'].slice(0, 6),
-      ...['--state', 'cancelled', '--filter', 'priority > 50', '--sort', 'priority desc', '-o', 'name'],
+      ...[
+        'exec',
+        'list',
+        '--job',
+        'backup',
+        '--state',
+        'failed',
+        '--state',
+        'timed-out,lost',
+      ].slice(0, 6),
+      ...[
+        '--state',
+        'cancelled',
+        '--filter',
+        'priority > 50',
+        '--sort',
+        'priority desc',
+        '-o',
+        'name',
+      ],
     ])
     expect(stdout).toBe(`${NAME}\n${NAME}\n`)
     expect(listed.at(-1)).toMatchObject({
@@ -175,18 +199,23 @@ describe('exec get', () => {
       getExecution: () => ({
         execution: execution({
           state: ExecutionState.FAILED,
-          reason: { code: 'EXIT_CODE', message: 'exit code 3' },
+          reason: { code: 'EXIT_CODE', message: 'exit code 3', details: {} },
           parameters: { day: 'monday', n: 3 },
           attempts: [
-            { number: 1, worker: 'workers/worker-3', outcome: AttemptOutcome.LOST, message: 'lost' },
-            {
+            attempt({
+              number: 1,
+              worker: 'workers/worker-3',
+              outcome: AttemptOutcome.LOST,
+              message: 'lost',
+            }),
+            attempt({
               number: 2,
               worker: 'workers/worker-4',
               outcome: AttemptOutcome.FAILED,
               exitCode: 3,
               logBytes: 2048n,
               logBytesDropped: 5n,
-            },
+            }),
           ],
         }),
       }),
@@ -204,7 +233,11 @@ describe('exec logs', () => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
     await withServer({
       tailExecutionLogs: () =>
-        chunks(chunk(1, bytes), chunk(2, 'oops\n', LogStream.STDERR), chunk(2, 'rota: cut\n', LogStream.SYSTEM)),
+        chunks(
+          chunk(1, bytes),
+          chunk(2, 'oops\n', LogStream.STDERR),
+          chunk(2, 'rota: cut\n', LogStream.SYSTEM),
+        ),
     })
     const { exitCode, stdoutBytes, stderr } = await run(['exec', 'logs', ID])
     expect(exitCode).toBe(0)
@@ -214,7 +247,8 @@ describe('exec logs', () => {
 
   it('lets no job drive a terminal', async () => {
     await withServer({
-      tailExecutionLogs: () => chunks(chunk(1, '\u001b]0;ti'), chunk(2, 'tle\u0007\u001b[31mred\n')),
+      tailExecutionLogs: () =>
+        chunks(chunk(1, '\u001b]0;ti'), chunk(2, 'tle\u0007\u001b[31mred\n')),
     })
     const { stdout } = await run(['exec', 'logs', ID], { columns: 80 })
     expect(stdout).toBe('\u001b[31mred\n\u001b[0m')
@@ -291,8 +325,8 @@ describe('exec wait', () => {
     const queued = execution({ state: ExecutionState.QUEUED })
     const retry = execution({
       state: ExecutionState.BACKOFF,
-      reason: { code: 'EXIT_CODE', message: 'exit code 1' },
-      attempts: [{ number: 1 }],
+      reason: { code: 'EXIT_CODE', message: 'exit code 1', details: {} },
+      attempts: [attempt({})],
     })
     await withServer(states(queued, queued, RUNNING, RUNNING, retry, SUCCEEDED))
     const { exitCode, stdout, stderr } = await run(['exec', 'wait', ID])

@@ -14,7 +14,12 @@ import {
   WorkerHealth,
   WorkerState,
 } from '../../../../proto/gen/rota/v1/worker_service.ts'
-import { type CliOptions, rota, type ScriptedServer, startScriptedServer } from '../../../support/cli.ts'
+import {
+  type CliOptions,
+  rota,
+  type ScriptedServer,
+  startScriptedServer,
+} from '../../../support/cli.ts'
 
 const healthy = Worker.fromPartial({
   name: 'workers/worker-1',
@@ -88,7 +93,10 @@ const run = (argv: readonly string[], options: CliOptions = {}) =>
 
 describe('worker list', () => {
   it('shows health, and what an operator wants of a worker', async () => {
-    const { stdout } = await run(['worker', 'list', '--capability', 'shell'], { columns: 80, env: { NO_COLOR: '1' } })
+    const { stdout } = await run(['worker', 'list', '--capability', 'shell'], {
+      columns: 80,
+      env: { NO_COLOR: '1' },
+    })
     expect(stdout.split('\n').slice(0, 4)).toEqual([
       'NAME      HEALTH             SLOTS  CAPABILITIES  LABELS   SEEN',
       'worker-1  healthy            1/4    api,shell     zone=z1  -',
@@ -118,7 +126,18 @@ describe('token create', () => {
 
   it('sends what the options say, and prefers the join command of the coordinator', async () => {
     const { stderr } = await run([
-      ...['token', 'create', '--worker', 'worker-13', '--ttl', '1h', '--uses', '3', '--label', 'zone=z1'],
+      ...[
+        'token',
+        'create',
+        '--worker',
+        'worker-13',
+        '--ttl',
+        '1h',
+        '--uses',
+        '3',
+        '--label',
+        'zone=z1',
+      ],
     ])
     expect(tokens.at(-1)).toMatchObject({
       worker: 'workers/worker-13',
@@ -174,7 +193,9 @@ describe('status', () => {
 describe('version', () => {
   it('tells of both sides', async () => {
     const { stdout } = await run(['version'])
-    expect(stdout).toMatch(/^client {2}\d+\.\d+\.\d+ {2}\(Node \d+\.\d+\.\d+\)\nserver {2}0\.1\.0 at 127/)
+    expect(stdout).toMatch(
+      /^client {2}\d+\.\d+\.\d+ {2}\(Node \d+\.\d+\.\d+\)\nserver {2}0\.1\.0 at 127/,
+    )
     expect(JSON.parse((await run(['version', '-o', 'json'])).stdout)).toMatchObject({
       client: { version: '0.1.0' },
       server: { version: '0.1.0' },

@@ -267,7 +267,11 @@ describe('job list', () => {
     const widest = async (columns?: number) => {
       const options = columns === undefined ? {} : { columns }
       const { stdout } = await rota(argv, { dataDir: server.dataDir, ...options })
-      return Math.max(...stripVTControlCharacters(stdout).split('\n').map((line) => line.length))
+      return Math.max(
+        ...stripVTControlCharacters(stdout)
+          .split('\n')
+          .map((line) => line.length),
+      )
     }
     expect(await widest(80)).toBe(80)
     expect(await widest()).toBeGreaterThan(80)
