@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 import type { Run } from './action.ts'
 
+interface Program {
+  readonly script: URL
+  /** Words before the options. */
+  readonly verbs: readonly string[]
+}
+
 /** Makes `command` another program of Rota, with the options that were given to it; the CLI then is no more. */
-export function passThrough(
-  command: Command,
-  run: Run,
-  script: URL,
-  verbs: readonly string[] = [],
-): void {
+export function passThrough(command: Command, run: Run, { script, verbs }: Program): void {
   command.action(async () => {
     run.exitCode = await run.host.become(script, [...verbs, ...givenOptions(command)])
   })

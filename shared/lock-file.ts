@@ -14,6 +14,7 @@ interface Owner {
   readonly start: string
 }
 
+/** What came of the try to take a lock. */
 export type LockResult =
   | { readonly outcome: 'locked'; release(): void }
   | { readonly outcome: 'held'; readonly pid: number }
@@ -25,14 +26,20 @@ export function takeLock(file: string): LockResult {
   writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 })
   try {
     while (!isCreated(draft, file)) {
-      const owner = readOwner(file)
-      if (owner !== undefined && isAlive(owner)) return { outcome: 'held', pid: owner.pid }
+      const pid = lockHolder(file)
+      if (pid !== undefined) return { outcome: 'held', pid }
       rmSync(file, { force: true })
     }
   } finally {
     rmSync(draft, { force: true })
   }
   return { outcome: 'locked', release: () => releaseOwn(file, mine) }
+}
+
+/** The living process that has the lock; undefined when nobody has it. */
+export function lockHolder(file: string): number | undefined {
+  const owner = readOwner(file)
+  return owner !== undefined && isAlive(owner) ? owner.pid : undefined
 }
 
 /** True while a process of this pid runs, also one that we may not signal; an unreaped one does not run. */

@@ -19,9 +19,9 @@ import type { LogShare } from './log-budget.ts'
 
 const REMEMBERED_MS = 10 * 60_000
 /** What is remembered of acknowledged attempts at most, in bytes of results; the oldest go first. */
-const REMEMBERED_BYTES_MAX = 8 * 1024 * 1024
+const REMEMBERED_BYTES_MAX = 1024 * 1024
 /** Counted for each remembered attempt beside its outputs. */
-const RESULT_BYTES = 512
+const RESULT_BYTES = 1024
 
 export interface Result {
   readonly finished: Finished

@@ -49,9 +49,9 @@ export class FollowedLog {
     this.#tails.stderr.grew(source.share?.stderrBytes ?? 0)
   }
 
-  /** The final share, once the cap is reached. */
+  /** The final share, once a running attempt has reached its cap. */
   get cappedShare(): LogShare | undefined {
-    return this.#budget.isSpent ? this.#budget.share : undefined
+    return this.#budget.isSpent && !this.#isSettled ? this.#budget.share : undefined
   }
 
   /** The attempt has ended and nothing is left to ship. */

@@ -12,7 +12,7 @@ import type { Logger } from '../../shared/logger.ts'
 import { decodeJournal, encodeRecord, type JournalRecord } from './journal-records.ts'
 
 /** Not replaced below this size, in bytes. */
-const COMPACT_FLOOR_BYTES = 1024 * 1024
+const COMPACT_FLOOR_BYTES = 512 * 1024
 /** Replaced when it grew to so many times its living part. */
 const COMPACT_FACTOR = 4
 /** What is given up on a full disk: room for the results of what runs. */

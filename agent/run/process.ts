@@ -5,10 +5,11 @@
  * P2. The end is the `exit` of the command; a child that keeps the output open does not delay it. What is left of its
  *     group is killed then.
  * P3. Asked to stop, the group gets TERM, after the grace KILL; then what left the group is found by its environment.
+ * P4. Whoever listens for the end does so in the turn of the spawn: a short command ends before the next one.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { constants } from 'node:fs'
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { closeSync, constants, openSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import type { Timer } from '../../shared/clock.ts'
 import { killGroup, signalGroup, sweepProcesses } from './kill-processes.ts'
 import { identifyProcess } from './process-identity.ts'
@@ -27,76 +28,84 @@ export interface Command {
 
 /** Runs the command to its end, or until it is asked to stop. Never throws. */
 export async function runProcess(command: Command, context: TaskContext): Promise<TaskEnd> {
-  const isFolder = await stat(command.workingDirectory).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  )
-  if (!isFolder) {
+  if (!(await isFolder(command.workingDirectory))) {
     return notStarted(
       `the working directory ${command.workingDirectory} does not exist on this worker`,
     )
   }
-  const child = await spawnInto(command, context)
-  if ('kind' in child) return child
-  const { pid } = child
-  if (pid === undefined) return spawnFailure(child, command)
-  const { host, stop, assignment, onStarted } = context
-  onStarted(identifyProcess(pid, host.bootId))
-  const end = await exitOf(child, pid, context)
-  await killGroup(pid, host.clock)
+  const { host, stop, assignment } = context
+  let child: ChildProcess
+  try {
+    child = spawnInto(command, context)
+  } catch (error) {
+    return describeFailure(error, command)
+  }
+  const end = await endOf(child, command, context)
+  if (child.pid !== undefined) await killGroup(child.pid, host.clock)
   if (stop.cause !== undefined) await sweepProcesses(assignment)
   return end
 }
 
-/** The child, or why there is none. The files stay open in the child only. */
-async function spawnInto(command: Command, context: TaskContext): Promise<ChildProcess | TaskEnd> {
-  const { logs } = context.workspace
-  const files: FileHandle[] = []
+function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  )
+}
+
+/** Starts the child; the files of its output stay open in it only. */
+function spawnInto(command: Command, { workspace }: TaskContext): ChildProcess {
+  // Appending: a job that truncates or rewinds its output cannot overwrite what was shipped.
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
+  const files: number[] = []
   try {
-    // Appending: a job that truncates or rewinds its output cannot overwrite what was shipped.
-    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
-    for (const file of [logs.stdout, logs.stderr]) files.push(await open(file, flags, 0o600))
+    for (const file of [workspace.logs.stdout, workspace.logs.stderr]) {
+      files.push(openSync(file, flags, 0o600))
+    }
     return spawn(command.file, [...command.args], {
       cwd: command.workingDirectory,
       env: { ...command.environment },
       // A session and group of its own: signals of the terminal do not reach it, ours reach all of it.
       detached: true,
-      stdio: ['ignore', ...files.map(({ fd }) => fd)],
+      stdio: ['ignore', ...files],
       ...(command.user === undefined ? {} : { uid: command.user.uid, gid: command.user.gid }),
     })
-  } catch (error) {
-    return describeFailure(error, command)
   } finally {
-    for (const file of files) await file.close()
+    for (const file of files) closeSync(file)
   }
 }
 
-/** TERM at the first request to stop, KILL when its grace is over. */
-function exitOf(child: ChildProcess, pid: number, { host, stop }: TaskContext): Promise<TaskEnd> {
+/** Listens for the end in this turn (P4). Node tells of some failures to start only by an event. */
+function endOf(child: ChildProcess, command: Command, context: TaskContext): Promise<TaskEnd> {
+  const { pid } = child
   return new Promise((resolve) => {
-    let killTimer: Timer | undefined
-    stop.onRequest((graceMs) => {
-      if (killTimer === undefined) signalGroup(pid, 'SIGTERM')
-      killTimer?.cancel()
-      killTimer = host.clock.after(graceMs, () => signalGroup(pid, 'SIGKILL'))
-    })
+    if (pid === undefined) {
+      child.once('error', (error) => resolve(describeFailure(error, command)))
+      return
+    }
+    const stopKilling = killOnRequest(pid, context)
     child.once('exit', (exitCode, signal) => {
-      stop.close()
-      killTimer?.cancel()
+      context.stop.close()
+      stopKilling()
       resolve(
         exitCode === null
           ? { kind: 'signalled', signal: signal ?? 'SIGKILL' }
           : { kind: 'exited', exitCode },
       )
     })
+    context.onStarted(identifyProcess(pid, context.host.bootId))
   })
 }
 
-/** Node tells of some failures a turn later, by an event. */
-function spawnFailure(child: ChildProcess, command: Command): Promise<TaskEnd> {
-  return new Promise((resolve) => {
-    child.once('error', (error) => resolve(describeFailure(error, command)))
+/** TERM at the first request to stop, KILL when its grace is over; until the answer is called. */
+function killOnRequest(pid: number, { host, stop }: TaskContext): () => void {
+  let timer: Timer | undefined
+  stop.onRequest((graceMs) => {
+    if (timer === undefined) signalGroup(pid, 'SIGTERM')
+    timer?.cancel()
+    timer = host.clock.after(graceMs, () => signalGroup(pid, 'SIGKILL'))
   })
+  return () => timer?.cancel()
 }
 
 function describeFailure(error: unknown, { file, user }: Command): TaskEnd {

@@ -18,7 +18,7 @@ export function registerAgent(program: Command, run: Run): void {
     'rota agent run',
     'rota agent run --coordinator scheduler.example:7420 --name worker-13 --join-token-file token',
   )
-  passThrough(start, run, MAIN, ['run'])
+  passThrough(start, run, { script: MAIN, verbs: ['run'] })
 
   const join = addAgentOptions(agent.command('join')).description(
     'Join this host with a token: makes its key, gets its certificate, and ends.',
@@ -28,7 +28,7 @@ export function registerAgent(program: Command, run: Run): void {
     'rota agent join --coordinator scheduler.example:7420 --name worker-13 --join-token-file token',
     'ROTA_JOIN_TOKEN=... rota agent join --coordinator scheduler.example:7420',
   )
-  passThrough(join, run, MAIN, ['join'])
+  passThrough(join, run, { script: MAIN, verbs: ['join'] })
 }
 
 function addAgentOptions(command: Command): Command {

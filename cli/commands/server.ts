@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { addExamples, type Run } from '../action.ts'
 import { passThrough } from '../pass-through.ts'
 
+const MAIN = new URL('../../coordinator/main.ts', import.meta.url)
+
 /** `rota server ...` */
 export function registerServer(program: Command, run: Run): void {
   const server = program.command('server').description('Run a coordinator.')
@@ -21,5 +23,5 @@ export function registerServer(program: Command, run: Run): void {
     'rota server start',
     'DATABASE_URL=postgresql://rota@db.example/rota rota server start --data-dir /var/lib/rota',
   )
-  passThrough(start, run, new URL('../../coordinator/main.ts', import.meta.url))
+  passThrough(start, run, { script: MAIN, verbs: [] })
 }

@@ -61,21 +61,24 @@ const createToken: Handler<TokenOptions, readonly []> = async (invocation, optio
     names: () => [message.token],
     text: () => `${message.token}\n`,
   })
-  if (!isForMachine(invocation))
-    await talk(invocation, howToJoin(invocation.host.clock.now(), message, options, api.address))
+  if (isForMachine(invocation)) return undefined
+  const now = invocation.host.clock.now()
+  const name = worker === undefined ? '' : ` --name ${worker}`
+  const command = `ROTA_JOIN_TOKEN=${message.token} npx rota agent run --coordinator ${api.address}${name}`
+  await talk(
+    invocation,
+    `\n${describeUse(message, uses, now)} On the new host, in a clone of Rota:\n\n  ${message.installCommand || command}`,
+  )
   return undefined
 }
 
-function howToJoin(
+/** `It works once; it ends in 10m.` */
+function describeUse(
+  { expireTime }: CreateEnrollmentTokenResponse,
+  uses: string | undefined,
   now: Date,
-  { token, expireTime, installCommand }: CreateEnrollmentTokenResponse,
-  { uses, worker }: TokenOptions,
-  address: string,
 ): string {
   const times = uses === undefined || uses === '1' ? 'once' : `${uses} times`
   const end = expireTime === undefined ? '' : `; it ends ${relativeTime(expireTime, now)}`
-  const name = worker === undefined ? '' : ` --name ${worker}`
-  const command =
-    installCommand || `ROTA_JOIN_TOKEN=${token} npx rota agent run --coordinator ${address}${name}`
-  return `\nIt works ${times}${end}. On the new host, in a clone of Rota:\n\n  ${command}`
+  return `It works ${times}${end}.`
 }

@@ -1,4 +1,4 @@
-/** The agents of a development cluster. */
+/** An agent of a development cluster. */
 export interface AgentPlan {
   readonly name: string
   readonly capabilities: readonly string[]
@@ -20,6 +20,7 @@ const CAPABILITIES: readonly (readonly string[])[] = [
   ['script', 'shell'],
 ]
 
+/** How many agents a development cluster has unless told otherwise. */
 export const AGENTS_DEFAULT = CAPABILITIES.length
 
 /** `worker-1` and on; beyond the table it begins again. */

@@ -1,5 +1,6 @@
 /** What a person needs to begin with the cluster that has just started. */
 
+/** What the banner tells. */
 export interface BannerFacts {
   readonly grpcAddress: string
   readonly httpAddress: string

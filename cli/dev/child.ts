@@ -16,6 +16,7 @@ import { type Backoff, backoffDelayMs } from '../../shared/backoff.ts'
 import { type Clock, sleep } from '../../shared/clock.ts'
 import { emptyLog, openLog } from './child-log.ts'
 
+/** What a child is and how it is started. */
 export interface ChildPlan {
   readonly name: string
   readonly script: URL
@@ -26,6 +27,7 @@ export interface ChildPlan {
   readonly onEnd: (end: string, restartMs: number) => void
 }
 
+/** How one process is started. */
 export interface Launch {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
@@ -34,6 +36,7 @@ export interface Launch {
 const RESTART: Backoff = { delayMs: 1_000, maxDelayMs: 30_000, multiplier: 2, jitter: 0 }
 const STEADY_MS = 60_000
 
+/** Starts with `start`, ends with `stop`, and is used once. */
 export class Child {
   /** The first line of JSON that it printed: it serves. */
   readonly ready: Promise<unknown>
@@ -58,14 +61,17 @@ export class Child {
     this.#resolveFirstEnd = firstEnd.resolve
   }
 
+  /** As in the plan. */
   get name(): string {
     return this.#plan.name
   }
 
+  /** As in the plan. */
   get logFile(): string {
     return this.#plan.logFile
   }
 
+  /** Begins with an empty log. */
   start(): void {
     emptyLog(this.#plan.logFile)
     this.#life ??= this.#live()

@@ -20,6 +20,7 @@ import { devFiles } from './files.ts'
 import { agentLaunch, coordinatorLaunch, type LaunchOptions } from './launches.ts'
 import { warmUp } from './warm-up.ts'
 
+/** What a cluster is made of. */
 export interface ClusterOptions extends LaunchOptions {
   readonly agentCount: number
   readonly clock: Clock
@@ -28,6 +29,7 @@ export interface ClusterOptions extends LaunchOptions {
   readonly say: (line: string) => void
 }
 
+/** A coordinator that serves. */
 export interface RunningCoordinator {
   readonly api: Api
   readonly grpcAddress: string
@@ -42,6 +44,7 @@ const AGENTS_READY_MS = 25_000
 const AGENT_STOP_MS = 7_500
 const COORDINATOR_STOP_MS = 6_000
 
+/** Starts once and stops once; both ends are told to a person. */
 export class Cluster {
   readonly #options: ClusterOptions
   readonly #agents: Child[] = []

@@ -17,6 +17,7 @@ import { replaceFile } from '../../shared/replace-file.ts'
 import type { Api } from '../client.ts'
 import { toId } from '../names.ts'
 
+/** What is needed to create samples. */
 export interface SampleDeps {
   readonly api: Pick<Api, 'call'>
   readonly clock: Clock

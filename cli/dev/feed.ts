@@ -18,11 +18,13 @@ const LATE_MS = 10_000
 /** More than these in one round are only counted. */
 const PAGE_SIZE = 50
 
+/** The executions that end, as lines. */
 export interface Feed {
   /** Asks once; the lines of what has ended since the last time. Throws RotaError. */
   readNew(): Promise<string[]>
 }
 
+/** A feed of what ends from `since` on. */
 export function createFeed(api: Pick<Api, 'call'>, since: Date, screen: () => Screen): Feed {
   let seen = new Set<string>()
   let newest = since

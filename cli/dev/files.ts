@@ -3,11 +3,14 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { coordinatorFiles } from '../../shared/data-dir.ts'
 
+/** Everything that a development cluster adds to the data folder, and what it reads of the coordinator's. */
 export function devFiles(dataDir: string) {
-  const { caCertificate, adminToken } = coordinatorFiles(dataDir)
+  const { caCertificate, adminToken, postgres } = coordinatorFiles(dataDir)
   return {
     caCertificate,
     adminToken,
+    /** Held by the coordinator while its PostgreSQL runs. */
+    coordinatorLock: join(postgres, 'owner.lock'),
     /** Says which process runs the cluster of this folder. */
     lock: join(dataDir, 'dev.lock'),
     logs: join(dataDir, 'logs'),
@@ -20,8 +23,6 @@ export function devFiles(dataDir: string) {
     compileCache: join(dataDir, 'cache', 'compile'),
   }
 }
-
-export type DevFiles = ReturnType<typeof devFiles>
 
 /** Where `rota` looks for a coordinator when nothing is said. */
 export function defaultContextFile(): string {

@@ -9,6 +9,7 @@ import type { AgentPlan } from './agents.ts'
 import type { Launch } from './child.ts'
 import { devFiles } from './files.ts'
 
+/** What all processes of a cluster have in common. */
 export interface LaunchOptions {
   readonly dataDir: string
   readonly grpcPort: number
@@ -20,6 +21,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 const AGENT_SLOTS = 4
 
+/** The coordinator has the environment of `rota dev`, DATABASE_URL included. */
 export function coordinatorLaunch({ dataDir, env, grpcPort, httpPort }: LaunchOptions): Launch {
   const ports = ['--grpc-port', String(grpcPort), '--http-port', String(httpPort)]
   return {

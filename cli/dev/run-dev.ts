@@ -8,7 +8,8 @@ import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { sleep } from '../../shared/clock.ts'
 import { coordinatorFiles } from '../../shared/data-dir.ts'
-import { type LockResult, takeLock } from '../../shared/lock-file.ts'
+import type { RotaError } from '../../shared/errors/rota-error.ts'
+import { type LockResult, lockHolder, takeLock } from '../../shared/lock-file.ts'
 import type { Invocation } from '../action.ts'
 import { openApi } from '../client.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
@@ -24,6 +25,7 @@ import { reservePort } from './ports.ts'
 import { readSamples } from './sample-file.ts'
 import { aborted } from './stop-signals.ts'
 
+/** What was asked for on the command line. */
 export interface DevSettings {
   /** Absolute. */
   readonly dataDir: string
@@ -32,6 +34,9 @@ export interface DevSettings {
   readonly grpcPort: number
   readonly httpPort: number
 }
+
+/** How long the processes of a killed run may take to stop. */
+const LAST_RUN_MS = 20_000
 
 /** Runs until Ctrl-C, which aborts `invocation.interrupted`; `force` cuts the stop short. */
 export async function runDev(
@@ -57,6 +62,8 @@ async function runCluster(
 ): Promise<void> {
   const { host, interrupted: stop } = invocation
   const say = (line: string) => void host.stdout.write(`${line}\n`)
+  await waitForLastRun(settings.dataDir, { invocation, say })
+  if (stop.aborted) return
   const cluster = new Cluster({
     ...settings,
     grpcPort: await reservePort('--grpc-port', settings.grpcPort),
@@ -79,6 +86,23 @@ async function runCluster(
   }
 }
 
+/** After a kill, the processes of the last run need a moment to stop by themselves. */
+async function waitForLastRun(
+  dataDir: string,
+  { invocation, say }: Pick<Stage, 'invocation' | 'say'>,
+): Promise<void> {
+  const { clock } = invocation.host
+  const { coordinatorLock } = devFiles(dataDir)
+  const pid = lockHolder(coordinatorLock)
+  if (pid === undefined) return
+  say(`waiting for the coordinator of another run (process ${pid}) to stop ...`)
+  const deadlineMs = clock.monotonicMs() + LAST_RUN_MS
+  while (lockHolder(coordinatorLock) === pid && !invocation.interrupted.aborted) {
+    if (clock.monotonicMs() > deadlineMs) throw inUse(dataDir, pid)
+    await sleep(clock, 100, invocation.interrupted)
+  }
+}
+
 interface Stage {
   readonly invocation: Invocation
   readonly settings: DevSettings
@@ -98,7 +122,8 @@ async function runUntilStopped(cluster: Cluster, stage: Stage): Promise<void> {
   const since = stage.invocation.host.clock.now()
   const created = await makeSamples(coordinator, stage)
   if (created > 0) say(`created ${created} sample jobs`)
-  for (const line of renderBanner(bannerFacts(coordinator, settings))) say(line)
+  const isFound = shareContext(coordinator, dataDir)
+  for (const line of renderBanner(bannerFacts(coordinator, settings, isFound))) say(line)
   say('rota is ready')
   await showExecutions(cluster, coordinator, { ...stage, since })
 }
@@ -115,21 +140,23 @@ function makeSamples(coordinator: RunningCoordinator, stage: Stage): Promise<num
   })
 }
 
-function bannerFacts(coordinator: RunningCoordinator, settings: DevSettings): BannerFacts {
-  const { dataDir, agentCount } = settings
-  const { grpcAddress, httpAddress } = coordinator
+/** True when `rota` finds this cluster without being told its data folder. */
+function shareContext({ grpcAddress }: RunningCoordinator, dataDir: string): boolean {
+  const { caCertificate: caFile, adminToken: tokenFile } = devFiles(dataDir)
+  const file = defaultContextFile()
+  // There, the coordinator has written its own.
+  if (coordinatorFiles(dataDir).context === file) return true
+  return claimDefaultContext(file, { address: grpcAddress, caFile, tokenFile, pid: process.pid })
+}
+
+function bannerFacts(
+  { grpcAddress, httpAddress }: RunningCoordinator,
+  { dataDir, agentCount }: DevSettings,
+  isFound: boolean,
+): BannerFacts {
   const { caCertificate: caFile, adminToken: tokenFile, logs } = devFiles(dataDir)
-  const context = { address: grpcAddress, caFile, tokenFile, pid: process.pid }
-  const isFound =
-    coordinatorFiles(dataDir).context === defaultContextFile() ||
-    claimDefaultContext(defaultContextFile(), context)
   return {
-    grpcAddress,
-    httpAddress,
-    caFile,
-    tokenFile,
-    logs,
-    agentCount,
+    ...{ grpcAddress, httpAddress, caFile, tokenFile, logs, agentCount },
     dataDirOption: isFound ? undefined : dataDir,
     home: homedir(),
   }
@@ -162,9 +189,13 @@ async function showExecutions(
 function lockDataDir(dataDir: string): Extract<LockResult, { outcome: 'locked' }> {
   const lock = takeLock(devFiles(dataDir).lock)
   if (lock.outcome === 'locked') return lock
-  throw usageError(
+  throw inUse(dataDir, lock.pid)
+}
+
+function inUse(dataDir: string, pid: number): RotaError {
+  return usageError(
     '--data-dir',
-    `process ${lock.pid} runs a development cluster in ${dataDir} already`,
+    `process ${pid} runs a cluster in ${dataDir} already`,
     'Use that one, stop it, or give another --data-dir.',
   )
 }

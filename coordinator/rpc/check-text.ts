@@ -1,5 +1,6 @@
 /**
- * Texts of any request, before anything looks at what they mean: PostgreSQL stores neither NUL nor broken Unicode.
+ * Texts and times of any request, before anything looks at what they mean: PostgreSQL stores neither NUL nor broken
+ * Unicode, and a time is from the years that google.protobuf.Timestamp has, 0001 to 9999.
  * Walks what ts-proto decoded without knowing its type.
  */
 import type { FieldViolation } from '../../shared/errors/rota-error.ts'
@@ -7,6 +8,8 @@ import type { FieldViolation } from '../../shared/errors/rota-error.ts'
 const VIOLATIONS_MAX = 20
 const DEPTH_MAX = 64
 const TEXT_BYTES_MAX = 256 * 1_024
+const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z')
+const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** Fields whose keys are the caller's own: maps and google.protobuf.Struct. A test compares them with the contract. */
 export const MAP_FIELDS: ReadonlySet<string> = new Set([
@@ -36,6 +39,7 @@ export function checkText(request: unknown): FieldViolation[] {
 function visit(violations: FieldViolation[], value: unknown, place: Place): void {
   if (violations.length >= VIOLATIONS_MAX) return
   if (typeof value === 'string') violations.push(...checkOne(value, place.path))
+  if (value instanceof Date) violations.push(...checkTime(value, place.path))
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return
   if (place.depth >= DEPTH_MAX) {
     const message = `is nested deeper than ${DEPTH_MAX}`
@@ -75,6 +79,11 @@ function checkOne(text: string, field: string): FieldViolation[] {
   if (Buffer.byteLength(text) <= TEXT_BYTES_MAX) return []
   const message = `is longer than ${TEXT_BYTES_MAX / 1_024} KiB`
   return [{ field, reason: 'FIELD_TOO_LONG', message }]
+}
+
+function checkTime(time: Date, field: string): FieldViolation[] {
+  if (time.getTime() >= TIME_MS_MIN && time.getTime() <= TIME_MS_MAX) return []
+  return [{ field, reason: 'FIELD_INVALID', message: 'is not a time of the years 0001 to 9999' }]
 }
 
 /** What ts-proto makes of a oneof; the contract has no name for it, only for its cases. */

@@ -176,6 +176,19 @@ describe('an embedded PostgreSQL', () => {
     expect(await query(server, 'select answer from kept')).toEqual([42])
   })
 
+  it('leaves nothing running when it is stopped while it starts', async () => {
+    await plantSeed()
+    const server = create()
+    const starting = server.start().catch((error: unknown) => error)
+    const pidFile = join(dataDir(), 'postgres', 'data', 'postmaster.pid')
+    await until(() => stat(pidFile).then(Boolean, () => false))
+    const pid = await postmasterPid()
+    await server.stop()
+    await starting
+    await until(() => !isProcessAlive(pid))
+    await create().start()
+  })
+
   it('starts over what a killed first start has left', async () => {
     const home = join(dataDir(), 'postgres')
     await mkdir(join(home, 'data.draft-0123abcd', 'base'), { recursive: true })

@@ -133,6 +133,11 @@ describe.runIf(process.platform === 'linux')('rota dev', () => {
 
     const next = startDev()
     await next.line(/^rota is ready$/)
+    next.process.kill('SIGKILL')
+    await next.exit
+    // At once: it waits for what is still stopping.
+    const afterNext = startDev()
+    await afterNext.line(/^rota is ready$/)
   })
 
   it('starts a process again that has died, and says so', async () => {
@@ -153,7 +158,7 @@ describe.runIf(process.platform === 'linux')('rota dev', () => {
     const second = startDev()
     expect(await second.exit).toBe(2)
     expect(second.lines.join('\n')).toContain(
-      `process ${dev.process.pid} runs a development cluster in ${dataDir} already`,
+      `process ${dev.process.pid} runs a cluster in ${dataDir} already`,
     )
 
     const server = createServer().listen(0, '127.0.0.1')

@@ -32,36 +32,23 @@ export const triggerJob: Handler<TriggerOptions, readonly [string]> = async (
   options,
   name,
 ) => {
-  const { host } = invocation
+  const isWaited = options.wait === true || options.follow === true
   const timeoutMs =
     options.timeout === undefined ? undefined : readDuration('--timeout', options.timeout)
-  const isWaited = options.wait === true || options.follow === true
   if (timeoutMs !== undefined && !isWaited) {
     throw usageError('--timeout', 'says how long to wait', 'Give --wait or --follow too.')
   }
-  const scheduleTime =
-    options.at === undefined ? undefined : readTime('--at', options.at, host.clock.now())
-  const parameters = await readParameters(invocation, options)
+  const request = await readRequest(invocation, options, name)
   const api = await invocation.connect()
-  const response = await api.call(
-    JobServiceService.triggerJob,
-    TriggerJobRequest.fromPartial({
-      name: toName('jobs', name),
-      ...(Object.keys(parameters).length > 0 && { parameters }),
-      requestId: newId(host.clock, host.random),
-      worker: options.on === undefined ? '' : toName('workers', options.on),
-      ...(scheduleTime && { scheduleTime }),
-      validateOnly: options.dryRun === true,
-    }),
-  )
-  if (options.dryRun) {
+  const response = await api.call(JobServiceService.triggerJob, request)
+  if (request.validateOnly) {
     await presentChecked(invocation, response, name)
     return undefined
   }
   const { execution } = response
   assert(execution !== undefined, 'TriggerJob answered without an execution')
   if (!isWaited) {
-    await presentTriggered(invocation, execution, scheduleTime)
+    await presentTriggered(invocation, execution, request.scheduleTime)
     return undefined
   }
   if (!isForMachine(invocation)) {
@@ -69,6 +56,23 @@ export const triggerJob: Handler<TriggerOptions, readonly [string]> = async (
   }
   const isFollowed = options.follow === true
   return awaitEnd(invocation, api, { name: execution.name, timeoutMs, isFollowed })
+}
+
+async function readRequest(
+  invocation: Invocation,
+  options: TriggerOptions,
+  name: string,
+): Promise<TriggerJobRequest> {
+  const { clock, random } = invocation.host
+  const parameters = await readParameters(invocation, options)
+  return TriggerJobRequest.fromPartial({
+    name: toName('jobs', name),
+    ...(Object.keys(parameters).length > 0 && { parameters }),
+    requestId: newId(clock, random),
+    worker: options.on === undefined ? '' : toName('workers', options.on),
+    ...(options.at !== undefined && { scheduleTime: readTime('--at', options.at, clock.now()) }),
+    validateOnly: options.dryRun === true,
+  })
 }
 
 /** A check makes no execution, so the answer is empty. */

@@ -27,7 +27,7 @@ export const updateJob: Handler<UpdateFlags, readonly [string]> = async (
   const api = await invocation.connect()
   for (let tryNumber = 1; ; tryNumber++) {
     try {
-      const job = await updateOnce(invocation, api, flags, toName('jobs', name))
+      const job = await updateOnce(invocation, api, { flags, name: toName('jobs', name) })
       await presentJob(invocation, job, flags.dryRun ? 'would be updated' : 'updated')
       return undefined
     } catch (error) {
@@ -51,8 +51,7 @@ function overtakenFile(error: RotaError): RotaError {
 async function updateOnce(
   invocation: Invocation,
   api: Api,
-  flags: UpdateFlags,
-  name: string,
+  { flags, name }: { readonly flags: UpdateFlags; readonly name: string },
 ): Promise<Job> {
   const { job: base } = await api.call(
     JobServiceService.getJob,

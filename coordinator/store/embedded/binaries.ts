@@ -18,6 +18,7 @@ import { RotaError } from '../../../shared/errors/rota-error.ts'
 import type { Random } from '../../../shared/random.ts'
 import { ENTER, isReachable, READ, type ServerUser } from './server-user.ts'
 
+/** PostgreSQL as npm has unpacked it. */
 export interface Binaries {
   readonly version: string
   /** Holds `bin`, `lib` and `share`. */
@@ -135,8 +136,10 @@ async function sizeOf(path: string): Promise<number | undefined> {
 async function removeOldDrafts(parent: string, clock: Clock): Promise<void> {
   const oldestMs = clock.now().getTime() - DRAFT_AGE_MAX_MS
   for (const name of await readdir(parent)) {
+    if (!name.startsWith(DRAFT_PREFIX)) continue
     const draft = join(parent, name)
-    if (!name.startsWith(DRAFT_PREFIX) || (await stat(draft)).mtimeMs > oldestMs) continue
+    const stats = await stat(draft).catch(() => undefined)
+    if (stats === undefined || stats.mtimeMs > oldestMs) continue
     await rm(draft, { recursive: true, force: true })
   }
 }

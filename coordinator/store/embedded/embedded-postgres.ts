@@ -25,11 +25,13 @@ import type { PostgresConnection } from './readiness.ts'
 import { ensureServing, type Server } from './serving.ts'
 import type { ServerSettings } from './settings.ts'
 
+/** A PostgreSQL that lives and ends with its coordinator. */
 export interface EmbeddedPostgres extends Service {
   /** How to reach it; only while started. The user may do everything. */
   readonly connection: PostgresConnection
 }
 
+/** What an embedded server is made of. */
 export interface EmbeddedPostgresOptions {
   /** Data folder of the coordinator; made when missing. */
   readonly dataDir: string
@@ -70,7 +72,7 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
       await open()
     } catch (error) {
       await close()
-      throw error
+      throw explain(error)
     }
   }
   const stop = async () => {
@@ -94,6 +96,16 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
   }
 }
 
+/** Files and processes that the system refuses us: a person can mend that. */
+function explain(error: unknown): unknown {
+  if (error instanceof RotaError || !(error instanceof Error && 'syscall' in error)) return error
+  const message = `the embedded PostgreSQL cannot be prepared: ${error.message}`
+  return new RotaError('DATABASE_UNAVAILABLE', message, {
+    hint: 'Mend what the message names, or set DATABASE_URL to a PostgreSQL of your own.',
+    cause: error,
+  })
+}
+
 async function prepareHome(dataDir: string): Promise<string> {
   const home = join(dataDir, 'postgres')
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
@@ -109,7 +121,7 @@ function lockHome(home: string): () => Promise<void> {
   throw new RotaError(
     'DATABASE_UNAVAILABLE',
     `process ${lock.pid} uses the data folder ${dirname(home)}`,
-    { hint: `Stop it first, or choose another --data-dir.` },
+    { hint: 'Stop it first, or choose another --data-dir.' },
   )
 }
 

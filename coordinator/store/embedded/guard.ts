@@ -17,6 +17,7 @@ interface GuardOptions {
   readonly signal: AbortSignal
 }
 
+/** To be started once the server serves, and stopped before it is. */
 export function createGuard(server: Server, options: GuardOptions): Ticker {
   const { clock, logger } = options
   let failures = 0

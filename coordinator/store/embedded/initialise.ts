@@ -7,8 +7,10 @@ import { RotaError } from '../../../shared/errors/rota-error.ts'
 import type { Random } from '../../../shared/random.ts'
 import { claimFolder, type Place } from './place.ts'
 
+/** The one role of the server; it owns everything. */
 export const SUPERUSER = 'rota'
 
+/** How a data folder is set up. */
 export interface InitialiseOptions {
   readonly password: string
   readonly random: Random

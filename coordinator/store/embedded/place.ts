@@ -32,6 +32,7 @@ import { replaceFile } from '../../../shared/replace-file.ts'
 import { areUsableBy, completeLinks, copyBinaries, findBinaries } from './binaries.ts'
 import { ENTER, findNobody, isReachable, type ServerUser } from './server-user.ts'
 
+/** Where one server finds what it needs. */
 export interface Place {
   /** Undefined: the server runs as we do. */
   readonly user: ServerUser | undefined
@@ -42,6 +43,7 @@ export interface Place {
   readonly socketFolder: string
 }
 
+/** What the choice depends on. */
 export interface PlaceOptions {
   /** `<data>/postgres`, without symlinks in its path. */
   readonly home: string
@@ -52,6 +54,7 @@ export interface PlaceOptions {
   readonly logger: Logger
 }
 
+/** Default of `PlaceOptions.systemFolder`. */
 export const SYSTEM_FOLDER = '/var/lib/rota'
 
 const SOCKET_FILE = '.s.PGSQL.5432'

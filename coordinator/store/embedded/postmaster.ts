@@ -18,10 +18,12 @@ const FAST_SHUTDOWN_MS = 10_000
 const IMMEDIATE_SHUTDOWN_MS = 7_000
 const POLL_MS = 20
 
+/** A server that we have just launched. */
 export interface Launched {
-  readonly pid: number | undefined
   /** Why it does not run any more; undefined while it does. */
   ended(): string | undefined
+  /** Asks it to stop, also before it has written its pid where `stopPostmaster` looks. */
+  giveUp(): void
 }
 
 /** The pid of the server that runs on `data`; undefined when there is none. */
@@ -52,7 +54,7 @@ export function launchPostmaster(
     end = signal ?? `exit code ${code}`
   })
   child.unref()
-  return { pid: child.pid, ended: () => end }
+  return { ended: () => end, giveUp: () => void child.kill(FAST_SHUTDOWN) }
 }
 
 /** Stops the server on `data`, if there is one: in order, or else at once. */

@@ -1,6 +1,7 @@
 /** Asks an embedded server whether it serves, and makes the database on first use. */
 import { Client, DatabaseError } from 'pg'
 
+/** What `pg` needs to connect. */
 export interface PostgresConnection {
   /** Folder of the Unix socket. */
   readonly host: string
@@ -10,6 +11,7 @@ export interface PostgresConnection {
   readonly database: string
 }
 
+/** What a server answers when asked whether it serves. */
 export type Readiness =
   | { readonly outcome: 'ready' }
   /** It may be starting, recovering or stopping. */

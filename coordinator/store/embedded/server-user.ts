@@ -3,12 +3,15 @@ import type { Stats } from 'node:fs'
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
+/** The user and group that the server runs as. */
 export interface ServerUser {
   readonly uid: number
   readonly gid: number
 }
 
+/** Bit of a file mode: the right to read a file, or to list a folder. */
 export const READ = 4
+/** Bit of a file mode: the right to run a file, or to pass a folder. */
 export const ENTER = 1
 
 /** What Linux distributions give `nobody` when their list of users does not say. */

@@ -7,6 +7,7 @@ import { askReadiness, type PostgresConnection } from './readiness.ts'
 import { lastServerLines, openServerLog } from './server-log.ts'
 import { type ServerSettings, settingsArguments } from './settings.ts'
 
+/** All that is needed to run the server of one data folder. */
 export interface Server {
   readonly place: Place
   readonly connection: PostgresConnection
@@ -36,8 +37,7 @@ export async function ensureServing(server: Server, options: ServingOptions): Pr
   const deadlineMs = clock.monotonicMs() + START_TIMEOUT_MS
   let launched: Launched | undefined
   let launches = 0
-  while (clock.monotonicMs() < deadlineMs) {
-    if (signal.aborted) throw new RotaError('SHUTTING_DOWN', 'the start of PostgreSQL was given up')
+  while (clock.monotonicMs() < deadlineMs && !signal.aborted) {
     const readiness = await askReadiness(server.connection)
     if (readiness.outcome === 'ready') return
     if (readiness.outcome === 'refused') throw wrongPassword(server, readiness.why)
@@ -49,6 +49,8 @@ export async function ensureServing(server: Server, options: ServingOptions): Pr
     }
     await sleep(clock, POLL_MS, signal)
   }
+  launched?.giveUp()
+  if (signal.aborted) throw new RotaError('SHUTTING_DOWN', 'the start of PostgreSQL was given up')
   throw await notServing(server, launched)
 }
 

@@ -73,6 +73,7 @@ describe('tables', () => {
           }
         },
       ),
+      { numRuns: 50 },
     )
   })
 })

@@ -73,7 +73,7 @@ describe('output of a job on a terminal', () => {
         // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
         expect(rest).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 })

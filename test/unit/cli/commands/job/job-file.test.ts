@@ -105,11 +105,16 @@ describe('a job file', () => {
     expect(parseJobFile(text, 'job.yaml').job.spec?.task?.kind?.value).toMatchObject({
       env: { a: '1' },
     })
-    const bomb = Array.from(
+    const levels = Array.from(
       { length: 12 },
-      (_, i) => `a${i}: &a${i} [${`*a${i - 1},`.repeat(i === 0 ? 0 : 10)}]`,
+      (_, i) => `a${i}: &a${i} [${i === 0 ? '1' : `*a${i - 1},`.repeat(10)}]`,
     )
-    expect(mistakes(bomb.join('\n')).length).toBeGreaterThan(0)
+    const bomb = `spec: {task: {handler: {payload: {${levels.join(', ')}}}}}`
+    expect(mistakes(bomb)).toEqual([expect.stringMatching(/^job\.yaml: Excessive alias/)])
+    const within = 'spec: {task: &t {workflow: {steps: [{id: a, task: *t}]}}}'
+    expect(mistakes(within)[0]).toContain('nested too deep')
+    const value = 'labels: {a: &v "1", b: *v}'
+    expect(parseJobFile(value, 'job.yaml').job.labels).toEqual({ a: '1', b: '1' })
   })
 
   it('takes null as not given', () => {
