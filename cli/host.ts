@@ -1,4 +1,5 @@
 import type { Clock } from '../shared/clock.ts'
+import type { Program } from '../shared/programs.ts'
 import type { Random } from '../shared/random.ts'
 
 /** Where text and bytes go: a terminal, a pipe, a file, or a test. */
@@ -22,7 +23,7 @@ export interface Host {
   /** From the first call on, Ctrl-C aborts this signal instead of ending the process. */
   interruptSignal(): AbortSignal
   /** Becomes another program of Rota; resolves with its exit code where the process cannot be replaced. */
-  become(script: URL, args: readonly string[]): Promise<number>
+  become(program: Program, args: readonly string[]): Promise<number>
 }
 
 /** Writes all of `data`, waiting while the reader is slower than we are. */

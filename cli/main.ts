@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../shared/clock.ts'
 import { systemRandom } from '../shared/random.ts'
-import { becomeScript } from './become-script.ts'
+import { becomeProgram } from './become-program.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Host } from './host.ts'
 
@@ -52,7 +52,7 @@ const host: Host = {
     isListening = true
     return interrupt.signal
   },
-  become: becomeScript,
+  become: becomeProgram,
 }
 
 // Timers of the clock keep no process alive, but a command that waits must go on.

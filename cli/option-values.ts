@@ -83,6 +83,16 @@ export function readWord<W extends string>(option: string, text: string, words: 
   throw usageError(option, `${JSON.stringify(text)} is not known`, hint)
 }
 
+/** The values of a repeatable option; the word none alone means no values at all. */
+export function withoutNone(texts: readonly string[]): string[] {
+  return texts.length === 1 && texts[0] === NONE ? [] : [...texts]
+}
+
+/** An etag holds its quotes (RFC 9110 8.8.3), which shells eat. */
+export function readEtag(text: string): string {
+  return text.startsWith('"') ? text : `"${text}"`
+}
+
 /** For options that may be given again and again. */
 export function repeatable(value: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), value]

@@ -1,16 +1,17 @@
 import type { Command } from 'commander'
+import type { Program } from '../shared/programs.ts'
 import type { Run } from './action.ts'
 
-interface Program {
-  readonly script: URL
+interface Becoming {
+  readonly program: Program
   /** Words before the options. */
   readonly verbs: readonly string[]
 }
 
 /** Makes `command` another program of Rota, with the options that were given to it; the CLI then is no more. */
-export function passThrough(command: Command, run: Run, { script, verbs }: Program): void {
+export function passThrough(command: Command, run: Run, { program, verbs }: Becoming): void {
   command.action(async () => {
-    run.exitCode = await run.host.become(script, [...verbs, ...givenOptions(command)])
+    run.exitCode = await run.host.become(program, [...verbs, ...givenOptions(command)])
   })
 }
 

@@ -8,10 +8,7 @@ import { createLogger, type Logger } from '../shared/logger.ts'
 import { systemRandom } from '../shared/random.ts'
 import { type Ambient, type Coordinator, composeCoordinator } from './compose.ts'
 import { type CoordinatorConfig, readConfig } from './config.ts'
-import {
-  createEmbeddedPostgres,
-  type EmbeddedPostgres,
-} from './store/embedded/embedded-postgres.ts'
+import { createEmbeddedPostgres } from './store/embedded/embedded-postgres.ts'
 
 /** A stop that takes longer ends the process; leases and the journal of the agents cover it. */
 const STOP_MS = 15_000
@@ -37,20 +34,23 @@ async function main(): Promise<void> {
 }
 
 async function run(ambient: Ambient, config: CoordinatorConfig): Promise<void> {
-  const postgres = await openPostgres(ambient, config)
-  const stopSignal = untilStopped()
+  // Listened for from the beginning: a stop must also end a PostgreSQL that is just starting.
+  const stopping = untilStopped()
+  const postgres =
+    config.databaseUrl === undefined
+      ? createEmbeddedPostgres({ ...ambient, dataDir: config.dataDir })
+      : undefined
   let coordinator: Coordinator | undefined
-  try {
+  const serve = async () => {
+    await postgres?.start()
     const connection = config.databaseUrl ?? postgres?.connection
     if (connection === undefined) throw new Error('no database')
     coordinator = await composeCoordinator(ambient, config, connection)
     await coordinator.start()
-    announce(config, coordinator)
-    ambient.logger.info(
-      { grpc: coordinator.grpcAddress(), http: coordinator.httpAddress() },
-      'serving',
-    )
-    const why = await stopSignal
+    announce(ambient, config, coordinator)
+  }
+  try {
+    const why = await Promise.race([serve(), stopping]).then(() => stopping)
     ambient.logger.info({ why }, 'stopping')
     ambient.clock.after(STOP_MS, () => process.exit(EXIT_ERROR))
   } finally {
@@ -60,18 +60,8 @@ async function run(ambient: Ambient, config: CoordinatorConfig): Promise<void> {
   process.exit(0)
 }
 
-async function openPostgres(
-  ambient: Ambient,
-  config: CoordinatorConfig,
-): Promise<EmbeddedPostgres | undefined> {
-  if (config.databaseUrl !== undefined) return undefined
-  const postgres = createEmbeddedPostgres({ ...ambient, dataDir: config.dataDir })
-  await postgres.start()
-  return postgres
-}
-
 /** Tells whoever started us, and the CLI on this machine. */
-function announce(config: CoordinatorConfig, coordinator: Coordinator): void {
+function announce(ambient: Ambient, config: CoordinatorConfig, coordinator: Coordinator): void {
   const files = coordinatorFiles(config.dataDir)
   const grpcAddress = coordinator.grpcAddress()
   const httpAddress = coordinator.httpAddress()
@@ -82,6 +72,7 @@ function announce(config: CoordinatorConfig, coordinator: Coordinator): void {
     pid: process.pid,
   })
   process.stdout.write(`${JSON.stringify({ ready: true, grpcAddress, httpAddress })}\n`)
+  ambient.logger.info({ grpcAddress, httpAddress }, 'serving')
 }
 
 /** Resolves when somebody wants us to stop: a signal, or the end of the process that forked us. */

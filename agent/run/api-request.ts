@@ -1,4 +1,5 @@
 /** The HTTP request that an `api` task asks for. Pure. */
+import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import type { ApiTask } from '../../proto/gen/rota/v1/job.ts'
 import type { ErrorReason } from '../../shared/errors/catalogue.ts'
@@ -6,10 +7,13 @@ import { executionId } from '../report/attempt-ref.ts'
 import { AGENT_VERSION } from '../version.ts'
 import { renderTemplate } from './template.ts'
 
+/** By name in lower case. */
+export type HttpHeaders = Readonly<Record<string, string>>
+
 export interface ApiRequest {
   readonly method: string
   readonly url: URL
-  readonly headers: Headers
+  readonly headers: HttpHeaders
   readonly body: Buffer | undefined
 }
 
@@ -36,23 +40,24 @@ export function prepareRequest(task: ApiTask, assignment: Assignment): PreparedR
 }
 
 /** The headers, or why there are none. Own ones of the task win, except over the fencing epoch. */
-function renderHeaders(task: ApiTask, assignment: Assignment): Headers | string {
-  const headers = new Headers({
-    'user-agent': `rota-agent/${AGENT_VERSION}`,
-    'idempotency-key': executionId(assignment),
-  })
+function renderHeaders(task: ApiTask, assignment: Assignment): HttpHeaders | string {
+  const headers = new Map([
+    ['user-agent', `rota-agent/${AGENT_VERSION}`],
+    ['idempotency-key', executionId(assignment)],
+  ])
   for (const [name, template] of Object.entries(task.headers)) {
     const value = renderTemplate(template, assignment)
     if (value.kind === 'invalid') return `header ${name}: ${value.why}`
-    if (/[\r\n\0]/.test(value.text)) return `header ${name}: its value holds a line break`
     try {
-      headers.set(name, value.text)
+      validateHeaderName(name)
+      validateHeaderValue(name, value.text)
     } catch {
-      return `header ${name}: its name or value is not allowed in HTTP`
+      return `header ${name}: its name or value holds what HTTP does not allow, such as a line break`
     }
+    headers.set(name.toLowerCase(), value.text)
   }
   headers.set('rota-epoch', assignment.epoch.toString())
-  return headers
+  return Object.fromEntries(headers)
 }
 
 /** The body, or why there is none. What is not UTF-8 is sent as it is: it can hold no template. */

@@ -1,7 +1,10 @@
 /** An `api` task: one HTTP call made by the worker. The answer's body becomes the attempt's output. */
 import { type FileHandle, open } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
 import type { ApiTask } from '../../proto/gen/rota/v1/job.ts'
 import { type ApiRequest, prepareRequest } from './api-request.ts'
+import { callHttp } from './http-call.ts'
+import { checkOutputs } from './outputs.ts'
 import type { TaskContext } from './task-context.ts'
 import type { Outputs, TaskEnd } from './task-end.ts'
 
@@ -20,7 +23,8 @@ export async function runApi(task: ApiTask, context: TaskContext): Promise<TaskE
   const abort = new AbortController()
   context.stop.onRequest(() => abort.abort())
   try {
-    const answer = await call(prepared.request, task, abort.signal)
+    const { followRedirects } = task
+    const answer = await callHttp(prepared.request, { followRedirects, signal: abort.signal })
     const body = await saveBody(answer, context)
     const elapsedMs = Math.round(context.host.clock.monotonicMs() - startedMs)
     await note(context, `${describe(prepared.request, answer)} in ${elapsedMs} ms, ${body.note}`)
@@ -34,37 +38,27 @@ export async function runApi(task: ApiTask, context: TaskContext): Promise<TaskE
   }
 }
 
-function call(request: ApiRequest, task: ApiTask, signal: AbortSignal): Promise<Response> {
-  const { method, url, headers, body } = request
-  return fetch(url, {
-    method,
-    headers,
-    signal,
-    redirect: task.followRedirects ? 'follow' : 'manual',
-    ...(body === undefined ? {} : { body: new Uint8Array(body) }),
-  })
-}
-
 interface SavedBody {
   /** The beginning, all of it if it is short. */
   readonly head: Buffer
   readonly note: string
 }
 
-async function saveBody(answer: Response, { workspace }: TaskContext): Promise<SavedBody> {
+async function saveBody(answer: IncomingMessage, { workspace }: TaskContext): Promise<SavedBody> {
   const head: Buffer[] = []
   let bytes = 0
   let file: FileHandle | undefined
   try {
     file = await open(workspace.logs.stdout, 'a', 0o600)
-    for await (const chunk of answer.body ?? []) {
-      const kept = Buffer.from(chunk).subarray(0, BODY_BYTES_MAX - bytes)
+    for await (const chunk of answer) {
+      const kept = (chunk as Buffer).subarray(0, BODY_BYTES_MAX - bytes)
       if (bytes <= JSON_BYTES_MAX) head.push(kept)
       await file.appendFile(kept)
       bytes += kept.length
       // Leaving the loop cancels the rest.
-      if (bytes === BODY_BYTES_MAX)
+      if (bytes === BODY_BYTES_MAX) {
         return { head: Buffer.alloc(0), note: `body cut after ${bytes} bytes` }
+      }
     }
   } finally {
     await file?.close()
@@ -72,13 +66,15 @@ async function saveBody(answer: Response, { workspace }: TaskContext): Promise<S
   return { head: Buffer.concat(head), note: `${bytes} bytes` }
 }
 
-function judge(answer: Response, task: ApiTask, head: Buffer): TaskEnd {
+function judge(answer: IncomingMessage, task: ApiTask, head: Buffer): TaskEnd {
   const outputs = outputsOf(answer, head)
   const { expectedStatusCodes: expected } = task
-  const isExpected = expected.length === 0 ? answer.ok : expected.includes(answer.status)
+  const status = answer.statusCode ?? 0
+  const isOk = status >= 200 && status < 300
+  const isExpected = expected.length === 0 ? isOk : expected.includes(status)
   if (isExpected) return { kind: 'returned', outputs }
   const wanted = expected.length === 0 ? '2xx' : expected.join(', ')
-  const message = `status ${answer.status} ${answer.statusText}`.trim()
+  const message = `status ${status} ${answer.statusMessage ?? ''}`.trim()
   return {
     kind: 'failed',
     reason: 'HTTP_STATUS',
@@ -87,12 +83,13 @@ function judge(answer: Response, task: ApiTask, head: Buffer): TaskEnd {
   }
 }
 
-function outputsOf(answer: Response, head: Buffer): Outputs {
-  const contentType = answer.headers.get('content-type') ?? ''
-  const outputs = { status: answer.status, content_type: contentType }
+function outputsOf(answer: IncomingMessage, head: Buffer): Outputs {
+  const contentType = answer.headers['content-type'] ?? ''
+  const outputs = { status: answer.statusCode, content_type: contentType }
   if (head.length > JSON_BYTES_MAX || !/[/+]json\b/i.test(contentType)) return outputs
   try {
-    return { ...outputs, body: JSON.parse(head.toString('utf8')) as unknown }
+    const withBody = { ...outputs, body: JSON.parse(head.toString('utf8')) as unknown }
+    return checkOutputs(withBody).kind === 'outputs' ? withBody : outputs
   } catch {
     // A body that is not what its header says is still in the output.
     return outputs
@@ -109,8 +106,8 @@ async function note({ workspace }: TaskContext, line: string): Promise<void> {
   }
 }
 
-function describe(request: ApiRequest, answer: Response): string {
-  return `${request.method} ${where(request)} -> ${answer.status} ${answer.statusText}`.trim()
+function describe(request: ApiRequest, answer: IncomingMessage): string {
+  return `${request.method} ${where(request)} -> ${answer.statusCode} ${answer.statusMessage ?? ''}`.trim()
 }
 
 /** Without the query, which may hold secrets. */
@@ -118,9 +115,8 @@ function where({ url }: ApiRequest): string {
   return `${url.origin}${url.pathname}`
 }
 
-/** fetch hides what happened in the cause, and that may be one error per address tried. */
+/** A connection that was tried at several addresses fails with one error for each. */
 function describeError(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error
-  const [first] = cause instanceof AggregateError ? cause.errors : [cause]
+  const [first] = error instanceof AggregateError ? error.errors : [error]
   return first instanceof Error ? first.message : String(first)
 }

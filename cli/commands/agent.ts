@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
+import { AGENT } from '../../shared/programs.ts'
 import { addExamples, type Run } from '../action.ts'
 import { passThrough } from '../pass-through.ts'
-
-const MAIN = new URL('../../agent/main.ts', import.meta.url)
 
 /** `rota agent ...` */
 export function registerAgent(program: Command, run: Run): void {
@@ -18,7 +17,7 @@ export function registerAgent(program: Command, run: Run): void {
     'rota agent run',
     'rota agent run --coordinator scheduler.example:7420 --name worker-13 --join-token-file token',
   )
-  passThrough(start, run, { script: MAIN, verbs: ['run'] })
+  passThrough(start, run, { program: AGENT, verbs: ['run'] })
 
   const join = addAgentOptions(agent.command('join')).description(
     'Join this host with a token: makes its key, gets its certificate, and ends.',
@@ -28,7 +27,7 @@ export function registerAgent(program: Command, run: Run): void {
     'rota agent join --coordinator scheduler.example:7420 --name worker-13 --join-token-file token',
     'ROTA_JOIN_TOKEN=... rota agent join --coordinator scheduler.example:7420',
   )
-  passThrough(join, run, { script: MAIN, verbs: ['join'] })
+  passThrough(join, run, { program: AGENT, verbs: ['join'] })
 }
 
 function addAgentOptions(command: Command): Command {

@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
+import { COORDINATOR } from '../../shared/programs.ts'
 import { addExamples, type Run } from '../action.ts'
 import { passThrough } from '../pass-through.ts'
-
-const MAIN = new URL('../../coordinator/main.ts', import.meta.url)
 
 /** `rota server ...` */
 export function registerServer(program: Command, run: Run): void {
@@ -12,8 +11,13 @@ export function registerServer(program: Command, run: Run): void {
     .description('Run a coordinator in the foreground until SIGTERM or Ctrl-C.')
     .option('--data-dir <path>', 'keys, tokens and the embedded PostgreSQL (default ~/.rota)')
     .option('--grpc-port <port>', 'for agents and the CLI (default 7420; 0 takes a free one)')
-    .option('--http-port <port>', 'for REST and health (default 7480; 0 takes a free one)')
-    .option('--listen <address>', 'address to bind to (default 127.0.0.1)')
+    .option('--http-port <port>', 'for probes, on loopback (default 7480; 0 takes a free one)')
+    .option('--listen <address>', 'address of the gRPC port (default 127.0.0.1)')
+    .option('--advertise <names>', 'names under which agents reach it, comma-separated')
+    .option('--lease <duration>', 'how long a silent agent keeps its work (default 12s)')
+    .option('--retention <duration>', 'how long history and output are kept (default 30d)')
+    .option('--agent-certificate-ttl <duration>', 'agents renew at half of it (default 30d)')
+    .option('--log-level <level>', 'trace, debug, info (default), warn, error')
     .addHelpText(
       'after',
       '\nEnvironment:\n  DATABASE_URL    use this PostgreSQL instead of the embedded one\n  ROTA_DATA_DIR   the same as --data-dir\n  ROTA_LOG_LEVEL  debug, info (default), warn or error; logs are JSON lines on stderr',
@@ -23,5 +27,5 @@ export function registerServer(program: Command, run: Run): void {
     'rota server start',
     'DATABASE_URL=postgresql://rota@db.example/rota rota server start --data-dir /var/lib/rota',
   )
-  passThrough(start, run, { script: MAIN, verbs: [] })
+  passThrough(start, run, { program: COORDINATOR, verbs: [] })
 }

@@ -27,6 +27,7 @@ import type { Api } from '../client.ts'
 import { writeAll } from '../host.ts'
 import { type Detail, renderDetails } from '../output/details.ts'
 import { isForMachine, presentJson } from '../output/present.ts'
+import type { ApiMessage } from '../output/proto-json.ts'
 import { createScreen, type Screen } from '../output/screen.ts'
 import { paintState, word, wordsOf } from '../words.ts'
 import { ENDED } from './exec/describe.ts'
@@ -65,7 +66,6 @@ const showStatus: Handler<object, readonly []> = async (invocation) => {
     const screen = createScreen(invocation)
     await writeAll(invocation.host.stdout, renderStatus(status, api.address, screen))
   }
-  return undefined
 }
 
 async function fetchStatus(api: Api): Promise<ClusterStatus> {
@@ -89,15 +89,6 @@ async function fetchStatus(api: Api): Promise<ClusterStatus> {
 }
 
 async function presentParts(invocation: Invocation, status: ClusterStatus): Promise<void> {
-  const part = (
-    name: string,
-    codec: { encode(message: never): { finish(): Uint8Array } },
-    message: unknown,
-  ) => ({
-    typeName: `rota.v1.${name}`,
-    codec,
-    message,
-  })
   await presentJson(invocation, {
     serverInfo: part('GetServerInfoResponse', GetServerInfoResponse, status.serverInfo),
     health: part('GetHealthResponse', GetHealthResponse, status.health),
@@ -105,6 +96,10 @@ async function presentParts(invocation: Invocation, status: ClusterStatus): Prom
     workers: part('ListWorkersResponse', ListWorkersResponse, status.workers),
     recentExecutions: part('ListExecutionsResponse', ListExecutionsResponse, status.recent),
   })
+}
+
+function part<T>(type: string, codec: ApiMessage<T>['codec'], message: T): ApiMessage<T> {
+  return { typeName: `rota.v1.${type}`, codec, message }
 }
 
 function renderStatus(status: ClusterStatus, address: string, screen: Screen): string {
@@ -134,7 +129,7 @@ function statusLines(status: ClusterStatus, address: string, screen: Screen): De
   ]
 }
 
-/** `12: 11 healthy, 1 offline` */
+/** `11 healthy, 1 offline` */
 function describeWorkers({ workers }: ListWorkersResponse): string {
   const counts = new Map<string, number>()
   for (const { health } of workers) {

@@ -6,6 +6,7 @@ import { addExamples, type Handler, type Invocation, type Run, setAction } from 
 import { isServerKnown } from '../context.ts'
 import { writeAll } from '../host.ts'
 import { isForMachine, presentJson } from '../output/present.ts'
+import { escapeControls } from '../output/text.ts'
 
 interface VersionOptions {
   readonly client?: boolean
@@ -21,41 +22,45 @@ export function registerVersion(program: Command, run: Run): void {
   setAction(version, run, showVersion)
 }
 
+/** What the coordinator says of itself, or why it said nothing. */
+type ServerVersion =
+  | { readonly kind: 'known'; readonly info: GetServerInfoResponse; readonly address: string }
+  | { readonly kind: 'unknown'; readonly why: string }
+
 const showVersion: Handler<VersionOptions, readonly []> = async (invocation, options) => {
   const client = { version: readClientVersion(), node: process.versions.node }
-  const server = options.client ? 'not asked' : await askServer(invocation)
-  if (isForMachine(invocation)) {
-    const { GetServerInfoResponse } = await import('../../proto/gen/rota/v1/system_service.ts')
-    const answer = {
-      typeName: 'rota.v1.GetServerInfoResponse',
-      codec: GetServerInfoResponse,
-    }
-    await presentJson(invocation, {
-      client,
-      ...(typeof server === 'object' && { server: { ...answer, message: server.info } }),
-    })
-    return undefined
+  const server = options.client ? undefined : await askServer(invocation)
+  if (isForMachine(invocation)) await presentBoth(invocation, client, server)
+  else {
+    const lines = [`client  ${client.version}  (Node ${client.node})`]
+    if (server !== undefined) lines.push(`server  ${describeServer(server)}`)
+    await writeAll(invocation.host.stdout, `${lines.join('\n')}\n`)
   }
-  const told =
-    typeof server === 'object'
-      ? [
-          server.info.version,
-          server.info.commit && `(${server.info.commit})`,
-          `at ${server.address}`,
-        ]
-      : [server]
-  await writeAll(
-    invocation.host.stdout,
-    `client  ${client.version}  (Node ${client.node})\n${options.client ? '' : `server  ${told.filter(Boolean).join(' ')}\n`}`,
-  )
-  return undefined
 }
 
-/** Why not, when it cannot be told; that is no failure of this command. */
-async function askServer(
+function describeServer(server: ServerVersion): string {
+  if (server.kind === 'unknown') return escapeControls(server.why)
+  const { version, commit } = server.info
+  return `${version}${commit === '' ? '' : ` (${commit})`} at ${server.address}`
+}
+
+async function presentBoth(
   invocation: Invocation,
-): Promise<{ readonly info: GetServerInfoResponse; readonly address: string } | string> {
-  if (!isServerKnown(invocation.host, invocation.options)) return 'none known'
+  client: { readonly version: string; readonly node: string },
+  server: ServerVersion | undefined,
+): Promise<void> {
+  const { GetServerInfoResponse } = await import('../../proto/gen/rota/v1/system_service.ts')
+  const answer = { typeName: 'rota.v1.GetServerInfoResponse', codec: GetServerInfoResponse }
+  await presentJson(invocation, {
+    client,
+    ...(server?.kind === 'known' && { server: { ...answer, message: server.info } }),
+  })
+}
+
+/** That it cannot be told is no failure of this command. */
+async function askServer(invocation: Invocation): Promise<ServerVersion> {
+  const { host, options, interrupted } = invocation
+  if (!isServerKnown(host, options)) return { kind: 'unknown', why: 'none known' }
   try {
     const [api, { GetServerInfoRequest, SystemServiceService }] = await Promise.all([
       invocation.connect(),
@@ -63,11 +68,10 @@ async function askServer(
     ])
     const request = GetServerInfoRequest.fromPartial({})
     const info = await api.call(SystemServiceService.getServerInfo, request)
-    return { info, address: api.address }
+    return { kind: 'known', info, address: api.address }
   } catch (error) {
-    if (error instanceof RotaError && !invocation.interrupted.aborted)
-      return `unknown: ${error.message}`
-    throw error
+    if (!(error instanceof RotaError) || interrupted.aborted) throw error
+    return { kind: 'unknown', why: `unknown: ${error.message}` }
   }
 }
 

@@ -14,12 +14,13 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { type Backoff, backoffDelayMs } from '../../shared/backoff.ts'
 import { type Clock, sleep } from '../../shared/clock.ts'
+import type { Program } from '../../shared/programs.ts'
 import { emptyLog, openLog } from './child-log.ts'
 
 /** What a child is and how it is started. */
 export interface ChildPlan {
   readonly name: string
-  readonly script: URL
+  readonly program: Program
   readonly logFile: string
   /** Asked before each start. */
   readonly prepare: () => Promise<Launch>
@@ -123,10 +124,11 @@ export class Child {
   #fork({ args, env }: Launch): ChildProcess {
     const log = openLog(this.#plan.logFile)
     try {
-      const child = fork(this.#plan.script, args, {
+      const { program } = this.#plan
+      const child = fork(program.script, args, {
         detached: true,
         env,
-        execArgv: [],
+        execArgv: [...program.nodeFlags],
         stdio: ['ignore', 'pipe', log, 'ipc'],
       })
       if (child.stdout !== null) this.#listen(child.stdout)

@@ -11,6 +11,7 @@ import { assert } from '../../shared/assert.ts'
 import { type Clock, sleep } from '../../shared/clock.ts'
 import { formatDurationMs } from '../../shared/duration.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
+import { AGENT, COORDINATOR, type Program } from '../../shared/programs.ts'
 import type { Api } from '../client.ts'
 import type { Server } from '../context.ts'
 import { planAgents } from './agents.ts'
@@ -35,9 +36,6 @@ export interface RunningCoordinator {
   readonly grpcAddress: string
   readonly httpAddress: string
 }
-
-const COORDINATOR = new URL('../../coordinator/main.ts', import.meta.url)
-const AGENT = new URL('../../agent/main.ts', import.meta.url)
 
 const AGENTS_READY_MS = 25_000
 /** An agent gives its running attempts 5 s. */
@@ -130,7 +128,7 @@ export class Cluster {
     throw new RotaError('SHUTTING_DOWN', 'the cluster is being stopped')
   }
 
-  #makeChild(name: string, script: URL, prepare: () => Promise<Launch>): Child {
+  #makeChild(name: string, program: Program, prepare: () => Promise<Launch>): Child {
     const { clock, dataDir, say } = this.#options
     const logFile = join(devFiles(dataDir).logs, `${name}.log`)
     const onEnd = (end: string, restartMs: number) => {
@@ -139,7 +137,7 @@ export class Cluster {
       say(`${name} ended (${end}); it is started again in ${formatDurationMs(restartMs)}`)
       for (const line of lastLines(logFile, 3)) say(`  ${line}`)
     }
-    return new Child({ name, script, logFile, prepare, onEnd }, clock)
+    return new Child({ name, program, logFile, prepare, onEnd }, clock)
   }
 }
 

@@ -58,8 +58,8 @@ export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> 
   const wrongId = validateJobId(create.jobId)
   await refuseInvalid(deps, create.job, wrongId === undefined ? [] : [wrongId])
   const row = await inTransaction(deps, create.validateOnly, async (tx) => {
-    const resource = await once(tx, create.request, name)
-    if (resource !== name) return requireJob(tx, resource)
+    const { resource, isNew } = await once(tx, create.request, name)
+    if (!isNew) return requireJob(tx, resource)
     await insertWhole(deps, tx, { ...create, name })
     return requireJob(tx, name)
   }).catch((error: unknown) => {

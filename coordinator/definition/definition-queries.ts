@@ -77,10 +77,15 @@ export async function insertJobVersion(
     .execute()
 }
 
-/** Locks a job that is not deleted; answers its id. */
+/**
+ * Locks a job that is not deleted; answers its id. The lock leaves its key alone: jobs that begin to depend on this one
+ * must not wait for it.
+ */
 export async function lockJob(db: Db, name: string): Promise<JobId | undefined> {
   const { rows } = await sql<{ id: JobId }>`
-    select id from rota.job where name = ${name} and state <> 'deleted' for update`.execute(db)
+    select id from rota.job where name = ${name} and state <> 'deleted' for no key update`.execute(
+    db,
+  )
   return rows[0]?.id
 }
 

@@ -25,12 +25,19 @@ export function requestKey(
   return { actor, method, requestId, fingerprint: createHash('sha256').update(encoded).digest() }
 }
 
+/** What is to be done for a request. */
+export interface Claim {
+  readonly resource: string
+  /** False: it was done when the request came before. */
+  readonly isNew: boolean
+}
+
 /**
- * Claims the key for `resource` and answers it; when the request came before, the resource of then. Waits for a
- * transaction that is just working on the same request.
+ * Claims the key for `resource`; when the request came before, answers the resource of then. Waits for a transaction
+ * that is just working on the same request.
  */
-export async function once(tx: Db, key: RequestKey | undefined, resource: string): Promise<string> {
-  if (key === undefined) return resource
+export async function once(tx: Db, key: RequestKey | undefined, resource: string): Promise<Claim> {
+  if (key === undefined) return { resource, isNew: true }
   const stored = await claimRequest(tx, key, resource)
   if (!stored.fingerprint.equals(key.fingerprint)) {
     throw new RotaError(
@@ -38,5 +45,5 @@ export async function once(tx: Db, key: RequestKey | undefined, resource: string
       `request_id ${key.requestId} was used for another request`,
     )
   }
-  return stored.resource
+  return { resource: stored.resource, isNew: stored.is_new }
 }

@@ -13,6 +13,8 @@ export interface RequestKey {
 export interface StoredRequest {
   readonly fingerprint: Buffer
   readonly resource: string
+  /** False when the request came before. */
+  readonly is_new: boolean
 }
 
 /** Stores the key, unless it is there: then answers what is stored. */
@@ -25,7 +27,7 @@ export async function claimRequest(
     insert into rota.request (actor, method, request_id, fingerprint, resource)
     values (${key.actor}, ${key.method}, ${key.requestId}, ${key.fingerprint}, ${resource})
     on conflict (actor, method, request_id) do update set resource = rota.request.resource
-    returning fingerprint, resource`.execute(db)
+    returning fingerprint, resource, xmax = 0 as is_new`.execute(db)
   const [stored] = rows
   if (stored === undefined) throw new Error('an upsert without a row')
   return stored

@@ -9,6 +9,7 @@ import { etagOf } from './define-job.ts'
 import {
   databaseNow,
   deleteSchedule,
+  lockDependencies,
   lockJob,
   readDependents,
   readLiveExecutions,
@@ -63,6 +64,7 @@ export async function deleteJob(deps: Deps, request: DeleteJob): Promise<void> {
     if (etag !== '' && etag !== etagOf(job)) {
       throw new RotaError('ETAG_MISMATCH', `job ${name} has changed since it was read`)
     }
+    await lockDependencies(tx)
     const dependents = await readDependents(tx, job.id)
     if (dependents.length > 0) {
       throw new RotaError('JOB_HAS_DEPENDENTS', `${dependents.join(', ')} depend on job ${name}`)

@@ -35,8 +35,8 @@ export async function triggerJob(
   if (trigger.validateOnly) return undefined
   const id = newId(deps.clock, deps.random)
   const resource = await deps.db.transaction().execute(async (tx) => {
-    const resource = await once(tx, trigger.request, id)
-    if (resource !== id) return resource
+    const { resource, isNew } = await once(tx, trigger.request, id)
+    if (!isNew) return resource
     await enqueue(tx, [
       {
         id: id as ExecutionId,

@@ -162,14 +162,17 @@ const OPERATORS = {
 function compare(term: Comparison, column: RawBuilder<unknown>): RawBuilder<SqlBool> {
   switch (term.type) {
     case 'number':
+      // As float8: the column's own type may have no such number.
+      return sql<boolean>`${column} ${OPERATORS[term.operator]} ${term.value}::float8`
     case 'time':
       return sql<boolean>`${column} ${OPERATORS[term.operator]} ${term.value}`
     case 'oneOf':
       return sql<boolean>`${column} ${OPERATORS[term.operator]} ${term.value.toLowerCase()}`
     case 'text':
+      // As text: ids are uuids to the database, and not every text is one.
       return term.operator === ':'
-        ? sql<boolean>`position(lower(${term.value}) in lower(${column})) > 0`
-        : sql<boolean>`${column} ${OPERATORS[term.operator]} ${term.value}`
+        ? sql<boolean>`position(lower(${term.value}) in lower(${column}::text)) > 0`
+        : sql<boolean>`${column}::text ${OPERATORS[term.operator]} ${term.value}`
     case 'labels':
       return term.operator === 'exists'
         ? sql<boolean>`${column} ->> ${term.key} is not null`

@@ -206,7 +206,8 @@ async function versions(
 function readVersionPage(request: api.ListJobVersionsRequest): { before: number; limit: number } {
   const token = request.pageToken
   if (!/^\d{0,9}$/.test(token)) throw new RotaError('PAGE_TOKEN_INVALID', 'page_token: is damaged')
-  const limit = Math.min(Math.max(request.pageSize, 0) || 50, 1_000)
+  if (request.pageSize < 0) throw negative('page_size')
+  const limit = Math.min(request.pageSize || 50, 1_000)
   return { before: token === '' ? 2_147_483_647 : Number(token), limit }
 }
 
@@ -240,6 +241,12 @@ function toOccurrence(row: OccurrenceRow): api.Occurrence {
     reason: row.reason,
     execution: row.execution_id === null ? '' : resourceName('executions', row.execution_id),
   })
+}
+
+function negative(field: string): RotaError {
+  const message = 'must not be negative'
+  const violations = [{ field, reason: 'FIELD_INVALID' as const, message }]
+  return new RotaError('FIELD_INVALID', `${field}: ${message}`, { violations })
 }
 
 function required(field: string): RotaError {

@@ -102,8 +102,11 @@ class HardenedClient extends pg.Client {
   }
 }
 
-/** SQLSTATE classes that say "not now": connection, resources, operator intervention, read-only after a promotion. */
-const UNAVAILABLE_STATES = /^(08|53|57P|25006|58)/
+/**
+ * SQLSTATEs that say "not now": connection, resources, operator intervention, read-only after a promotion; a deadlock,
+ * a lock or a statement that took too long.
+ */
+const UNAVAILABLE_STATES = /^(08|53|57P|25006|58|40|55P03|57014)/
 const UNAVAILABLE_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -113,7 +116,7 @@ const UNAVAILABLE_CODES = new Set([
   'ENOTFOUND',
 ])
 const UNAVAILABLE_MESSAGES =
-  /Connection terminated|Query read timeout|timeout exceeded when trying to connect/
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|is not queryable/
 
 /** True when the statement may work later: PostgreSQL is away, restarting, or has no room. */
 export function isDatabaseUnavailable(error: unknown): boolean {

@@ -1,23 +1,17 @@
 /** A cluster of real processes on a fresh data folder: jobs of all kinds, and processes that are killed. */
-import {
-  appendFileSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RunningProcess, runRota, startProcess } from '../support/processes.ts'
+import { makeTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts'
 import { until } from '../support/until.ts'
 
 const AGENTS = ['worker-1', 'worker-2', 'worker-3']
-const folder = mkdtempSync(join(tmpdir(), 'rota-cluster-'))
-const dataDir = join(folder, 'data')
+let temporary: TemporaryFolder
+let folder: string
+let dataDir: string
 const agents = new Map<string, RunningProcess>()
 let coordinator: RunningProcess
 let ports = ['--grpc-port', '0', '--http-port', '0']
@@ -57,6 +51,11 @@ async function createAndRun(name: string, ...options: string[]) {
 }
 
 beforeAll(async () => {
+  temporary = await makeTemporaryFolder()
+  folder = temporary.path
+  dataDir = join(folder, 'data')
+  // Others may pass, so that PostgreSQL keeps its data here also when the tests run as root.
+  mkdirSync(dataDir, { mode: 0o711 })
   web = createServer((request, response) => {
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify({ path: request.url, key: request.headers['idempotency-key'] }))
@@ -72,7 +71,7 @@ afterAll(async () => {
   coordinator.kill('SIGTERM')
   expect(await coordinator.exit).toBe(0)
   web.close()
-  rmSync(folder, { recursive: true, force: true })
+  await temporary.remove()
 })
 
 describe('jobs of all four kinds', () => {

@@ -157,6 +157,19 @@ export async function connectScripted(
   }
 }
 
+/** Opens a stream with this message instead of a hello; answers how the coordinator ends it. */
+export async function sayAtOnce(
+  rota: TestCoordinator,
+  identity: ScriptedIdentity,
+  message: ConnectRequest['message'],
+): Promise<RotaError> {
+  const client = openAgentClient(rota, rota.address(), identity)
+  const stream = client.connect()
+  const { ended } = listen(stream)
+  stream.write(ConnectRequest.fromPartial({ message }))
+  return ended.finally(() => client.close())
+}
+
 function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
   const assignments: Assignment[] = []
   const stops: Stop_Target[] = []
@@ -180,8 +193,11 @@ function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
       case 'heartbeatAck':
         answered = message.value.sequence
         break
-      default:
-        throw new Error(`unexpected ${message?.$case}`)
+      case 'goodbye':
+      case 'drain':
+        break
+      case undefined:
+        throw new Error('the coordinator sent an empty message')
     }
   })
   const ended = new Promise<RotaError>((resolve) => {

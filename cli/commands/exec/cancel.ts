@@ -33,5 +33,4 @@ export const cancelExecution: Handler<CancelOptions, readonly [string]> = async 
         ? `execution ${toId(name)} ${describeState(execution)}\n`
         : `execution ${toId(name)} is being stopped; see it end with: rota exec wait ${toId(name)}\n`,
   })
-  return undefined
 }

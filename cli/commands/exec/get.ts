@@ -36,7 +36,6 @@ export const getExecution: Handler<ExecutionOptions, readonly [string]> = async 
   const api = await invocation.connect()
   const execution = await fetchExecution(api, await resolveExecution(api, text, job))
   await presentExecution(invocation, execution)
-  return undefined
 }
 
 export async function fetchExecution(api: Api, name: string): Promise<Execution> {

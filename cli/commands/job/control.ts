@@ -9,7 +9,7 @@ import {
 import { assert } from '../../../shared/assert.ts'
 import type { Handler } from '../../action.ts'
 import { toId, toName } from '../../names.ts'
-import { readTime } from '../../option-values.ts'
+import { readEtag, readTime } from '../../option-values.ts'
 import { present } from '../../output/present.ts'
 import { presentJob } from './present-job.ts'
 
@@ -35,7 +35,6 @@ export const pauseJob: Handler<PauseOptions, readonly [string]> = async (
   )
   assert(job !== undefined, 'PauseJob answered without a job')
   await presentJob(invocation, job, 'paused')
-  return undefined
 }
 
 export const resumeJob: Handler<object, readonly [string]> = async (invocation, _options, name) => {
@@ -44,7 +43,6 @@ export const resumeJob: Handler<object, readonly [string]> = async (invocation, 
   const { job } = await api.call(JobServiceService.resumeJob, request)
   assert(job !== undefined, 'ResumeJob answered without a job')
   await presentJob(invocation, job, 'resumed')
-  return undefined
 }
 
 interface DeleteOptions {
@@ -59,12 +57,15 @@ export const deleteJob: Handler<DeleteOptions, readonly [string]> = async (
 ) => {
   const name = toName('jobs', text)
   const api = await invocation.connect()
-  const request = DeleteJobRequest.fromPartial({ name, force: force === true, etag: etag ?? '' })
+  const request = DeleteJobRequest.fromPartial({
+    name,
+    force: force === true,
+    etag: etag === undefined ? '' : readEtag(etag),
+  })
   const message = await api.call(JobServiceService.deleteJob, request)
   await present(invocation, {
     answer: { typeName: 'rota.v1.DeleteJobResponse', codec: DeleteJobResponse, message },
     names: () => [name],
     text: () => `job ${toId(name)} deleted\n`,
   })
-  return undefined
 }

@@ -39,5 +39,4 @@ export const createJob: Handler<JobFlags, readonly [string | undefined]> = async
   )
   assert(response.job !== undefined, 'CreateJob answered without a job')
   await presentJob(invocation, response.job, flags.dryRun ? 'valid, not stored' : 'created')
-  return undefined
 }

@@ -1,13 +1,13 @@
 /** The job that a command line describes: a job to start from, a file over it, the options on top. */
 import { Job, JobSpec, type Task } from '../../../proto/gen/rota/v1/job.ts'
 import type { Invocation } from '../../action.ts'
-import { NONE, readPairs } from '../../option-values.ts'
+import { readPairs, withoutNone } from '../../option-values.ts'
 import type { JobFlags } from './flags.ts'
 import { readText } from './read-text.ts'
 import { changeSpec, type SpecChange } from './spec-flags.ts'
 import { changeTask } from './task-flags.ts'
 
-export interface Draft {
+interface Draft {
   readonly job: Job
   /** Paths that the command line sets, as an update mask has them, e.g. `spec.schedule`. */
   readonly mask: readonly string[]
@@ -72,13 +72,9 @@ async function changedSpec(
 function changedAbout({ description, label, tag }: JobFlags) {
   return {
     ...(description !== undefined && { description }),
-    ...(label && { labels: isNone(label) ? {} : readPairs('--label', label) }),
-    ...(tag && { tags: isNone(tag) ? [] : [...tag] }),
+    ...(label && { labels: readPairs('--label', withoutNone(label)) }),
+    ...(tag && { tags: withoutNone(tag) }),
   }
-}
-
-function isNone(texts: readonly string[]): boolean {
-  return texts.length === 1 && texts[0] === NONE
 }
 
 function snakeCase(field: string): string {

@@ -33,7 +33,6 @@ export const getJob: Handler<object, readonly [string]> = async (invocation, _op
     names: () => [job.name],
     text: (screen) => renderDetails([...aboutLines(job, screen), ...specLines(job)], screen.width),
   })
-  return undefined
 }
 
 function aboutLines(job: Job, screen: Screen): Detail[] {

@@ -48,7 +48,6 @@ export const listJobs: Handler<JobListOptions, readonly []> = async (invocation,
     )
   }
   await talkOfMore(invocation, page)
-  return undefined
 }
 
 function columns(screen: Screen): Column<Job>[] {

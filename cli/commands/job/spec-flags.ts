@@ -11,7 +11,14 @@ import {
 import { durationFromMs } from '../../../shared/duration.ts'
 import { enumFromWord } from '../../../shared/wire.ts'
 import { toName } from '../../names.ts'
-import { NONE, readDuration, readInteger, readWord, usageError } from '../../option-values.ts'
+import {
+  NONE,
+  readDuration,
+  readInteger,
+  readWord,
+  usageError,
+  withoutNone,
+} from '../../option-values.ts'
 import { wordsOf } from '../../words.ts'
 import type { JobFlags } from './flags.ts'
 import { changeSchedule, parseDependency } from './schedule-flags.ts'
@@ -119,8 +126,4 @@ function readParameter(text: string): Parameter {
   const kind = Parameter_Kind.STRING
   if (at < 0) return Parameter.fromPartial({ name: text, kind, required: true })
   return Parameter.fromPartial({ name: text.slice(0, at), kind, default: text.slice(at + 1) })
-}
-
-function withoutNone(texts: readonly string[]): string[] {
-  return texts.length === 1 && texts[0] === NONE ? [] : [...texts]
 }

@@ -28,7 +28,6 @@ export const getJobStatus: Handler<object, readonly [string]> = async (
     names: () => [message.job?.name ?? ''],
     text: (screen) => renderDetails(statusLines(message, screen), screen.width),
   })
-  return undefined
 }
 
 function statusLines(status: GetJobStatusResponse, { now }: Screen): Detail[] {

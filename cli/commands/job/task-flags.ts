@@ -6,14 +6,12 @@ import {
   ShellTask,
   type Task,
 } from '../../../proto/gen/rota/v1/job.ts'
-import { NONE, readInteger, readPairs, usageError } from '../../option-values.ts'
+import { NONE, readPairs, usageError, withoutNone } from '../../option-values.ts'
+import { changeCall, type ReadText, readAtFile } from './call-flags.ts'
 import type { JobFlags } from './flags.ts'
 import { inferInterpreter } from './interpreter.ts'
 
 type Kind = NonNullable<Task['kind']>
-
-/** Reads a file of this host as text; `-` is stdin. */
-export type ReadText = (option: string, path: string) => Promise<string>
 
 const CHOICES = ['command', 'script', 'url', 'handler'] as const
 /** Which kinds of task know an option. */
@@ -124,12 +122,12 @@ async function applyOptions(kind: Kind, flags: JobFlags, readText: ReadText): Pr
       return { $case: 'shell', value: { ...kind.value, ...surroundings(flags) } }
     case 'script': {
       const { interpreter, arg } = flags
-      const args = arg === undefined ? {} : { args: isNone(arg) ? [] : [...arg] }
+      const args = arg === undefined ? {} : { args: withoutNone(arg) }
       const chosen = interpreter === undefined ? {} : { interpreter }
       return script({ ...kind.value, ...surroundings(flags), ...args, ...chosen })
     }
     case 'api':
-      return api({ ...kind.value, ...(await callOptions(kind.value, flags, readText)) })
+      return api({ ...kind.value, ...(await changeCall(kind.value, flags, readText)) })
     case 'handler':
       if (flags.payload === undefined) return kind
       return {
@@ -143,24 +141,8 @@ async function applyOptions(kind: Kind, flags: JobFlags, readText: ReadText): Pr
 
 function surroundings({ env, cwd }: JobFlags) {
   return {
-    ...(env === undefined ? {} : { env: isNone(env) ? {} : readPairs('--env', env) }),
+    ...(env === undefined ? {} : { env: readPairs('--env', withoutNone(env)) }),
     ...(cwd === undefined ? {} : { workingDirectory: cwd === NONE ? '' : cwd }),
-  }
-}
-
-async function callOptions(base: ApiTask, flags: JobFlags, readText: ReadText) {
-  const { method, header, body, expect, followRedirects } = flags
-  const implied = base.method === '' && body !== undefined ? 'POST' : base.method
-  return {
-    method: method?.toUpperCase() ?? implied,
-    ...(header === undefined ? {} : { headers: isNone(header) ? {} : readHeaders(header) }),
-    ...(body === undefined
-      ? {}
-      : { body: Buffer.from(await readAtFile('--body', body, readText)) }),
-    ...(expect === undefined
-      ? {}
-      : { expectedStatusCodes: isNone(expect) ? [] : readCodes(expect) }),
-    ...(followRedirects === undefined ? {} : { followRedirects }),
   }
 }
 
@@ -182,30 +164,6 @@ async function readPayload(text: string, readText: ReadText): Promise<Record<str
   throw usageError('--payload', 'is not a JSON object', hint)
 }
 
-function readAtFile(option: string, text: string, readText: ReadText): Promise<string> {
-  return text.startsWith('@') ? readText(option, text.slice(1)) : Promise.resolve(text)
-}
-
-function readHeaders(headers: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    headers.map((header) => {
-      const at = header.indexOf(':')
-      if (at > 0) return [header.slice(0, at).trim(), header.slice(at + 1).trim()]
-      throw usageError(
-        '--header',
-        `${JSON.stringify(header)} has no value`,
-        'Write it as "Name: value".',
-      )
-    }),
-  )
-}
-
-function readCodes(texts: readonly string[]): number[] {
-  return texts
-    .flatMap((text) => text.split(','))
-    .map((text) => readInteger('--expect', text.trim(), { min: 100, max: 599 }))
-}
-
 function optionsGiven(flags: JobFlags): (keyof typeof KINDS_OF_OPTION)[] {
   const options = Object.keys(KINDS_OF_OPTION) as (keyof typeof KINDS_OF_OPTION)[]
   return options.filter((option) => flags[option] !== undefined)
@@ -220,10 +178,6 @@ function refuseForeign(option: keyof typeof KINDS_OF_OPTION, kind: Kind['$case']
 
 function optionName(option: string): string {
   return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-}
-
-function isNone(texts: readonly string[]): boolean {
-  return texts.length === 1 && texts[0] === NONE
 }
 
 function api(value: Partial<ApiTask>): Kind {

@@ -9,7 +9,7 @@ import { RotaError } from '../../../shared/errors/rota-error.ts'
 import type { Handler, Invocation } from '../../action.ts'
 import type { Api } from '../../client.ts'
 import { toName } from '../../names.ts'
-import { usageError } from '../../option-values.ts'
+import { readEtag, usageError } from '../../option-values.ts'
 import { draftJob } from './draft.ts'
 import type { JobFlags } from './flags.ts'
 import { presentJob } from './present-job.ts'
@@ -62,7 +62,7 @@ async function updateOnce(
   if (mask.length === 0) {
     throw usageError('job update', 'nothing says what to change', 'Add --help to see the options.')
   }
-  const etag = flags.etag === undefined ? job.etag || base.etag : quoted(flags.etag)
+  const etag = flags.etag === undefined ? job.etag || base.etag : readEtag(flags.etag)
   const response = await api.call(
     JobServiceService.updateJob,
     UpdateJobRequest.fromPartial({
@@ -73,9 +73,4 @@ async function updateOnce(
   )
   assert(response.job !== undefined, 'UpdateJob answered without a job')
   return response.job
-}
-
-/** An etag holds its quotes (RFC 9110 8.8.3), which shells eat. */
-function quoted(etag: string): string {
-  return etag.startsWith('"') ? etag : `"${etag}"`
 }

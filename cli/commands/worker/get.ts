@@ -24,7 +24,6 @@ export const getWorker: Handler<object, readonly [string]> = async (invocation, 
     names: () => [worker.name],
     text: (screen) => renderDetails(workerLines(worker, screen), screen.width),
   })
-  return undefined
 }
 
 function workerLines(worker: Worker, screen: Screen): Detail[] {

@@ -47,7 +47,6 @@ export const listWorkers: Handler<WorkerListOptions, readonly []> = async (invoc
     )
   }
   await talkOfMore(invocation, page)
-  return undefined
 }
 
 function columns(screen: Screen): Column<Worker>[] {

@@ -184,8 +184,9 @@ create table rota.execution_history (
   primary key (id, settled_at)
 ) partition by range (settled_at);
 create table rota.execution_history_default partition of rota.execution_history default;
--- serves: lists, newest first, of all jobs and of one.
+-- serves: lists, newest first, of all jobs and of one, and what has ended since; readStats.
 create index execution_history_created on rota.execution_history (created_at, id);
+create index execution_history_settled on rota.execution_history (settled_at);
 create index execution_history_job on rota.execution_history (job_id, created_at, id);
 
 -- Attempts that have ended; the one that goes on is in its execution.

@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import type { Program } from '../../../shared/programs.ts'
 import { rota } from '../../support/cli.ts'
 
 /** What the CLI would become. */
 async function becomes(...argv: string[]) {
-  const started: { script: URL; args: readonly string[] }[] = []
+  const started: { program: Program; args: readonly string[] }[] = []
   const result = await rota(argv, {
-    become(script, args) {
-      started.push({ script, args })
+    become(program, args) {
+      started.push({ program, args })
       return Promise.resolve(7)
     },
   })
@@ -32,8 +33,8 @@ describe('commands that become another program', () => {
   ])('%j is %s', async (argv, script, args) => {
     const { started } = await becomes(...argv)
     expect(started).toMatchObject([{ args }])
-    expect(started[0]?.script.pathname).toContain(script)
-    expect(existsSync(started[0]!.script)).toBe(true)
+    expect(started[0]?.program.script.pathname).toContain(script)
+    expect(existsSync(started[0]!.program.script)).toBe(true)
   })
 
   it('refuse what they do not know, with a guess', async () => {

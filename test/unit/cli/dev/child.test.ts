@@ -45,7 +45,7 @@ function start(behaviour: string, overrides: Partial<ChildPlan> = {}): Child {
   const child = new Child(
     {
       name: 'child',
-      script: pathToFileURL(join(folder, 'child.mjs')),
+      program: { script: pathToFileURL(join(folder, 'child.mjs')), nodeFlags: [] },
       logFile: join(folder, 'child.log'),
       prepare: async () => ({ args: [behaviour], env: { STARTS: join(folder, 'starts') } }),
       onEnd: () => {},

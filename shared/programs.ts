@@ -1,0 +1,18 @@
+/** Our long-lived processes, and how Node is started for them wherever we start one. */
+export interface Program {
+  readonly script: URL
+  readonly nodeFlags: readonly string[]
+}
+
+// V8's default young generation (3 x 16 MiB) would be a third of an agent's memory; at rest a small one costs nothing
+// that can be measured.
+
+export const COORDINATOR: Program = {
+  script: new URL('../coordinator/main.ts', import.meta.url),
+  nodeFlags: ['--max-semi-space-size=4'],
+}
+
+export const AGENT: Program = {
+  script: new URL('../agent/main.ts', import.meta.url),
+  nodeFlags: ['--max-semi-space-size=2'],
+}
