@@ -23,6 +23,7 @@ import { createHttpServer } from './gateway/http-server.ts'
 import { ensureAdminToken } from './identity/admin-token.ts'
 import { openAuthority } from './identity/certificate-authority.ts'
 import { createAuthenticator } from './identity/principal.ts'
+import type { SessionId } from './job/execution.ts'
 import { createMatchLoop } from './match/match-loop.ts'
 import { receiveReport } from './report/receive-report.ts'
 import { createRetentionLoop, keepPartitions } from './retention/retention-loop.ts'
@@ -103,7 +104,10 @@ async function composeFlow(
   const expire = createExpireLoop(deps, {
     times: { leaseMs: config.leaseMs, graceMs: GRACE_MS },
     settle,
-    onLost: async (_, ended) => onEnded(ended),
+    onLost: async (sessionIds, ended) => {
+      onEnded(ended)
+      endSessions(fleet, sessionIds)
+    },
   })
 
   hints.on('schedules', () => schedule.wake())
@@ -201,6 +205,15 @@ function freeSlots(deps: Deps, fleet: Fleet, ended: readonly EndedAttempt[]): vo
     fleet.count(ending.session_id, report.outcome)
     if (report.outcome !== 'refused') continue
     fleet.pause(ending.session_id, deps.clock.monotonicMs() + REFUSED_PAUSE_MS)
+  }
+}
+
+/** Their streams may still be open: a silent agent is told when it listens again, and begins anew. */
+function endSessions(fleet: Fleet, sessionIds: readonly SessionId[]): void {
+  for (const id of sessionIds) {
+    const session = fleet.get(id)
+    if (session === undefined || !fleet.remove(session)) continue
+    session.stream.end(new RotaError('SESSION_ENDED', 'the lease of the session has ended'))
   }
 }
 

@@ -8,6 +8,7 @@ import { createLogger, type Logger } from '../shared/logger.ts'
 import { systemRandom } from '../shared/random.ts'
 import { type Ambient, type Coordinator, composeCoordinator } from './compose.ts'
 import { type CoordinatorConfig, readConfig } from './config.ts'
+import { isDatabaseRefusal } from './store/database.ts'
 import { createEmbeddedPostgres } from './store/embedded/embedded-postgres.ts'
 
 /** A stop that takes longer ends the process; leases and the journal of the agents cover it. */
@@ -84,11 +85,19 @@ function untilStopped(): Promise<string> {
 }
 
 function explain(logger: Logger, error: unknown): void {
-  if (error instanceof RotaError) {
-    process.stderr.write(`error: ${error.message} [${error.reason}]\nhint:  ${error.hint}\n`)
-  } else {
-    logger.fatal({ err: error }, 'the coordinator cannot start')
-  }
+  const known = error instanceof RotaError ? error : databaseError(error)
+  if (known === undefined) return logger.fatal({ err: error }, 'the coordinator cannot start')
+  process.stderr.write(`error: ${known.message} [${known.reason}]\nhint:  ${known.hint}\n`)
+}
+
+/** Errors at the start that only mean that DATABASE_URL leads nowhere yet. */
+function databaseError(error: unknown): RotaError | undefined {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  if (!(cause instanceof Error) || !isDatabaseRefusal(cause)) return undefined
+  return new RotaError('DATABASE_UNAVAILABLE', `PostgreSQL: ${cause.message}`, {
+    hint: 'Check DATABASE_URL: host, port, user, password, and that the database exists.',
+    cause,
+  })
 }
 
 await main()

@@ -10,7 +10,7 @@ import { durationToMs } from '../../shared/duration.ts'
 import { isUuid } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { executionId } from '../report/attempt-ref.ts'
-import type { AttemptStore, StoredAttempt } from '../report/attempt-store.ts'
+import { type AttemptStore, finishedOf, type StoredAttempt } from '../report/attempt-store.ts'
 import type { Outbox } from '../report/outbox.ts'
 import type { LiveAttempts } from '../run/live-attempts.ts'
 import { type AgentState, admit, type RefusalReason } from './admit.ts'
@@ -119,7 +119,7 @@ export class Inbox {
     if (!attempt.isJournaled) return
     const { outbox } = this.#options
     outbox.put({ kind: 'accepted', value: { execution, epoch } })
-    if (result !== undefined) outbox.put({ kind: 'finished', value: result.finished })
+    if (result !== undefined) outbox.put({ kind: 'finished', value: finishedOf(result) })
   }
 
   #state(): AgentState {

@@ -20,24 +20,25 @@ import type { LogShare } from './log-budget.ts'
 const REMEMBERED_MS = 10 * 60_000
 /** What is remembered of acknowledged attempts at most, in bytes of results; the oldest go first. */
 const REMEMBERED_BYTES_MAX = 1024 * 1024
-/** Counted for each remembered attempt beside its outputs. */
-const RESULT_BYTES = 1024
+/** What a remembered attempt costs beside its result, in bytes. */
+const ATTEMPT_BYTES = 512
 
-export interface Result {
-  readonly finished: Finished
+/** Messages are kept as the journal has them: most are never looked at again. */
+export interface StoredResult {
+  readonly encoded: string
   /** How much of each output is shipped. */
   readonly share: LogShare
 }
 
 export interface StoredAttempt extends AttemptRef {
-  /** Until it has finished. */
-  readonly assignment: Assignment | undefined
+  /** Encoded, until it has finished. */
+  readonly assignment: string | undefined
   /** False while the assignment is not yet on the disk. */
   readonly isJournaled: boolean
   readonly process: ProcessIdentity | undefined
   /** Set when the output reached its cap before the end. */
   readonly capped: LogShare | undefined
-  readonly result: Result | undefined
+  readonly result: StoredResult | undefined
   readonly acknowledgedAtMs: number | undefined
 }
 
@@ -122,7 +123,7 @@ export class AttemptStore {
       .sort((a, b) => (b.acknowledgedAtMs ?? 0) - (a.acknowledgedAtMs ?? 0))
     let bytes = 0
     const forgotten = acknowledged.filter((attempt) => {
-      bytes += RESULT_BYTES + sizeOfOutputs(attempt)
+      bytes += ATTEMPT_BYTES + (attempt.result?.encoded.length ?? 0)
       return (attempt.acknowledgedAtMs ?? 0) < oldestMs || bytes > REMEMBERED_BYTES_MAX
     })
     for (const attempt of forgotten) this.#attempts.delete(attemptKey(attempt))
@@ -176,6 +177,11 @@ export class AttemptStore {
   }
 }
 
+/** The result of an attempt that has one. */
+export function finishedOf({ encoded }: StoredResult): Finished {
+  return Finished.decode(Buffer.from(encoded, 'base64'))
+}
+
 function unknownAttempt(ref: AttemptRef): StoredAttempt {
   return {
     ...ref,
@@ -191,21 +197,21 @@ function unknownAttempt(ref: AttemptRef): StoredAttempt {
 function contentOf(
   record: Extract<JournalRecord, { type: 'accepted' | 'finished' }>,
 ): Partial<StoredAttempt> {
-  if (record.type === 'accepted') {
-    return { assignment: Assignment.decode(Buffer.from(record.assignment, 'base64')) }
-  }
-  const finished = Finished.decode(Buffer.from(record.finished, 'base64'))
-  return { assignment: undefined, result: { finished, share: shareOf(record) } }
+  return record.type === 'accepted'
+    ? { assignment: record.assignment }
+    : { assignment: undefined, result: { encoded: record.finished, share: shareOf(record) } }
 }
 
 function recordsOf(attempt: StoredAttempt): JournalRecord[] {
   const { assignment, process, capped, result, acknowledgedAtMs } = attempt
   const ref = recordOf(attempt)
   return [
-    ...(assignment === undefined ? [] : [acceptedRecord(assignment)]),
+    ...(assignment === undefined ? [] : [{ type: 'accepted' as const, ...ref, assignment }]),
     ...(process === undefined ? [] : [{ type: 'started' as const, ...ref, ...process }]),
     ...(capped === undefined ? [] : [{ type: 'capped' as const, ...ref, ...capped }]),
-    ...(result === undefined ? [] : [finishedRecord(result.finished, result.share)]),
+    ...(result === undefined
+      ? []
+      : [{ type: 'finished' as const, ...ref, finished: result.encoded, ...result.share }]),
     ...(acknowledgedAtMs === undefined
       ? []
       : [{ type: 'acknowledged' as const, ...ref, atMs: acknowledgedAtMs }]),
@@ -228,9 +234,4 @@ function recordOf({ execution, epoch }: AttemptRef): { execution: string; epoch:
 
 function shareOf({ stdoutBytes, stderrBytes }: LogShare): LogShare {
   return { stdoutBytes, stderrBytes }
-}
-
-function sizeOfOutputs({ result }: StoredAttempt): number {
-  const outputs = result?.finished.outputs
-  return outputs === undefined ? 0 : JSON.stringify(outputs).length
 }

@@ -36,23 +36,8 @@ export function encodeRecord(record: JournalRecord): string {
   return `${checksum(json)} ${json}\n`
 }
 
-export interface JournalContent {
-  readonly records: readonly JournalRecord[]
-  /** Lines inside the file that are not what was written. */
-  readonly damaged: number
-  /** Bytes up to the end of the last whole line; what follows is a torn write. */
-  readonly length: number
-}
-
-/** Reads what a journal file holds. A line that a crash cut short is left out, a damaged one is counted. */
-export function decodeJournal(bytes: Buffer): JournalContent {
-  const length = bytes.lastIndexOf(0x0a) + 1
-  const lines = bytes.toString('utf8', 0, length).split('\n').slice(0, -1)
-  const records = lines.map(decodeLine).filter((record) => record !== undefined)
-  return { records, damaged: lines.length - records.length, length }
-}
-
-function decodeLine(line: string): JournalRecord | undefined {
+/** Undefined for a line that is not what was written. */
+export function decodeRecord(line: string): JournalRecord | undefined {
   const json = line.slice(9)
   if (line.slice(0, 8) !== checksum(json)) return undefined
   // Only encodeRecord writes lines with a right checksum.

@@ -6,10 +6,10 @@
  * J3. When the file is mostly dead it is replaced by its living records: written beside, synced, renamed.
  * J4. A full disk gives up the reserve beside the journal before it fails an append.
  */
-import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Logger } from '../../shared/logger.ts'
-import { decodeJournal, encodeRecord, type JournalRecord } from './journal-records.ts'
+import { decodeRecord, encodeRecord, type JournalRecord } from './journal-records.ts'
 
 /** Not replaced below this size, in bytes. */
 const COMPACT_FLOOR_BYTES = 512 * 1024
@@ -17,6 +17,7 @@ const COMPACT_FLOOR_BYTES = 512 * 1024
 const COMPACT_FACTOR = 4
 /** What is given up on a full disk: room for the results of what runs. */
 const RESERVE_BYTES = 1024 * 1024
+const PIECE_BYTES = 64 * 1024
 
 export interface JournalOptions {
   readonly file: string
@@ -52,17 +53,17 @@ export class Journal {
     options: JournalOptions,
   ): Promise<{ readonly journal: Journal; readonly records: readonly JournalRecord[] }> {
     const handle = await open(options.file, 'a+', 0o600)
-    const bytes = await readFile(handle)
-    const { records, damaged, length } = decodeJournal(bytes)
-    if (damaged > 0) {
-      options.logger.error(
-        { damaged, file: options.file },
-        'damaged lines of the journal are left out',
-      )
-    }
-    if (length < bytes.length) await handle.truncate(length)
-    await writeReserve(reserveFile(options.file))
-    return { journal: new Journal(options, handle, length), records }
+    const records: JournalRecord[] = []
+    let damaged = 0
+    const lengthBytes = await readLines(handle, (line) => {
+      const record = decodeRecord(line)
+      if (record === undefined) damaged += 1
+      else records.push(record)
+    })
+    if (damaged > 0) options.logger.error({ damaged }, 'damaged lines of the journal are left out')
+    await handle.truncate(lengthBytes)
+    await createReserve(reserveFile(options.file))
+    return { journal: new Journal(options, handle, lengthBytes), records }
   }
 
   /** Adds a record; a durable one is on the disk when this resolves (J1). Rejects when it cannot be written. */
@@ -160,10 +161,33 @@ function reserveFile(file: string): string {
 }
 
 /** A full disk at the start is no reason not to start: then there is no reserve. */
-async function writeReserve(file: string): Promise<void> {
-  await writeFile(file, Buffer.alloc(RESERVE_BYTES), { mode: 0o600 }).catch(() =>
-    rm(file, { force: true }),
-  )
+async function createReserve(file: string): Promise<void> {
+  try {
+    if ((await stat(file)).size === RESERVE_BYTES) return
+  } catch {
+    // There is none yet.
+  }
+  await writeFile(file, Buffer.alloc(RESERVE_BYTES), { mode: 0o600 }).catch(() => {
+    return rm(file, { force: true })
+  })
+}
+
+/** Calls `onLine` for each whole line; answers where the last one ends. In pieces, for a journal can be long. */
+async function readLines(handle: FileHandle, onLine: (line: string) => void): Promise<number> {
+  const piece = Buffer.alloc(PIECE_BYTES)
+  let rest = Buffer.alloc(0)
+  for (let position = 0; ; ) {
+    const { bytesRead } = await handle.read(piece, 0, PIECE_BYTES, position)
+    position += bytesRead
+    if (bytesRead === 0) return position - rest.length
+    const bytes = Buffer.concat([rest, piece.subarray(0, bytesRead)])
+    let start = 0
+    for (let end = bytes.indexOf(0x0a); end !== -1; end = bytes.indexOf(0x0a, start)) {
+      onLine(bytes.toString('utf8', start, end))
+      start = end + 1
+    }
+    rest = bytes.subarray(start)
+  }
 }
 
 /** False when it was given up before. */

@@ -5,13 +5,13 @@
  * R2. Every accepted attempt gets a result: unfinished ones are lost, finished ones are offered again.
  * R3. What was written so far is shipped; folders that no attempt owns are removed.
  */
-import { Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { Assignment, Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { AttemptOutcome } from '../../proto/gen/rota/v1/execution.ts'
 import { attemptKey } from '../report/attempt-ref.ts'
-import type { StoredAttempt } from '../report/attempt-store.ts'
+import { finishedOf, type StoredAttempt } from '../report/attempt-store.ts'
 import { killGroup, sweepProcesses } from './kill-processes.ts'
 import { isAlive } from './process-identity.ts'
-import { type AttemptServices, LOG_BYTES_DEFAULT, reportFinished } from './run-attempt.ts'
+import { type AttemptServices, logCapBytes, reportFinished } from './run-attempt.ts'
 import { listWorkspaces, removeWorkspace, workspaceOf } from './workspace.ts'
 
 /** Takes up what the journal tells; before the first connection. */
@@ -23,22 +23,28 @@ export async function recoverAttempts(services: AttemptServices): Promise<void> 
     if (hasFolder) followAgain(attempt, services)
     if (attempt.result === undefined) await giveUp(attempt, services)
     else if (attempt.acknowledgedAtMs === undefined) {
-      outbox.put({ kind: 'finished', value: attempt.result.finished })
+      outbox.put({ kind: 'finished', value: finishedOf(attempt.result) })
     }
   }
   for (const key of folders) await removeWorkspace(workspaceOf(attemptsDir, key))
 }
 
 function followAgain(attempt: StoredAttempt, { attemptsDir, logs }: AttemptServices): void {
-  const { assignment, capped, execution, epoch, result } = attempt
+  const { capped, execution, epoch, result } = attempt
   logs.follow({
     execution,
     epoch,
     files: workspaceOf(attemptsDir, attemptKey(attempt)).logs,
-    capBytes: Number(assignment?.limits?.logBytes ?? 0n) || LOG_BYTES_DEFAULT,
+    capBytes: capBytesOf(attempt),
     share: result?.share ?? capped,
     hasEnded: result !== undefined,
   })
+}
+
+function capBytesOf({ assignment }: StoredAttempt): number {
+  // What has ended has its share, and the cap does not matter any more.
+  if (assignment === undefined) return Number.POSITIVE_INFINITY
+  return logCapBytes(Assignment.decode(Buffer.from(assignment, 'base64')))
 }
 
 async function giveUp(attempt: StoredAttempt, services: AttemptServices): Promise<void> {

@@ -18,7 +18,7 @@ import { watchLimits } from './watch-limits.ts'
 import { createWorkspace, type Workspace, workspaceOf } from './workspace.ts'
 
 /** Kept of both outputs of an attempt unless its job says otherwise, in bytes. */
-export const LOG_BYTES_DEFAULT = 10 * 1024 * 1024
+const LOG_BYTES_DEFAULT = 10 * 1024 * 1024
 const KILL_GRACE_DEFAULT_MS = 10_000
 
 export interface AttemptServices {
@@ -98,7 +98,7 @@ async function runIn(
     execution,
     epoch,
     files: workspace.logs,
-    capBytes: Number(assignment.limits?.logBytes ?? 0n) || LOG_BYTES_DEFAULT,
+    capBytes: logCapBytes(assignment),
     share: undefined,
     hasEnded: false,
   })
@@ -129,6 +129,11 @@ async function runIn(
   )
   unwatch()
   return { end, startTime }
+}
+
+/** Kept of both outputs together, in bytes. */
+export function logCapBytes({ limits }: Assignment): number {
+  return Number(limits?.logBytes ?? 0n) || LOG_BYTES_DEFAULT
 }
 
 /** From TERM to KILL, in ms. */

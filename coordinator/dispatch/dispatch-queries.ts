@@ -22,7 +22,7 @@ export interface WorkerProfile {
   readonly bootId: string
 }
 
-/** Writes what an agent says of itself; its row is locked, so that two sessions of one worker open one after the other. */
+/** Writes what an agent says of itself. */
 export async function updateWorker(
   db: Db,
   workerId: WorkerId,
@@ -47,11 +47,18 @@ export async function updateWorker(
     .executeTakeFirst()
 }
 
-/** Ends the sessions that a worker had, and begins a new one with a full lease. */
+/**
+ * Ends the sessions that a worker had, and begins a new one with a full lease. Two sessions of one worker begin one after
+ * the other; the lock ends with the transaction.
+ */
 export async function replaceSession(
   db: Db,
   session: { readonly id: SessionId; readonly workerId: WorkerId; readonly coordinatorId: string },
 ): Promise<SessionId[]> {
+  await sql`/* lockSessionStart */
+    select pg_advisory_xact_lock(hashtext('rota.session'), ${session.workerId}::bigint::int4)`.execute(
+    db,
+  )
   const gone = await db
     .deleteFrom('rota.session')
     .where('worker_id', '=', session.workerId)

@@ -17,12 +17,12 @@ export function readFinished(
   finished: Finished,
   clockSkewMs: number,
 ): AttemptReport {
-  const outcome = wordFromEnum(AttemptOutcome, finished.outcome) ?? 'failed'
+  const outcome = readOutcome(finished)
   const { reasonCode, message } = readMessage(finished.message)
   const outputs = readOutputs(finished.outputs)
   return {
     ...ref,
-    outcome: outcome === 'superseded' ? 'failed' : outcome,
+    outcome,
     reasonCode: outcome === 'succeeded' ? '' : reasonCode,
     message: outputs.problem === undefined ? message : `${message} (${outputs.problem})`,
     exitCode: finished.exitCode,
@@ -37,6 +37,20 @@ export function readFinished(
     ),
     logBytes: bounded(Number(finished.logBytes), Number.MAX_SAFE_INTEGER) ?? 0,
     logBytesDropped: bounded(Number(finished.logBytesDropped), Number.MAX_SAFE_INTEGER) ?? 0,
+  }
+}
+
+/** That an attempt was lost, refused or superseded is for the coordinator to say, not for its agent. */
+function readOutcome({ outcome }: Finished): AttemptReport['outcome'] {
+  const word = wordFromEnum(AttemptOutcome, outcome)
+  switch (word) {
+    case 'succeeded':
+    case 'timed_out':
+    case 'cancelled':
+    case 'start_failed':
+      return word
+    default:
+      return 'failed'
   }
 }
 

@@ -61,7 +61,6 @@ export function decideDue(window: DueWindow): DueDecisions {
     decisions.push(decide(scheduledFor, pending.length, window))
     mark = scheduledFor
   }
-  if (pending.length === 0) fill(pending, ahead, 1)
   const [next] = pending
   if (next !== undefined) return { decisions, mark, nextDueAt: next }
   const end = new Date(Math.max(window.now.getTime(), mark.getTime()))

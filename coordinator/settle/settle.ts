@@ -65,7 +65,8 @@ export function createSettle(deps: Deps): Settle {
         tx,
         endings.flatMap((ending) => {
           const report = byExecution.get(ending.id)
-          return report === undefined ? [] : [{ ending, report: onDatabaseClock(report, ending) }]
+          if (report === undefined) return []
+          return [{ ending, report: onDatabaseClock(asStarted(report, ending), ending) }]
         }),
       )
     },
@@ -189,6 +190,12 @@ async function retry(tx: Db, ended: readonly EndedAttempt[]): Promise<void> {
     ]
   })
   if (retried.length > 0) await retryExecutions(tx, retried)
+}
+
+/** What has started cannot be refused any more as if it never was: its agent gave it up. */
+function asStarted(report: AttemptReport, ending: EndingExecution): AttemptReport {
+  const isTooLate = report.outcome === 'refused' && ending.started_at !== null
+  return isTooLate ? { ...report, outcome: 'failed' } : report
 }
 
 /**

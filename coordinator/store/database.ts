@@ -127,6 +127,16 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return UNAVAILABLE_MESSAGES.test(error.message)
 }
 
+/** SQLSTATEs of a connection that is refused for what it says: password, user, database, permission. */
+const REFUSED_STATES = /^(28|3D|42501)/
+
+/** True when there is no way in: nobody answers, or the user, password or database is wrong. */
+export function isDatabaseRefusal(error: unknown): boolean {
+  if (isDatabaseUnavailable(error)) return true
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
+  return typeof code === 'string' && REFUSED_STATES.test(code)
+}
+
 /** True when `constraint` refused a row. */
 export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return (

@@ -14,7 +14,7 @@ import {
   type ScriptedSession,
   sayAtOnce,
 } from '../support/scripted-agent.ts'
-import { retries, shell } from '../support/spec.ts'
+import { shell } from '../support/spec.ts'
 import { startTestCoordinator, type TestCoordinator } from '../support/test-coordinator.ts'
 import { until } from '../support/until.ts'
 
@@ -110,7 +110,7 @@ describe('an agent that vanishes without a word', () => {
 
   test('is not replaced where at most one start is allowed: the outcome is uncertain', async () => {
     const only = await peer('careful-1', 'careful')
-    await createJobFor('careful', { guarantee: 'GUARANTEE_AT_MOST_ONCE', ...retries(3) })
+    await createJobFor('careful', { guarantee: 'GUARANTEE_AT_MOST_ONCE' })
     const { name } = await rota.trigger('careful')
     await startOn(only, name)
     const other = await peer('careful-2', 'careful')

@@ -49,6 +49,9 @@ describe('checkCron accepts', () => {
     '@yearly',
     '@annually',
     '@every 90s',
+    '@every 1s',
+    '@every 365d',
+    '* * * * *'.padEnd(1_000),
     '@every 1h30m',
   ])('%j', (expression) => {
     expect(checkCron(expression)).toBeUndefined()
@@ -67,6 +70,7 @@ describe('checkCron refuses, and says where', () => {
     ['0 0 0 * *', '"0" is not in the range of the day of month field, 1 to 31', 5],
     ['0 0 * 13 *', '"13" is not in the range of the month field, 1 to 12', 7],
     ['0 0 * * 8', '"8" is not in the range of the day of week field, 0 to 7', 9],
+    ['? * * * *', '"?" is not a minute', 1],
     ['61 * * * * *', '"61" is not in the range of the second field, 0 to 59', 1],
     ['1,2,77 * * * *', '"77" is not in the range of the minute field, 0 to 59', 5],
     ['  0 99 * * *', '"99" is not in the range of the hour field, 0 to 23', 5],
@@ -103,8 +107,12 @@ describe('checkCron refuses, and says where', () => {
     expect(timesAfter(expression, '2026-11-20T10:00:00Z', {})).toEqual([])
   })
 
-  test('hints at the macro that was meant', () => {
+  test('with a hint that fits', () => {
     expect(checkCron('@dayly')?.hint).toBe('Did you mean @daily?')
+    expect(checkCron('@nothing-like-it')?.hint).toMatch(/^Did you mean @yearly, .*, @every 90s\?$/)
+    expect(checkCron('50-10 * * * *')?.hint).toBe('Write it as 50-59,0-10.')
+    expect(checkCron('0 0 * * noday')?.hint).toBe('Use 0 to 7 or SUN and so on, or *.')
+    expect(checkCron('99 * * * *')?.hint).toMatch(/^Use five fields/)
   })
 
   test('any text without ever throwing', () => {
@@ -176,9 +184,30 @@ describe('nextCronTime', () => {
     expect(new Set(seeds.map(minuteOf)).size).toBeGreaterThan(50)
   })
 
+  test('keeps H within its range, with a step as without', () => {
+    const minutes = (expression: string, seed: string) => {
+      const found = new Set<number>()
+      let after = new Date('2026-11-20T10:00:00Z')
+      for (let count = 0; count < 12; count++) {
+        after = nextCronTime({ expression, timeZone: '', after, seed }) ?? after
+        found.add(after.getUTCMinutes())
+      }
+      return [...found].sort((a, b) => a - b)
+    }
+    for (let index = 0; index < 40; index++) {
+      const [first = -1, second = -1, ...others] = minutes('H(10-29)/10 * * * *', `job-${index}`)
+      expect([first >= 10 && first < 20, second - first, others]).toEqual([true, 10, []])
+      const [only = -1, ...more] = minutes('H(10-12)/30 * * * *', `job-${index}`)
+      expect([only >= 10 && only <= 12, more]).toEqual([true, []])
+      expect(minutes('H(7-7) * * * *', `job-${index}`)).toEqual([7])
+      expect(minutes('H(7-8)/2 * * * *', `job-${index}`)).toHaveLength(1)
+    }
+  })
+
   test('ends with the year 9999', () => {
     expect(timesAfter('@yearly', '9998-06-01T00:00:00Z', {})).toEqual(['9999-01-01T00:00:00Z'])
     expect(timesAfter('@every 1h', '9999-12-31T23:30:00Z', {})).toEqual([])
+    expect(timesAfter('* * * * * *', '9999-12-31T23:59:57Z', {})).toHaveLength(2)
   })
 
   test('has an answer for whatever checkCron accepts, for any time, zone and seed', () => {

@@ -143,6 +143,7 @@ describe('catch-up after 200 s of silence, with a due time each minute', () => {
       const { decisions } = decide(bounded, later(200))
       expect(show(decisions)).toEqual(['60s missed', '120s missed', '180s enqueued'])
       expect(decisions[0]?.reason).toBe('2m20s late; catch-up goes back 1m')
+      expect(show(decide(bounded, later(120)).decisions)[0]).not.toBe('60s missed')
     }
   })
 
