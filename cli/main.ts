@@ -60,4 +60,13 @@ const alive = setInterval(() => {}, 60_000)
 const { runCli } = await import('./run.ts')
 const exitCode = await runCli(process.argv.slice(2), host)
 clearInterval(alive)
-if (exitCode !== EXIT.ok) process.exitCode = exitCode
+await Promise.all([process.stdout, process.stderr].map(flush))
+// A connection that never came about would hold the process for minutes.
+process.exit(exitCode)
+
+/** Resolves when everything written before has left. */
+function flush(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve())
+  })
+}

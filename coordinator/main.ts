@@ -86,8 +86,8 @@ function untilStopped(): Promise<string> {
 
 function explain(logger: Logger, error: unknown): void {
   const known = error instanceof RotaError ? error : databaseError(error)
-  if (known === undefined) return logger.fatal({ err: error }, 'the coordinator cannot start')
-  process.stderr.write(`error: ${known.message} [${known.reason}]\nhint:  ${known.hint}\n`)
+  if (known === undefined) logger.fatal({ err: error }, 'the coordinator cannot start')
+  else process.stderr.write(`error: ${known.message} [${known.reason}]\nhint:  ${known.hint}\n`)
 }
 
 /** Errors at the start that only mean that DATABASE_URL leads nowhere yet. */

@@ -11,7 +11,7 @@ export interface Backoff {
 
 /** Delay in ms before retry number `retry` (from 1). `fraction` in [0, 1) places it within the jitter. */
 export function backoffDelayMs(backoff: Backoff, retry: number, fraction: number): number {
-  const growth = backoff.multiplier ** Math.min(retry - 1, 1_000)
+  const growth = Math.min(backoff.multiplier ** (retry - 1), Number.MAX_VALUE)
   const delayMs = Math.min(backoff.delayMs * growth, backoff.maxDelayMs)
   return Math.round(delayMs + delayMs * backoff.jitter * fraction)
 }

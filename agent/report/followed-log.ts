@@ -1,6 +1,7 @@
 /** The output files of one attempt and how far they are shipped. */
 import { constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
+import type { RotaError } from '../../shared/errors/rota-error.ts'
 import type { AttemptRef } from './attempt-ref.ts'
 import { LogBudget, type LogShare, type OutputName } from './log-budget.ts'
 import { LogTail } from './log-tail.ts'
@@ -36,6 +37,7 @@ export class FollowedLog {
   readonly #tails: Readonly<Record<OutputName, LogTail>>
   #isSettled: boolean
   #isLost = false
+  #refusal: string | undefined
 
   constructor(source: LogSource) {
     this.source = source
@@ -64,6 +66,7 @@ export class FollowedLog {
   /** Why the rest of the output cannot be shipped, if so. */
   get givenUp(): string | undefined {
     if (this.#isLost) return 'somebody removed its files'
+    if (this.#refusal !== undefined) return this.#refusal
     const rewinds = Math.max(this.#tails.stdout.rewinds, this.#tails.stderr.rewinds)
     return rewinds > REWINDS_MAX ? 'the coordinator does not take it' : undefined
   }
@@ -89,7 +92,7 @@ export class FollowedLog {
   /** The next piece of one output, or undefined when nothing may be sent now. */
   async nextChunk(output: OutputName, nowMs: number): Promise<LogChunk | undefined> {
     const tail = this.#tails[output]
-    const chunk = this.#isLost ? undefined : tail.nextChunk(nowMs)
+    const chunk = this.givenUp === undefined ? tail.nextChunk(nowMs) : undefined
     if (chunk === undefined) return undefined
     const data = await readAt(this.source.files[output], chunk)
     if (data !== undefined) return { output, offset: chunk.offset, data }
@@ -103,6 +106,12 @@ export class FollowedLog {
 
   answered(output: OutputName, offset: number, nowMs: number): void {
     this.#tails[output].answered(offset, nowMs)
+  }
+
+  /** The coordinator ended the stream over a piece of this output. */
+  refused(output: OutputName, error: RotaError, nowMs: number): void {
+    if (error.reason === 'PROTOCOL_VIOLATION') this.#refusal = error.message
+    else this.#tails[output].refused(nowMs)
   }
 
   checkOverdue(nowMs: number): void {

@@ -4,8 +4,9 @@
  * L1. `write` waits while the peer is slow, but never for ever: the end of the stream ends the wait, for grpc-js never
  *     emits `drain` after the peer has gone.
  * L2. A lost stream is opened again with growing delays while there is a target; an answer ends the row of failures.
+ * L3. The coordinator takes requests in their order, so an error that it gives is about the oldest unanswered one.
  */
-import type { ChannelCredentials, ClientDuplexStream } from '@grpc/grpc-js'
+import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
 import {
   AgentServiceClient,
   type PushLogsRequest,
@@ -14,6 +15,8 @@ import {
 import { type Backoff, backoffDelayMs } from '../../shared/backoff.ts'
 import { CLIENT_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
 import type { Clock } from '../../shared/clock.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
+import { fromServiceError } from '../../shared/errors/rpc-status.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Random } from '../../shared/random.ts'
 
@@ -32,14 +35,23 @@ export interface LogPushOptions {
   readonly logger: Logger
   readonly random: Random
   readonly onAnswer: (answer: PushLogsResponse) => void
-  /** A stream ended, or is new: what was not answered must be sent again. */
-  readonly onLost: () => void
+  /** A stream ended: what was not answered must be sent again. With the request that the coordinator refused, if any. */
+  readonly onLost: (refused: RefusedPush | undefined) => void
+}
+
+/** What a request was about, without its data. */
+type PushedPlace = Pick<PushLogsRequest, 'execution' | 'epoch' | 'stream'>
+
+export interface RefusedPush {
+  readonly place: PushedPlace
+  readonly error: RotaError
 }
 
 interface OpenStream {
   readonly client: AgentServiceClient
   readonly call: ClientDuplexStream<PushLogsRequest, PushLogsResponse>
   readonly ended: Promise<void>
+  readonly unanswered: PushedPlace[]
 }
 
 export class LogPush {
@@ -75,7 +87,9 @@ export class LogPush {
   async write(request: PushLogsRequest): Promise<boolean> {
     if (!this.isReady) return false
     this.#stream ??= this.#open()
-    const { call, ended } = this.#stream
+    const { call, ended, unanswered } = this.#stream
+    const { execution, epoch, stream } = request
+    unanswered.push({ execution, epoch, stream })
     this.#usedAtMs = this.#nowMs()
     if (call.write(request)) return true
     const isDrained = await Promise.race([
@@ -90,12 +104,16 @@ export class LogPush {
   }
 
   close(): void {
+    this.#close(undefined)
+  }
+
+  #close(refused: RefusedPush | undefined): void {
     const stream = this.#stream
     if (stream === undefined) return
     this.#stream = undefined
     stream.call.cancel()
     stream.client.close()
-    this.#options.onLost()
+    this.#options.onLost(refused)
   }
 
   #open(): OpenStream {
@@ -107,29 +125,43 @@ export class LogPush {
       CLIENT_CHANNEL_OPTIONS,
     )
     const call = client.pushLogs()
-    const stream = { client, call, ended: endOf(call) }
+    const stream: OpenStream = { client, call, ended: endOf(call), unanswered: [] }
     call.on('data', (answer: PushLogsResponse) => {
       this.#failures = 0
+      forget(stream.unanswered, answer)
       this.#options.onAnswer(answer)
     })
-    call.on('error', (error) => this.#failed(stream, error))
-    call.once('end', () => this.#failed(stream, new Error('the coordinator ended the stream')))
+    call.on('error', (error: ServiceError) => this.#failed(stream, fromServiceError(error).error))
+    call.once('end', () => {
+      this.#failed(stream, new RotaError('UNREACHABLE', 'the coordinator ended the stream'))
+    })
     return stream
   }
 
-  #failed(stream: OpenStream, error: Error): void {
+  #failed(stream: OpenStream, error: RotaError): void {
     // A stream that was closed here says so with an error of its own.
     if (this.#stream !== stream) return
     this.#failures += 1
     const delayMs = backoffDelayMs(RECONNECT, this.#failures, this.#options.random.fraction())
     this.#retryAtMs = this.#nowMs() + delayMs
-    this.#options.logger.info({ err: error, delayMs }, 'the log stream ended; it is opened again')
-    this.close()
+    const { reason, message } = error
+    this.#options.logger.info({ reason, delayMs }, `the log stream ended: ${message}`)
+    const [place] = stream.unanswered
+    const isRefusal = error.code !== 'UNAVAILABLE' && place !== undefined
+    this.#close(isRefusal ? { place, error } : undefined)
   }
 
   #nowMs(): number {
     return this.#options.clock.monotonicMs()
   }
+}
+
+/** The request that an answer is to: the oldest of its output. */
+function forget(unanswered: PushedPlace[], answer: PushLogsResponse): void {
+  const index = unanswered.findIndex(({ execution, epoch, stream }) => {
+    return execution === answer.execution && epoch === answer.epoch && stream === answer.stream
+  })
+  if (index !== -1) unanswered.splice(index, 1)
 }
 
 function endOf(call: ClientDuplexStream<PushLogsRequest, PushLogsResponse>): Promise<void> {

@@ -15,8 +15,8 @@ import type { Service } from '../../shared/service.ts'
 import { Ticker } from '../../shared/ticker.ts'
 import { type AttemptRef, attemptKey } from './attempt-ref.ts'
 import { FollowedLog, type LogSource, type SettledLog } from './followed-log.ts'
-import type { LogShare } from './log-budget.ts'
-import { LogPush, type LogTarget } from './log-push.ts'
+import type { LogShare, OutputName } from './log-budget.ts'
+import { LogPush, type LogTarget, type RefusedPush } from './log-push.ts'
 
 /** How often the files of running attempts are looked at, in ms. */
 const POLL_MS = 200
@@ -49,7 +49,7 @@ export class LogShipper implements Service {
     this.#push = new LogPush({
       ...options,
       onAnswer: (answer) => this.#answered(answer),
-      onLost: () => this.#reconnected(),
+      onLost: (refused) => this.#lost(refused),
     })
   }
 
@@ -168,12 +168,21 @@ export class LogShipper implements Service {
 
   #answered(answer: PushLogsResponse): void {
     const nowMs = this.#options.clock.monotonicMs()
-    const output = answer.stream === LogStream.STDOUT ? 'stdout' : 'stderr'
-    this.#logs.get(attemptKey(answer))?.answered(output, Number(answer.offset), nowMs)
+    const log = this.#logs.get(attemptKey(answer))
+    log?.answered(outputOf(answer), Number(answer.offset), nowMs)
     this.#ticker.wake()
   }
 
-  #reconnected(): void {
+  /** What was not answered is sent again; what the coordinator refused is held back, or given up. */
+  #lost(refused: RefusedPush | undefined): void {
     for (const log of this.#logs.values()) log.reconnected()
+    if (refused === undefined) return
+    const { place, error } = refused
+    const log = this.#logs.get(attemptKey(place))
+    log?.refused(outputOf(place), error, this.#options.clock.monotonicMs())
   }
+}
+
+function outputOf({ stream }: { readonly stream: LogStream }): OutputName {
+  return stream === LogStream.STDOUT ? 'stdout' : 'stderr'
 }

@@ -101,6 +101,11 @@ export class LogTail {
     this.#pausedUntilMs = 0
   }
 
+  /** The coordinator would not take it: it waits, longer each time. */
+  refused(nowMs: number): void {
+    this.#rewind(nowMs)
+  }
+
   #rewind(nowMs: number): void {
     this.#sent = this.#stored
     this.#lastSentMs = nowMs

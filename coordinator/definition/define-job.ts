@@ -1,7 +1,8 @@
 /** Creating and updating jobs. Everything that follows from a definition changes in its transaction. */
-import { Job, type JobSpec } from '../../proto/gen/rota/v1/job.ts'
-import { RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
+import { Job, type JobSpec, Schedule } from '../../proto/gen/rota/v1/job.ts'
+import { type FieldViolation, RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
 import { newId } from '../../shared/ids.ts'
+import { resourceName } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
 import { readFleetNames } from '../query/fleet-queries.ts'
 import type { JobRow } from '../query/job-queries.ts'
@@ -56,7 +57,11 @@ class Undo extends Error {
 export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> {
   const name = create.jobId || `job-${deps.random.bytes(5).toString('hex')}`
   const wrongId = validateJobId(create.jobId)
-  await refuseInvalid(deps, create.job, wrongId === undefined ? [] : [wrongId])
+  const job = { ...create.job, name: resourceName('jobs', name) }
+  refuseViolations([
+    ...(wrongId === undefined ? [] : [wrongId]),
+    ...(await findViolations(deps.db, job)),
+  ])
   const row = await inTransaction(deps, create.validateOnly, async (tx) => {
     const { resource, isNew } = await once(tx, create.request, name)
     if (!isNew) return requireJob(tx, resource)
@@ -77,8 +82,11 @@ export async function updateJob(deps: Deps, update: UpdateJob): Promise<JobRow> 
     if (update.job.etag !== '' && update.job.etag !== etagOf(before)) {
       throw new RotaError('ETAG_MISMATCH', `job ${update.name} has changed since it was read`)
     }
-    const merged = applyMask(toDefinition(before), update.job, update.mask)
-    await refuseInvalid(deps, merged, [])
+    const definition = toDefinition(before)
+    const merged = applyMask(definition, update.job, update.mask)
+    const violations = await findViolations(tx, merged)
+    const isOld = isOldSchedule(definition, merged)
+    refuseViolations(violations.filter(({ reason }) => !isOld || reason !== 'SCHEDULE_NEVER_RUNS'))
     await saveChange(tx, before, { job: merged, actor: update.actor })
     return requireJob(tx, update.name)
   })
@@ -94,7 +102,8 @@ export function etagOf(row: Pick<JobRow, 'revision'>): string {
 /** The part of a job that its author writes. */
 function toDefinition(row: JobRow): Job {
   const { labels, tags, description } = row
-  const fields = { displayName: row.display_name, description, labels, tags }
+  const name = resourceName('jobs', row.name)
+  const fields = { name, displayName: row.display_name, description, labels, tags }
   const { spec } = Job.fromJSON({ spec: row.spec })
   return Job.fromPartial({ ...fields, spec })
 }
@@ -116,14 +125,15 @@ async function inTransaction(
   }
 }
 
-async function refuseInvalid(
-  deps: Deps,
-  job: Job,
-  before: Parameters<typeof refuseViolations>[0],
-): Promise<void> {
-  const names = await readFleetNames(deps.db)
-  const now = await databaseNow(deps.db)
-  refuseViolations([...before, ...validateJob(job, { ...names, now })])
+async function findViolations(db: Db, job: Job): Promise<FieldViolation[]> {
+  const names = await readFleetNames(db)
+  return validateJob(job, { ...names, now: await databaseNow(db) })
+}
+
+/** A schedule that is over may stay as it is; only a new one must have something to do. */
+function isOldSchedule(before: Job, after: Job): boolean {
+  const text = ({ spec }: Job) => JSON.stringify(spec?.schedule && Schedule.toJSON(spec.schedule))
+  return text(before) === text(after)
 }
 
 async function insertWhole(

@@ -70,15 +70,18 @@ async function checkDependent(deps: Deps, steps: DependencySteps, look: Look): P
     mark: job.dependency_mark,
     now,
   })
-  const waiting = await lockWaitingForDependencies(tx, jobId)
+  const newest = newestCompletion(activities)
   if (spec.schedule === undefined) {
-    if (verdict.kind === 'ready') await steps.enqueue(tx, [newDependent(deps, job)])
-    if (verdict.kind === 'ready') await advanceDependencyMark(tx, jobId, newest(activities))
-  } else {
-    await applyToWaiting(steps, { tx, verdict, waiting })
-    const isUsed = verdict.kind !== 'waiting' && waiting.length > 0
-    if (isUsed) await advanceDependencyMark(tx, jobId, newest(activities))
+    // P3: a second look at the same completions must not run it again, however fresh they still are.
+    if (verdict.kind !== 'ready' || newest <= job.dependency_mark) return
+    await steps.enqueue(tx, [newDependent(deps, job)])
+    await advanceDependencyMark(tx, jobId, newest)
+    return
   }
+  const waiting = await lockWaitingForDependencies(tx, jobId)
+  await applyToWaiting(steps, { tx, verdict, waiting })
+  const isUsed = verdict.kind !== 'waiting' && waiting.length > 0
+  if (isUsed) await advanceDependencyMark(tx, jobId, newest)
 }
 
 interface WaitingLook {
@@ -130,7 +133,7 @@ function toActivity(row: DependencyActivity) {
   }
 }
 
-function newest(activities: readonly DependencyActivity[]): Date {
+function newestCompletion(activities: readonly DependencyActivity[]): Date {
   const times = activities.flatMap((row) => [row.last_succeeded_at, row.last_failed_at])
   return new Date(Math.max(0, ...times.map((time) => time?.getTime() ?? 0)))
 }

@@ -44,33 +44,31 @@ export async function insertExecutions(db: Db, rows: readonly ExecutionInsert[])
     on conflict (id) do nothing`.execute(db)
 }
 
-/** Makes sure that the classes exist and answers their ids by key. */
-export async function upsertClasses(
+/** Ids of the classes that are there, by key. */
+export async function readClasses(
   db: Db,
-  classes: readonly PlacementNeeds[],
+  keys: readonly string[],
 ): Promise<ReadonlyMap<string, number>> {
-  const rows = classes.map((needs) => ({
-    key: placementKey(needs),
-    capabilities: [...needs.capabilities],
-    selector: needs.selector,
-    worker: needs.worker,
-    slots: needs.slots,
-  }))
+  const { rows } = await sql<{ id: number; key: string }>`/* readClasses */
+    select id, key from rota.placement_class where key = any (${keys}::text[])`.execute(db)
+  return new Map(rows.map(({ id, key }) => [key, id]))
+}
+
+/** Inserts classes; one that another transaction inserts at the same time is waited for. */
+export async function insertClasses(db: Db, classes: readonly PlacementNeeds[]): Promise<void> {
   await db
     .insertInto('rota.placement_class')
-    .values(rows)
+    .values(
+      classes.map((needs) => ({
+        key: placementKey(needs),
+        capabilities: [...needs.capabilities],
+        selector: needs.selector,
+        worker: needs.worker,
+        slots: needs.slots,
+      })),
+    )
     .onConflict((conflict) => conflict.column('key').doNothing())
     .execute()
-  const stored = await db
-    .selectFrom('rota.placement_class')
-    .select(['id', 'key'])
-    .where(
-      'key',
-      'in',
-      rows.map(({ key }) => key),
-    )
-    .execute()
-  return new Map(stored.map(({ id, key }) => [key, id]))
 }
 
 /** Asks for a look at the dependencies of these jobs. */

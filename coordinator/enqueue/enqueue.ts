@@ -1,6 +1,7 @@
 /** The second step: what was asked for becomes a live execution, waiting or queued. */
 
 import { Guarantee, type JobSpec } from '../../proto/gen/rota/v1/job.ts'
+import { assert } from '../../shared/assert.ts'
 import { durationToMs } from '../../shared/duration.ts'
 import { wordFromEnum } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
@@ -12,9 +13,10 @@ import type { Db } from '../store/database.ts'
 import { specOf } from '../store/job-specs.ts'
 import {
   type ExecutionInsert,
+  insertClasses,
   insertDependencyChecks,
   insertExecutions,
-  upsertClasses,
+  readClasses,
 } from './enqueue-queries.ts'
 
 /** Inserts executions within the caller's transaction; the caller gives the hint `queue` after its commit. */
@@ -22,18 +24,8 @@ export type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<voi
 
 export const PRIORITY_DEFAULT = 50
 
-export function createEnqueue(deps: Pick<Deps, 'db' | 'specs'>): Enqueue {
-  const classIds = new Map<string, number>()
-
-  /** Classes are upserted outside the transaction: a rolled back one would leave its id in the map. */
-  const loadClasses = async (wanted: readonly PlacementNeeds[]) => {
-    const missing = new Map(wanted.map((needs) => [placementKey(needs), needs]))
-    for (const key of missing.keys()) if (classIds.has(key)) missing.delete(key)
-    if (missing.size === 0) return
-    for (const [key, id] of await upsertClasses(deps.db, [...missing.values()]))
-      classIds.set(key, id)
-  }
-
+export function createEnqueue(deps: Pick<Deps, 'specs'>): Enqueue {
+  const classes = createClassIds()
   return async (tx, requests) => {
     if (requests.length === 0) return
     const specs = await deps.specs.load(tx, requests)
@@ -41,15 +33,40 @@ export function createEnqueue(deps: Pick<Deps, 'db' | 'specs'>): Enqueue {
       const { spec } = specOf(specs, request)
       return { request, spec, needs: placementNeeds(spec, request.pinnedWorker) }
     })
-    await loadClasses(planned.map(({ needs }) => needs))
-    const rows = planned.map(({ request, spec, needs }) =>
-      toInsert(request, spec, classIds.get(placementKey(needs)) ?? 0),
+    const classIds = await classes.load(
+      tx,
+      planned.map(({ needs }) => needs),
     )
+    const rows = planned.map(({ request, spec, needs }) => {
+      const classId = classIds.get(placementKey(needs))
+      assert(classId !== undefined, 'every class was loaded')
+      return toInsert(request, spec, classId)
+    })
     await insertExecutions(tx, rows)
     const waiting = requests.filter((request) => request.waitsForDependencies)
     if (waiting.length > 0) {
       await insertDependencyChecks(tx, [...new Set(waiting.map(({ jobId }) => jobId))])
     }
+  }
+}
+
+/** Ids of placement classes. Only those found committed are remembered: a class of a rolled back transaction is none. */
+function createClassIds() {
+  const known = new Map<string, number>()
+  return {
+    async load(tx: Db, wanted: readonly PlacementNeeds[]): Promise<ReadonlyMap<string, number>> {
+      const unknown = new Map(wanted.map((needs) => [placementKey(needs), needs]))
+      for (const key of known.keys()) unknown.delete(key)
+      if (unknown.size === 0) return known
+      const keys = [...unknown.keys()]
+      for (const [key, id] of await readClasses(tx, keys)) {
+        known.set(key, id)
+        unknown.delete(key)
+      }
+      if (unknown.size === 0) return known
+      await insertClasses(tx, [...unknown.values()])
+      return new Map([...known, ...(await readClasses(tx, [...unknown.keys()]))])
+    },
   }
 }
 

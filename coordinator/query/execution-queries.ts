@@ -115,7 +115,7 @@ export async function listExecutions(
     .selectFrom(matching.clearSelect().select(sql`1`.as('one')).limit(TOTAL_MAX).as('some'))
     .select(sql<number>`count(*)`.as('total'))
     .executeTakeFirstOrThrow()
-  return { rows: rows as ExecutionRow[], total }
+  return { rows: rows, total }
 }
 
 export interface AttemptRow {

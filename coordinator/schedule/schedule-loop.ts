@@ -26,10 +26,12 @@ import {
   type ScheduleMark,
 } from './schedule-queries.ts'
 
-/** Schedules in one transaction. */
-const BATCH = 100
-/** Due times decided of one schedule in one transaction; the rest follows at once. */
-const DECISIONS_MAX = 1_000
+/**
+ * Schedules in one transaction, and due times decided of each; the rest follows at once. A step of a schedule takes up to
+ * 65 microseconds, so the product keeps the longest round, after an outage, to a third of a second.
+ */
+const BATCH = 50
+const DECISIONS_MAX = 100
 /** Looks at least so often, in ms: another coordinator may have saved a schedule. */
 const LOOK_MS = 1_000
 /** A schedule that cannot be decided is looked at again after this, in ms. */

@@ -110,8 +110,6 @@ interface ExecutionCommon {
   id: ExecutionId
   job_id: JobId
   job_version: number
-  reason_code: Generated<string>
-  reason_message: Generated<string>
   trigger: Trigger
   priority: number
   class_id: number
@@ -127,6 +125,8 @@ interface ExecutionCommon {
 
 interface ExecutionTable extends ExecutionCommon {
   state: LiveState
+  reason_code: Generated<string>
+  reason_message: Generated<string>
   created_at: StampedAt
   available_at: Date
   start_deadline_at: Date | null
@@ -145,6 +145,8 @@ interface ExecutionTable extends ExecutionCommon {
 
 interface ExecutionHistoryTable extends ExecutionCommon {
   state: FinalState
+  reason_code: string
+  reason_message: string
   created_at: Date
   attempt: number
   settled_at: Date
@@ -153,6 +155,8 @@ interface ExecutionHistoryTable extends ExecutionCommon {
 
 interface ExecutionAnyView extends ExecutionCommon {
   state: ExecutionState
+  reason_code: string
+  reason_message: string
   created_at: Date
   attempt: number
   settled_at: Date | null

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -61,6 +62,16 @@ describe('the program', () => {
     expect(exitCode).toBe(0)
     expect(JSON.parse(stdout).jobs).toHaveLength(200)
     expect(await finish(start([MAIN, 'jbo']))).toMatchObject({ exitCode: 2, stdout: '' })
+  })
+
+  it('does not hang on a connection that never came about', async () => {
+    const silent = createServer()
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const argv = ['job', 'list', '--address', `127.0.0.1:${port}`, '--timeout', '300ms']
+    expect(await finish(start([MAIN, ...argv]))).toMatchObject({ exitCode: 6 })
+    silent.close()
   })
 
   it('ends quietly when nobody reads on', async () => {

@@ -24,15 +24,15 @@ test('a job with everything that this release has is right', () => {
     {
       priority: 100,
       guarantee: Guarantee.EXCLUSIVE,
-      timeout: durationFromMs(90_000),
+      timeout: durationFromMs(365 * 86_400_000),
       killGrace: durationFromMs(0),
       startDeadline: durationFromMs(60_000),
       dependencies: [dependency('jobs/billing.load', { freshness: durationFromMs(3_600_000) })],
       retry: retry({ kind: RetryPolicy_Kind.FIXED, maxRetries: 3, finalExitCodes: [64] }),
-      limits: Limits.fromPartial({ logBytes: 1_048_576n }),
+      limits: Limits.fromPartial({ logBytes: 1_073_741_824n }),
     },
     {
-      displayName: 'Grüße',
+      displayName: 'ü'.repeat(200),
       description: 'a\nb',
       labels: { team: 'ops', 'a.b/c_d-e': '' },
       tags: ['x', 'y'],
@@ -119,7 +119,7 @@ describe('numbers and times', () => {
       'job.spec.timeout FIELD_INVALID: is not a well-formed duration',
     ],
     [
-      { timeout: { seconds: 0n, nanos: 1_500_000_000 } },
+      { timeout: { seconds: 0n, nanos: 1_000_000_000 } },
       'job.spec.timeout FIELD_INVALID: is not a well-formed duration',
     ],
     [
@@ -220,6 +220,16 @@ describe('retry', () => {
       },
     ],
     [{ kind: FIXED, maxRetries: 1, delay: durationFromMs(0), where: RetryPolicy_Where.ANY }],
+    [
+      {
+        kind: EXPONENTIAL,
+        maxRetries: 1,
+        multiplier: 1,
+        delay: durationFromMs(9),
+        maxDelay: durationFromMs(9),
+      },
+    ],
+    [{ kind: EXPONENTIAL, maxRetries: 1, multiplier: 100, maxDelay: durationFromMs(1) }],
     [{ kind: NONE }],
     [{}],
   ])('%o is right', (policy) => {
@@ -227,6 +237,15 @@ describe('retry', () => {
   })
 
   test.each([
+    [{ where: UNKNOWN_ENUM }, 'where FIELD_INVALID: 99 is not a value of this release'],
+    [
+      { kind: EXPONENTIAL, maxRetries: 1, maxDelay: durationFromMs(-1) },
+      'max_delay FIELD_INVALID: -0.001s is not from 0s to 365 d',
+    ],
+    [
+      { kind: EXPONENTIAL, maxRetries: 1, multiplier: 100.5 },
+      'multiplier FIELD_INVALID: 100.5 is not from 1 to 100',
+    ],
     [{ kind: UNKNOWN_ENUM }, 'kind FIELD_INVALID: 99 is not a value of this release'],
     [{ kind: FIXED }, 'max_retries FIELD_INVALID: 0 is not a whole number from 1 to 100'],
     [
@@ -290,6 +309,20 @@ describe('retry', () => {
       wrongs(job({ retry: retry({ kind: NONE }), guarantee: Guarantee.AT_MOST_ONCE })),
     ).toEqual([])
   })
+})
+
+test('an unknown number of an enum is answered with the words that there are', () => {
+  expect(onlyHint(job({ guarantee: UNKNOWN_ENUM }))).toBe(
+    'Use AT_LEAST_ONCE, EXCLUSIVE, AT_MOST_ONCE.',
+  )
+})
+
+test('long input is cut short in messages', () => {
+  const tags = ['!'.repeat(60), '!'.repeat(61)]
+  expect(wrongs(job({}, { tags }))).toEqual([
+    `job.tags[0] FIELD_INVALID: "${'!'.repeat(60)}" is no tag`,
+    `job.tags[1] FIELD_INVALID: "${'!'.repeat(60)}..." is no tag`,
+  ])
 })
 
 test('everything that is wrong is told at once', () => {

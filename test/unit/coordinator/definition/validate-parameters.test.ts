@@ -48,6 +48,14 @@ describe('a declaration', () => {
       'default FIELD_INVALID: "2026-02-29" is not a date such as 2026-11-20',
     ],
     [
+      parameter('a', { kind: DATE, default: '2026-2-9' }),
+      'default FIELD_INVALID: "2026-2-9" is not a date such as 2026-11-20',
+    ],
+    [
+      parameter('a', { choices: Array.from({ length: 101 }, (_, index) => `c${index}`) }),
+      'choices FIELD_TOO_LONG: has 101 entries, more than 100',
+    ],
+    [
       parameter('a', { kind: JSON_KIND, default: '{' }),
       'default FIELD_INVALID: "{" is not JSON, nested at most 32 deep',
     ],

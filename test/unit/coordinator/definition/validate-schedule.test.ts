@@ -30,7 +30,9 @@ test.each([
       notAfter: new Date('2030-01-01'),
     },
   ],
-  [{ recurrences: at('9999-12-31T23:59:59Z') }],
+  [{ recurrences: at('9999-12-31T23:59:59.999Z') }],
+  [{ recurrences: every(60_000), notBefore: new Date('0001-01-01T00:00:00Z') }],
+  [{ recurrences: every(60_000), notAfter: new Date('9999-12-31T23:59:59.999Z') }],
   [{ recurrences: at('2020-01-01T00:00:00Z').concat(cron('@daily')) }],
   [
     {

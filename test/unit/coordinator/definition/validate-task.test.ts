@@ -54,6 +54,12 @@ describe('shell', () => {
   })
 })
 
+test('environment and arguments have 128 KiB together, with the NUL after each', () => {
+  const args = ['a'.repeat(131_071)]
+  expect(wrongs(job({ task: script({ args }) }))).toEqual([])
+  expect(wrongs(job({ task: script({ args: [...args, ''] }) }))).toHaveLength(1)
+})
+
 describe('script', () => {
   test.each([
     [{ source: { $case: 'inline', value: 'a'.repeat(262_144) } }],
@@ -181,6 +187,25 @@ describe('api', () => {
     ],
   ] satisfies [Partial<ApiTask>, string][])('%o is not', (task, wrong) => {
     expect(wrongs(job({ task: api(task) }))).toEqual([`${TASK}.api.${wrong}`])
+  })
+
+  test('a password alone is refused as well', () => {
+    expect(wrongs(job({ task: api({ url: 'http://:secret@a/' }) }))).toEqual([
+      `${TASK}.api.url FIELD_INVALID: holds a user name or password`,
+    ])
+  })
+
+  test('too many of anything are refused', () => {
+    const headers = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`h${index}`, '']))
+    const expectedStatusCodes = Array.from({ length: 101 }, (_, index) => 200 + index)
+    const long = { h: 'x'.repeat(8_193) }
+    expect(wrongs(job({ task: api({ headers, expectedStatusCodes }) }))).toEqual([
+      `${TASK}.api.headers FIELD_TOO_LONG: has 101 entries, more than 100`,
+      `${TASK}.api.expected_status_codes FIELD_TOO_LONG: has 101 entries, more than 100`,
+    ])
+    expect(wrongs(job({ task: api({ headers: long }) }))).toEqual([
+      `${TASK}.api.headers["h"] FIELD_TOO_LONG: is longer than 8 KiB`,
+    ])
   })
 
   test('an unknown template names those that were meant', () => {

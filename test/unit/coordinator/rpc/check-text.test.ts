@@ -138,6 +138,17 @@ describe('limits', () => {
   })
 })
 
+test('a time is from the years that the contract has', () => {
+  const right = ['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z'].map((time) => new Date(time))
+  const wrong = [new Date(Number.NaN), new Date('-000001-12-31T23:59:59Z'), new Date(8.64e15)]
+  expect(fieldsOf({ times: right })).toEqual([])
+  expect(fieldsOf({ notBefore: wrong[0], at: wrong[1], until: wrong[2] })).toEqual([
+    'not_before FIELD_INVALID',
+    'at FIELD_INVALID',
+    'until FIELD_INVALID',
+  ])
+})
+
 test('anything is answered', () => {
   fc.assert(
     fc.property(

@@ -36,8 +36,12 @@ describe('in spring, when the clock jumps from 2:00 to 3:00', () => {
   })
 
   test('a time at the beginning of the gap is in it, one at its end is not', () => {
-    expect(localTimes('0 2 * * *', NEW_YORK, '2026-03-08T05:00:00Z', 1)).toEqual(['03-08T03:00-04:00'])
-    expect(localTimes('0 3 * * *', NEW_YORK, '2026-03-08T05:00:00Z', 1)).toEqual(['03-08T03:00-04:00'])
+    expect(localTimes('0 2 * * *', NEW_YORK, '2026-03-08T05:00:00Z', 1)).toEqual([
+      '03-08T03:00-04:00',
+    ])
+    expect(localTimes('0 3 * * *', NEW_YORK, '2026-03-08T05:00:00Z', 1)).toEqual([
+      '03-08T03:00-04:00',
+    ])
   })
 
   test('every hour of the clock goes on without the hour that does not exist', () => {
@@ -61,7 +65,9 @@ describe('in autumn, when the hour from 1:00 to 2:00 comes twice', () => {
     for (const after of ['2026-11-01T04:00:00Z', '2026-11-01T05:45:00Z', '2026-11-01T06:59:59Z']) {
       expect(localTimes('0 2 * * *', NEW_YORK, after, 1)).toEqual(['11-01T02:00-05:00'])
     }
-    expect(localTimes('0 1 * * *', NEW_YORK, '2026-11-01T05:30:00Z', 1)).toEqual(['11-02T01:00-05:00'])
+    expect(localTimes('0 1 * * *', NEW_YORK, '2026-11-01T05:30:00Z', 1)).toEqual([
+      '11-02T01:00-05:00',
+    ])
   })
 
   test('a walk that begins between the passes does not run it again', () => {
