@@ -13,6 +13,7 @@ import {
   insertJobVersion,
   type JobDefinition,
   lockJob,
+  setScheduleVersion,
   updateJobRow,
 } from './definition-queries.ts'
 import { requireJob } from './find-job.ts'
@@ -176,7 +177,8 @@ async function saveChange(
   if (!isNewVersion) return
   await insertJobVersion(tx, { jobId: id, version, spec: specText(spec), createdBy: change.actor })
   await saveDependencies(tx, saved)
-  await saveSchedule(tx, saved, { now, dueAt: state === 'active' ? dueAt : undefined })
+  if (isOldSchedule(toDefinition(before), change.job)) await setScheduleVersion(tx, id, version)
+  else await saveSchedule(tx, saved, { now, dueAt: state === 'active' ? dueAt : undefined })
 }
 
 function fieldsOf(job: Job): Omit<JobDefinition, 'name' | 'state'> {

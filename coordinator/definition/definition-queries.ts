@@ -137,6 +137,15 @@ export async function putSchedule(
     .execute()
 }
 
+/** A new version with the same schedule: nothing that is due or decided changes. */
+export async function setScheduleVersion(db: Db, jobId: JobId, version: number): Promise<void> {
+  await db
+    .updateTable('rota.schedule')
+    .set({ job_version: version })
+    .where('job_id', '=', jobId)
+    .execute()
+}
+
 export async function deleteSchedule(db: Db, jobId: JobId): Promise<void> {
   await db.deleteFrom('rota.schedule').where('job_id', '=', jobId).execute()
 }

@@ -1,6 +1,5 @@
-/** An agent of this process against a fake coordinator, and what tests send it. */
+/** An agent of this process against a fake coordinator. */
 
-import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,8 +7,6 @@ import { pino } from 'pino'
 import { composeAgent } from '../../agent/compose.ts'
 import { readConfig } from '../../agent/config.ts'
 import { ensureJoined } from '../../agent/identity/ensure-joined.ts'
-import { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
-import { Guarantee, type Task } from '../../proto/gen/rota/v1/job.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { systemRandom as random } from '../../shared/random.ts'
 import type { FakeCoordinator } from './fake-coordinator.ts'
@@ -47,30 +44,4 @@ export async function createTestAgent(options: TestAgentOptions): Promise<TestAg
 export async function temporaryDataDir(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'rota-agent-'))
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
-}
-
-let lastEpoch = 100n
-
-/** An assignment of a new execution with a new epoch. */
-export function assignmentOf(
-  kind: NonNullable<Task['kind']>,
-  change: Partial<Assignment> = {},
-): Assignment {
-  lastEpoch += 1n
-  return Assignment.fromPartial({
-    execution: `executions/${randomUUID()}`,
-    job: 'jobs/a-job',
-    attempt: 1,
-    epoch: lastEpoch,
-    guarantee: Guarantee.AT_LEAST_ONCE,
-    slots: 1,
-    ...change,
-    task: { kind },
-  })
-}
-
-/** An assignment of a command line. */
-export function shellOf(command: string, change: Partial<Assignment> = {}): Assignment {
-  const value = { command, env: {}, workingDirectory: '', runAs: '' }
-  return assignmentOf({ $case: 'shell', value }, change)
 }

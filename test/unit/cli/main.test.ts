@@ -97,13 +97,22 @@ describe('a command that becomes another program', () => {
   it('is that program: the same process, its arguments, its exit code', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rota-become-'))
     const script = join(folder, 'other program.mjs')
-    writeFileSync(script, 'console.log(process.pid, process.argv.slice(2)); process.exit(7)')
-    const become = `import(${JSON.stringify(path('cli/become-script.ts'))})
-      .then(({ becomeScript }) => becomeScript(new URL(${JSON.stringify(pathToFileURL(script))}), ['a b']))`
+    writeFileSync(
+      script,
+      'console.log(process.pid, process.execArgv, process.argv.slice(2)); process.exit(7)',
+    )
+    const become = `import(${JSON.stringify(path('cli/become-program.ts'))})
+      .then(({ becomeProgram }) => becomeProgram(
+        { script: new URL(${JSON.stringify(pathToFileURL(script))}), nodeFlags: ['--max-semi-space-size=2'] },
+        ['a b'],
+      ))`
     const child = start(['-e', become])
     const { exitCode, stdout } = await finish(child)
     rmSync(folder, { recursive: true })
-    expect({ exitCode, stdout }).toEqual({ exitCode: 7, stdout: `${child.pid} [ 'a b' ]\n` })
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 7,
+      stdout: `${child.pid} [ '--max-semi-space-size=2' ] [ 'a b' ]\n`,
+    })
   })
 })
 

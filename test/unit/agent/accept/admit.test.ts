@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type AgentState, admit } from '../../../../agent/accept/admit.ts'
-import { assignmentOf, shellOf } from '../../../support/test-agent.ts'
+import { assignmentOf, handlerOf, scriptOf, shellOf } from '../../../support/assignments.ts'
 
 const READY: AgentState = {
   isDraining: false,
@@ -8,10 +8,6 @@ const READY: AgentState = {
   hasSpace: true,
   capabilities: new Set(['shell']),
   handlers: new Set(['noop']),
-}
-
-function handlerOf(handler: string) {
-  return assignmentOf({ $case: 'handler', value: { handler, payload: undefined } })
 }
 
 test('what fits is taken', () => {
@@ -28,10 +24,11 @@ test('an assignment takes one slot at least', () => {
 })
 
 test('a kind that the agent was not given is refused', () => {
-  const script = { source: undefined, interpreter: '', args: [], env: {}, workingDirectory: '', runAs: '' }
-  expect(admit(assignmentOf({ $case: 'script', value: script }), READY)).toBe('UNKNOWN_TASK')
+  expect(admit(scriptOf({ inline: 'true' }), READY)).toBe('UNKNOWN_TASK')
   expect(admit(handlerOf('other'), READY)).toBe('UNKNOWN_TASK')
-  expect(admit(assignmentOf({ $case: 'workflow', value: { steps: [] } }), READY)).toBe('UNKNOWN_TASK')
+  expect(admit(assignmentOf({ $case: 'workflow', value: { steps: [] } }), READY)).toBe(
+    'UNKNOWN_TASK',
+  )
   expect(admit({ ...shellOf('true'), task: undefined }, READY)).toBe('UNKNOWN_TASK')
 })
 

@@ -30,9 +30,15 @@ test('a chain of another CA is refused', async () => {
   const other = await createFakeAuthority()
   const stranger = await leafOf(other, [COORDINATOR_TLS_NAME])
   const otherCa = new X509Certificate(other.caPem)
-  expect(verify([stranger, otherCa])).toMatchObject({ kind: 'refused', why: expect.stringMatching(/not the one/) })
+  expect(verify([stranger, otherCa])).toMatchObject({
+    kind: 'refused',
+    why: expect.stringMatching(/not the one/),
+  })
   // The right CA is public; showing it proves nothing.
-  expect(verify([stranger, ca])).toMatchObject({ kind: 'refused', why: expect.stringMatching(/was not signed/) })
+  expect(verify([stranger, ca])).toMatchObject({
+    kind: 'refused',
+    why: expect.stringMatching(/was not signed/),
+  })
   expect(verify([stranger, otherCa, ca])).toMatchObject({ kind: 'refused' })
 })
 
@@ -44,12 +50,21 @@ test('the CA alone, an empty chain, or one without the CA is refused', () => {
 
 test('a certificate of an agent does not make a coordinator', async () => {
   const agent = await leafOf(authority, ['worker-1'])
-  expect(verify([agent, ca])).toMatchObject({ kind: 'refused', why: expect.stringMatching(/not that of a coordinator/) })
+  expect(verify([agent, ca])).toMatchObject({
+    kind: 'refused',
+    why: expect.stringMatching(/not that of a coordinator/),
+  })
 })
 
 test('a certificate outside of its time is refused', () => {
   const later = new Date(leaf.validToDate.getTime() + 1_000)
-  expect(verify([leaf, ca], later)).toMatchObject({ kind: 'refused', why: expect.stringMatching(/clock/) })
+  expect(verify([leaf, ca], later)).toMatchObject({
+    kind: 'refused',
+    why: expect.stringMatching(/clock/),
+  })
   const earlier = new Date(leaf.validFromDate.getTime() - 1_000)
-  expect(verify([leaf, ca], earlier)).toMatchObject({ kind: 'refused', why: expect.stringMatching(/clock/) })
+  expect(verify([leaf, ca], earlier)).toMatchObject({
+    kind: 'refused',
+    why: expect.stringMatching(/clock/),
+  })
 })

@@ -1,0 +1,107 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { AttemptStore, finishedOf } from '../../../../agent/report/attempt-store.ts'
+import { type Assignment, Finished } from '../../../../proto/gen/rota/agent/v1/agent_service.ts'
+import { shellOf } from '../../../support/assignments.ts'
+import { createFakeClock } from '../../../support/fake-clock.ts'
+
+const logger = pino({ level: 'silent' })
+const SHARE = { stdoutBytes: 1, stderrBytes: 2 }
+const PROCESS = { pid: 7, startTicks: '8', bootId: 'boot' }
+const clock = createFakeClock()
+let folder: string
+let store: AttemptStore
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rota-store-'))
+  store = await open()
+})
+
+afterEach(async () => {
+  await store.close()
+  await rm(folder, { recursive: true })
+})
+
+function open(): Promise<AttemptStore> {
+  return AttemptStore.open({ file: join(folder, 'journal'), clock, logger })
+}
+
+async function reopen(): Promise<void> {
+  await store.close()
+  store = await open()
+}
+
+function resultOf(assignment: Assignment, message = 'done'): Finished {
+  const { execution, epoch } = assignment
+  return Finished.fromPartial({ execution, epoch, message, outputs: { a: [1, 'b', null] } })
+}
+
+test('an attempt counts as journaled only when its assignment is on the disk', async () => {
+  const assignment = shellOf('true')
+  const accepting = store.accept(assignment)
+  expect(store.get(assignment)?.isJournaled).toBe(false)
+  await accepting
+  expect(store.get(assignment)?.isJournaled).toBe(true)
+})
+
+test('each step of an attempt survives a restart', async () => {
+  const assignment = shellOf('true')
+  await store.accept(assignment)
+  await reopen()
+  expect(store.get(assignment)).toMatchObject({ isJournaled: true, result: undefined })
+  await store.start(assignment, PROCESS)
+  await store.cap(assignment, SHARE)
+  await reopen()
+  expect(store.get(assignment)).toMatchObject({ process: PROCESS, capped: SHARE })
+  await store.finish(resultOf(assignment), SHARE)
+  await store.acknowledge(assignment)
+  await reopen()
+  const stored = store.get(assignment)
+  expect(stored).toMatchObject({ assignment: undefined, result: { share: SHARE } })
+  expect(finishedOf(stored?.result ?? { encoded: '', share: SHARE })).toEqual(resultOf(assignment))
+  expect(stored?.acknowledgedAtMs).toBe(clock.now().getTime())
+})
+
+test('the newest epoch of an execution is found', async () => {
+  const older = shellOf('true')
+  const newer = shellOf('true', { execution: older.execution })
+  await store.accept(newer)
+  await store.accept(older)
+  expect(store.newest(older.execution)?.epoch).toBe(newer.epoch)
+  expect(store.newest(shellOf('true').execution)).toBeUndefined()
+})
+
+test('acknowledged attempts are forgotten ten minutes later, others never', async () => {
+  const done = shellOf('true')
+  const open = shellOf('true')
+  for (const assignment of [done, open]) {
+    await store.accept(assignment)
+    await store.finish(resultOf(assignment), SHARE)
+  }
+  await store.acknowledge(done)
+  await clock.advance(9 * 60_000)
+  store.forgetOld()
+  expect(store.get(done)).toBeDefined()
+  await clock.advance(2 * 60_000)
+  store.forgetOld()
+  expect(store.get(done)).toBeUndefined()
+  expect(store.get(open)).toBeDefined()
+})
+
+test('what is remembered has a limit, and the oldest goes first', async () => {
+  const assignments = Array.from({ length: 20 }, () => shellOf('true'))
+  for (const assignment of assignments) {
+    await store.accept(assignment)
+    await store.finish(resultOf(assignment, 'x'.repeat(100_000)), SHARE)
+    await store.acknowledge(assignment)
+    await clock.advance(1_000)
+  }
+  store.forgetOld()
+  const kept = assignments.map((assignment) => store.get(assignment) !== undefined)
+  expect(kept.filter(Boolean).length).toBeLessThan(10)
+  expect(kept.at(-1)).toBe(true)
+  expect(kept[0]).toBe(false)
+})

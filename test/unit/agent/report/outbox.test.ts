@@ -1,0 +1,108 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Outbox, type ReportItem } from '../../../../agent/report/outbox.ts'
+import { Finished, Report } from '../../../../proto/gen/rota/agent/v1/agent_service.ts'
+
+function accepted(execution: string): ReportItem {
+  return { kind: 'accepted', value: { execution, epoch: 1n } }
+}
+
+function progressed(execution: string, progress: number): ReportItem {
+  return { kind: 'progressed', value: { execution, epoch: 1n, progress, message: '' } }
+}
+
+function finished(execution: string, message = ''): ReportItem {
+  return { kind: 'finished', value: Finished.fromPartial({ execution, epoch: 1n, message }) }
+}
+
+function createOutbox() {
+  let calls = 0
+  const outbox = new Outbox(() => {
+    calls += 1
+  })
+  return { outbox, calls: () => calls }
+}
+
+test('one report carries all that waits', () => {
+  const { outbox, calls } = createOutbox()
+  outbox.put(accepted('a'))
+  outbox.put(finished('a'))
+  expect(calls()).toBe(2)
+  const report = outbox.take(0)
+  expect(report?.sequence).toBe(1n)
+  expect(report?.accepted).toHaveLength(1)
+  expect(report?.finished).toHaveLength(1)
+  expect(outbox.take(0)).toBeUndefined()
+})
+
+test('acknowledged items are given back once, and are gone', () => {
+  const { outbox } = createOutbox()
+  outbox.put(finished('a'))
+  const report = outbox.take(0)
+  expect(outbox.acknowledge(report?.sequence ?? 0n)).toEqual([finished('a')])
+  expect(outbox.acknowledge(report?.sequence ?? 0n)).toEqual([])
+  outbox.resend(Number.POSITIVE_INFINITY)
+  expect(outbox.size).toBe(0)
+})
+
+test('what is not acknowledged is sent again before what is newer', () => {
+  const { outbox } = createOutbox()
+  outbox.put(finished('a'))
+  outbox.take(10)
+  outbox.put(finished('b'))
+  outbox.resend(9)
+  expect(outbox.size).toBe(2)
+  expect(outbox.take(11)?.finished.map(({ execution }) => execution)).toEqual(['b'])
+  outbox.resend(Number.POSITIVE_INFINITY)
+  expect(outbox.take(12)?.finished.map(({ execution }) => execution)).toEqual(['a', 'b'])
+})
+
+test('newer progress takes the place of older, also when the older one comes back', () => {
+  const { outbox } = createOutbox()
+  outbox.put(progressed('a', 0.1))
+  outbox.put(progressed('a', 0.2))
+  expect(outbox.take(0)?.progressed.map(({ progress }) => progress)).toEqual([0.2])
+  outbox.put(progressed('a', 0.3))
+  outbox.resend(Number.POSITIVE_INFINITY)
+  expect(outbox.take(0)?.progressed.map(({ progress }) => progress)).toEqual([0.3])
+})
+
+test('an acknowledgement of a report that was sent again meanwhile changes nothing', () => {
+  const { outbox } = createOutbox()
+  outbox.put(finished('a'))
+  const first = outbox.take(0)
+  outbox.resend(Number.POSITIVE_INFINITY)
+  expect(outbox.acknowledge(first?.sequence ?? 0n)).toEqual([])
+  expect(outbox.take(0)?.finished).toHaveLength(1)
+})
+
+test('only so many reports are unanswered at once', () => {
+  const { outbox } = createOutbox()
+  for (let count = 0; count < 40; count++) {
+    outbox.put(accepted(`execution-${count}`))
+    outbox.take(0)
+  }
+  outbox.put(accepted('last'))
+  expect(outbox.take(0)).toBeUndefined()
+  outbox.acknowledge(1n)
+  expect(outbox.take(0)).toBeDefined()
+})
+
+test('no report is larger than a message may be, and none is lost', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(230_000), { minLength: 1, maxLength: 20 }), (lengths) => {
+      const { outbox } = createOutbox()
+      lengths.forEach((length, index) => {
+        outbox.put(finished(`execution-${index}`, 'x'.repeat(length)))
+      })
+      const seen = new Set<string>()
+      for (let report = outbox.take(0); report !== undefined; report = outbox.take(0)) {
+        expect(Report.encode(report).finish().length).toBeLessThan(256 * 1024)
+        for (const { execution } of report.finished) seen.add(execution)
+        outbox.acknowledge(report.sequence)
+      }
+      expect(seen.size).toBe(lengths.length)
+    }),
+    { numRuns: 20 },
+  )
+})
