@@ -15,12 +15,12 @@ export function passThrough(command: Command, run: Run, { program, verbs }: Beco
   })
 }
 
-/** The options of the command line as the program reads them; defaults are for the program to know. */
+/** The options of the command line, also those before the command; defaults are for the program to know. */
 function givenOptions(command: Command): string[] {
-  return command.options
-    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
-    .flatMap((option) => [
-      option.long ?? '',
-      String(command.getOptionValue(option.attributeName())),
-    ])
+  const places = [command, command.parent?.parent]
+  return command.options.flatMap((option) => {
+    const name = option.attributeName()
+    const place = places.find((each) => each?.getOptionValueSource(name) === 'cli')
+    return place ? [option.long ?? '', String(place.getOptionValue(name))] : []
+  })
 }

@@ -39,7 +39,7 @@ export function encodeRecord(record: JournalRecord): string {
 /** Undefined for a line that is not what was written. */
 export function decodeRecord(line: string): JournalRecord | undefined {
   const json = line.slice(9)
-  if (line.slice(0, 8) !== checksum(json)) return undefined
+  if (line.slice(0, 9) !== `${checksum(json)} `) return undefined
   // Only encodeRecord writes lines with a right checksum.
   return JSON.parse(json) as JournalRecord
 }

@@ -2,7 +2,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import type { ApiTask } from '../../proto/gen/rota/v1/job.ts'
-import type { ErrorReason } from '../../shared/errors/catalogue.ts'
 import { executionId } from '../report/attempt-ref.ts'
 import { AGENT_VERSION } from '../version.ts'
 import { renderTemplate } from './template.ts'
@@ -17,26 +16,41 @@ export interface ApiRequest {
   readonly body: Buffer | undefined
 }
 
+interface RefusedRequest {
+  readonly kind: 'refused'
+  readonly reason: 'TEMPLATE_INVALID' | 'START_FAILED'
+  readonly why: string
+}
+
 export type PreparedRequest =
   | { readonly kind: 'request'; readonly request: ApiRequest }
-  | { readonly kind: 'refused'; readonly reason: ErrorReason; readonly why: string }
+  | RefusedRequest
+
+/** A token of RFC 9110, section 5.6.2. */
+const METHOD = /^[!#$%&'*+.^_`|~0-9A-Z-]{1,40}$/
 
 /** Fills in the templates; a value cannot break out of its place in the URL or a header. */
 export function prepareRequest(task: ApiTask, assignment: Assignment): PreparedRequest {
-  const refuse = (why: string, reason: ErrorReason = 'TEMPLATE_INVALID') =>
-    ({ kind: 'refused', reason, why }) as const
   const url = renderTemplate(task.url, assignment, encodeURIComponent)
-  if (url.kind === 'invalid') return refuse(`url: ${url.why}`)
-  if (!URL.canParse(url.text)) return refuse(`url: ${url.text} is not a URL`, 'START_FAILED')
+  if (url.kind === 'invalid') return refuse('TEMPLATE_INVALID', `url: ${url.why}`)
   const headers = renderHeaders(task, assignment)
-  if (typeof headers === 'string') return refuse(headers)
+  if (typeof headers === 'string') return refuse('TEMPLATE_INVALID', headers)
   const body = renderBody(task.body, assignment)
-  if (typeof body === 'string') return refuse(body)
-  const method = (task.method || 'GET').toUpperCase()
-  if (body !== undefined && (method === 'GET' || method === 'HEAD')) {
-    return refuse(`a ${method} request cannot have a body`, 'START_FAILED')
+  if (typeof body === 'string') return refuse('TEMPLATE_INVALID', body)
+  const parsed = URL.parse(url.text)
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
+    return refuse('START_FAILED', `url: ${url.text} is not an http or https URL`)
   }
-  return { kind: 'request', request: { method, url: new URL(url.text), headers, body } }
+  const method = (task.method || 'GET').toUpperCase()
+  if (!METHOD.test(method)) return refuse('START_FAILED', 'method: is not an HTTP method')
+  if (body !== undefined && (method === 'GET' || method === 'HEAD')) {
+    return refuse('START_FAILED', `a ${method} request cannot have a body`)
+  }
+  return { kind: 'request', request: { method, url: parsed, headers, body } }
+}
+
+function refuse(reason: RefusedRequest['reason'], why: string): RefusedRequest {
+  return { kind: 'refused', reason, why }
 }
 
 /** The headers, or why there are none. Own ones of the task win, except over the fencing epoch. */

@@ -15,9 +15,7 @@ const JSON_BYTES_MAX = 64 * 1024
 
 export async function runApi(task: ApiTask, context: TaskContext): Promise<TaskEnd> {
   const prepared = prepareRequest(task, context.assignment)
-  if (prepared.kind === 'refused') {
-    return { kind: 'failed', reason: prepared.reason, message: prepared.why }
-  }
+  if (prepared.kind === 'refused') return refusal(prepared.reason, prepared.why)
   context.onStarted(undefined)
   const startedMs = context.host.clock.monotonicMs()
   const abort = new AbortController()
@@ -36,6 +34,12 @@ export async function runApi(task: ApiTask, context: TaskContext): Promise<TaskE
   } finally {
     context.stop.close()
   }
+}
+
+function refusal(reason: 'TEMPLATE_INVALID' | 'START_FAILED', message: string): TaskEnd {
+  return reason === 'START_FAILED'
+    ? { kind: 'not_started', message }
+    : { kind: 'failed', reason, message }
 }
 
 interface SavedBody {

@@ -115,9 +115,7 @@ function describeFailure(error: unknown, { file, user }: Command): TaskEnd {
       return notStarted(`${file} does not exist on this worker`)
     case 'EACCES':
       return notStarted(
-        user === undefined
-          ? `${file} may not be executed`
-          : `${user.name} may not execute ${file}, or not enter the working directory`,
+        user === undefined ? `${file} may not be executed` : `${user.name} may not execute ${file}`,
       )
     case 'E2BIG':
       return notStarted('the command, its arguments and its environment are too long together')

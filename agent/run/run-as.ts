@@ -1,6 +1,7 @@
 /** Another user to run a job as; only root can do that. */
 import { execFile } from 'node:child_process'
-import { chmod, chown, open } from 'node:fs/promises'
+import { chmod, chown, open, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import type { Workspace } from './workspace.ts'
 
@@ -42,11 +43,24 @@ function refused(why: string): UserLookup {
   return { kind: 'refused', why }
 }
 
-/** Lets the user work in the workspace. The folders above must let others pass: `chmod o+x` the agent's data folder. */
-export async function giveWorkspace(workspace: Workspace, user: JobUser): Promise<void> {
+/** Lets the user work in the workspace; answers the folder above it that keeps him out, if any. */
+export async function giveWorkspace(
+  workspace: Workspace,
+  user: JobUser,
+): Promise<string | undefined> {
   const output = await open(workspace.output, 'a', 0o600)
   await output.close()
   await chmod(workspace.folder, 0o711)
   await chown(workspace.work, user.uid, user.gid)
   await chown(workspace.output, user.uid, user.gid)
+  return await findClosed(workspace.folder, user)
+}
+
+/** The first folder from here up that the user may not pass. */
+async function findClosed(folder: string, user: JobUser): Promise<string | undefined> {
+  const { mode, uid, gid } = await stat(folder)
+  const passBit = uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001
+  if ((mode & passBit) === 0) return folder
+  const parent = dirname(folder)
+  return parent === folder ? undefined : await findClosed(parent, user)
 }

@@ -22,7 +22,11 @@ export async function runCommand(
   const lookup = await lookUpUser(settings.runAs)
   if (lookup.kind === 'refused') return { kind: 'not_started', message: lookup.why }
   const user = lookup.kind === 'found' ? lookup.user : undefined
-  if (user !== undefined) await giveWorkspace(workspace, user)
+  const closed = user === undefined ? undefined : await giveWorkspace(workspace, user)
+  if (closed !== undefined) {
+    const message = `run_as ${settings.runAs}: this user may not pass ${closed}; chmod o+x lets him`
+    return { kind: 'not_started', message }
+  }
   const identity = user === undefined ? {} : { HOME: user.home, USER: user.name }
   const environment = jobEnvironment({
     host: { ...host.environment, ...identity },

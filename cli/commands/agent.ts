@@ -32,15 +32,24 @@ export function registerAgent(program: Command, run: Run): void {
 
 function addAgentOptions(command: Command): Command {
   return command
-    .option('--data-dir <path>', 'key, certificate and journal of this agent')
-    .option('--coordinator <host:port>', 'the coordinator; several are separated by commas')
-    .option('--name <name>', 'name of the worker (default: the host name)')
-    .option('--capabilities <list>', 'what it can do, e.g. shell,script,api')
-    .option('--labels <list>', 'e.g. region=eu,tier=canary')
-    .option('--slots <count>', 'attempts at once')
+    .option('--data-dir <path>', 'key, certificate and journal (default ~/.rota/agent)')
+    .option(
+      '--coordinator <host:port>',
+      'several, comma-separated, are tried in turn (default: as joined)',
+    )
+    .option('--name <name>', 'name of the worker (default: as joined, else the host name)')
+    .option('--capabilities <list>', 'what it can do (default shell,script,api)')
+    .option('--labels <list>', 'for selectors of jobs, e.g. region=eu,tier=canary')
+    .option('--slots <count>', 'attempts at once (default: the number of CPUs)')
     .option(
       '--join-token-file <file>',
-      'file that holds a join token (or environment ROTA_JOIN_TOKEN)',
+      'token of `rota token create`; or the token in ROTA_JOIN_TOKEN',
     )
-    .addHelpText('after', '\nA join token is made by: rota token create')
+    .option('--handlers-dir <path>', 'modules with handlers of your own')
+    .option('--shell <path>', 'runs shell jobs (default /bin/sh)')
+    .option('--log-level <level>', 'trace, debug, info (default), warn, error')
+    .addHelpText(
+      'after',
+      '\nEach is also a variable, e.g. ROTA_SLOTS. Logs are JSON lines on stderr.',
+    )
 }

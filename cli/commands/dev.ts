@@ -58,16 +58,13 @@ export function registerDev(program: Command, run: Run): void {
 }
 
 function readSettings({ host, options }: Invocation, given: DevOptions): DevSettings {
-  const number = (
-    option: string,
-    text: string | undefined,
-    fallback: number,
-    range: typeof PORTS,
-  ) => (text === undefined ? fallback : readInteger(option, text, range))
+  const count = given.agents
+  const port = (option: string, text: string | undefined, fallback: number) =>
+    text === undefined ? fallback : readInteger(option, text, PORTS)
   return {
     dataDir: resolveDataDir(options.dataDir, host.env['ROTA_DATA_DIR']),
-    agentCount: number('--agents', given.agents, AGENTS_DEFAULT, AGENTS),
-    grpcPort: number('--grpc-port', given.grpcPort, GRPC_PORT, PORTS),
-    httpPort: number('--http-port', given.httpPort, HTTP_PORT, PORTS),
+    agentCount: count === undefined ? AGENTS_DEFAULT : readInteger('--agents', count, AGENTS),
+    grpcPort: port('--grpc-port', given.grpcPort, GRPC_PORT),
+    httpPort: port('--http-port', given.httpPort, HTTP_PORT),
   }
 }

@@ -62,6 +62,9 @@ async function refuseSettled(deps: Deps, id: ExecutionId): Promise<void> {
   if (execution === undefined)
     throw new RotaError('EXECUTION_NOT_FOUND', `there is no execution ${id}`)
   if (execution.settled_at !== null) {
-    throw new RotaError('EXECUTION_FINISHED', `execution ${id} has ${execution.state} already`)
+    throw new RotaError(
+      'EXECUTION_FINISHED',
+      `execution ${id} has ended already: ${execution.state}`,
+    )
   }
 }

@@ -67,7 +67,8 @@ export async function deleteJob(deps: Deps, request: DeleteJob): Promise<void> {
     await lockDependencies(tx)
     const dependents = await readDependents(tx, job.id)
     if (dependents.length > 0) {
-      throw new RotaError('JOB_HAS_DEPENDENTS', `${dependents.join(', ')} depend on job ${name}`)
+      const message = `job ${name} is a dependency of ${dependents.join(', ')}`
+      throw new RotaError('JOB_HAS_DEPENDENTS', message)
     }
     await setJobState(tx, job.id, { state: 'deleted', pauseReason: '' })
     await deleteSchedule(tx, job.id)

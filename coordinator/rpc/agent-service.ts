@@ -40,7 +40,7 @@ export function createAgentService(deps: AgentServiceDeps): UntypedServiceImplem
 
 function connect(deps: AgentServiceDeps, call: ConnectCall): void {
   const agent = requireAgent(call)
-  const end = (error: unknown) => endCall(deps, call, { error, method: 'AgentService/Connect' })
+  const end = createEnd(deps, call, 'AgentService/Connect')
   const writer = createStreamWriter<api.ConnectResponse>(call, end)
   const conversation = deps.converse({
     workerId: agent.workerId,
@@ -60,7 +60,7 @@ function connect(deps: AgentServiceDeps, call: ConnectCall): void {
 
 function pushLogs(deps: AgentServiceDeps, call: PushLogsCall): void {
   const agent = requireAgent(call)
-  const end = (error: unknown) => endCall(deps, call, { error, method: 'AgentService/PushLogs' })
+  const end = createEnd(deps, call, 'AgentService/PushLogs')
   const writer = createStreamWriter<api.PushLogsResponse>(call, end)
   const receiver = createLogReceiver(deps, toAttemptRef, agent.workerId)
   const stopExpiry = endAtExpiry(deps, agent, end)
@@ -92,19 +92,19 @@ async function read<Q>(
   }
 }
 
-interface Ending {
-  readonly error: unknown
-  readonly method: string
-}
-
-function endCall(
+/** Ends a call once: the error that it is ended with comes back to whoever reads it. */
+function createEnd(
   deps: AgentServiceDeps,
   call: { cancelled: boolean; emit(event: 'error', status: object): unknown },
-  { error, method }: Ending,
-): void {
-  if (call.cancelled) return
-  const { known, requestId } = deps.boundary.explain(error, { method })
-  call.emit('error', toGrpcStatus(known, requestId))
+  method: string,
+): (error: unknown) => void {
+  let isEnded = false
+  return (error) => {
+    if (isEnded || call.cancelled) return
+    isEnded = true
+    const { known, requestId } = deps.boundary.explain(error, { method })
+    call.emit('error', toGrpcStatus(known, requestId))
+  }
 }
 
 /** TLS looks at a certificate only when the connection is made; a stream would live on after its end. */

@@ -212,7 +212,7 @@ export class FakeCoordinator {
   /** The next session, in the order of their hellos. */
   async nextSession(): Promise<FakeSession> {
     const index = this.#sessionsTaken++
-    return await this.until(() => this.sessions[index], 'another session')
+    return this.until(() => this.sessions[index], 'another session')
   }
 
   /** Waits until `look` finds something, looking after each message. */
@@ -236,7 +236,7 @@ export class FakeCoordinator {
 
   /** The result of an attempt, on whatever session it comes. */
   async finished(ref: { readonly execution: string; readonly epoch: bigint }): Promise<Finished> {
-    return await this.until(
+    return this.until(
       () =>
         this.sessions
           .flatMap((session) => session.finished)

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import type { Program } from '../../../shared/programs.ts'
+import { AGENT, COORDINATOR, type Program } from '../../../shared/programs.ts'
 import { rota } from '../../support/cli.ts'
 
 /** What the CLI would become. */
@@ -13,6 +15,11 @@ async function becomes(...argv: string[]) {
     },
   })
   return { ...result, started }
+}
+
+/** Options that stand at the beginning of a line of the help. */
+function optionsOf(help: string): string[] {
+  return [...help.matchAll(/^ +(?:-h, )?(--[a-z-]+)/gm)].map((match) => match[1] ?? '').sort()
 }
 
 describe('commands that become another program', () => {
@@ -29,12 +36,25 @@ describe('commands that become another program', () => {
   it.each([
     [['server', 'start'], 'coordinator/main.ts', []],
     [['agent', 'run', '--slots', '2'], 'agent/main.ts', ['run', '--slots', '2']],
+    [['--data-dir', '/x', 'agent', 'run'], 'agent/main.ts', ['run', '--data-dir', '/x']],
     [['agent', 'join', '--name', 'w'], 'agent/main.ts', ['join', '--name', 'w']],
   ])('%j is %s', async (argv, script, args) => {
     const { started } = await becomes(...argv)
     expect(started).toMatchObject([{ args }])
     expect(started[0]?.program.script.pathname).toContain(script)
     expect(existsSync(started[0]!.program.script)).toBe(true)
+  })
+
+  it.each([
+    [['server', 'start'], COORDINATOR],
+    [['agent', 'run'], AGENT],
+    [['agent', 'join'], AGENT],
+  ])('%j takes every option that the program has, and no other', async (argv, program) => {
+    const { stdout: help } = await rota([...argv, '--help'])
+    const { stdout } = spawnSync(process.execPath, [fileURLToPath(program.script), '--help'], {
+      encoding: 'utf8',
+    })
+    expect(optionsOf(help)).toEqual(optionsOf(stdout))
   })
 
   it('refuse what they do not know, with a guess', async () => {

@@ -23,7 +23,7 @@ function verify(chain: readonly X509Certificate[], now = new Date()) {
 }
 
 test('a coordinator whose chain ends in the CA of the digest is trusted', () => {
-  expect(verify([leaf, ca])).toEqual({ kind: 'trusted', caPem: authority.caPem.trim() + '\n' })
+  expect(verify([leaf, ca])).toEqual({ kind: 'trusted', caPem: `${authority.caPem.trim()}\n` })
 })
 
 test('a chain of another CA is refused', async () => {
