@@ -22,9 +22,21 @@ export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
 
 /** Kills what is left of a group, and waits a moment until it is gone. */
 export async function killGroup(pid: number, clock: Clock): Promise<void> {
+  if (!signalGroup(pid, 'SIGKILL')) return
   const endMs = clock.monotonicMs() + GROUP_GONE_MS
-  while (signalGroup(pid, 'SIGKILL') && clock.monotonicMs() < endMs)
-    await sleep(clock, GROUP_POLL_MS)
+  while ((await hasLiving(pid)) && clock.monotonicMs() < endMs) await sleep(clock, GROUP_POLL_MS)
+}
+
+/** Signal 0 would find zombies too, and there are hosts whose first process reaps them late. */
+async function hasLiving(group: number): Promise<boolean> {
+  const pids = await listProcesses()
+  if (pids.length === 0) return signalGroup(group, 0)
+  const stats = await Promise.all(pids.map((pid) => readProcessFile(pid, 'stat')))
+  return stats.some((stat) => {
+    // After the command in parentheses: state, parent, group (proc_pid_stat(5)).
+    const [state, , groupId] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return Number(groupId) === group && state !== 'Z'
+  })
 }
 
 /**
@@ -42,20 +54,26 @@ export async function sweepProcesses(attempt: AttemptRef): Promise<number> {
 }
 
 async function findMarked(attempt: AttemptRef): Promise<number[]> {
-  const names = await readdir('/proc').catch(() => [])
-  const pids = names.filter((name) => /^\d+$/.test(name)).map(Number)
   const found: number[] = []
-  for (const pid of pids) {
+  for (const pid of await listProcesses()) {
     if (pid !== process.pid && (await isMarked(pid, attempt))) found.push(pid)
   }
   return found
 }
 
-/** A process that ended meanwhile, or belongs to somebody else, has no environment to read. */
 async function isMarked(pid: number, attempt: AttemptRef): Promise<boolean> {
-  const environ = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
-  const variables = environ.split('\0')
+  const variables = (await readProcessFile(pid, 'environ')).split('\0')
   return attemptMark(attempt).every((mark) => variables.includes(mark))
+}
+
+async function listProcesses(): Promise<number[]> {
+  const names = await readdir('/proc').catch(() => [])
+  return names.filter((name) => /^\d+$/.test(name)).map(Number)
+}
+
+/** Empty for a process that ended meanwhile, or that belongs to somebody else. */
+function readProcessFile(pid: number, name: 'stat' | 'environ'): Promise<string> {
+  return readFile(`/proc/${pid}/${name}`, 'latin1').catch(() => '')
 }
 
 function kill(pid: number): boolean {

@@ -10,6 +10,11 @@ import type { AttemptRef } from './report-queries.ts'
 const MESSAGE_LENGTH_MAX = 4_000
 const OUTPUTS_LENGTH_MAX = 256 * 1024
 const MEMORY_BYTES_MAX = 2 ** 50
+/** The years that google.protobuf.Timestamp has. */
+const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z')
+const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
+/** jsonb stores neither NUL nor half a surrogate pair; JSON.stringify escapes both, and no whole pair. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i
 
 /** `clockSkewMs`: how far the agent's wall clock is ahead of ours. */
 export function readFinished(
@@ -89,8 +94,7 @@ function readOutputs(outputs: Record<string, unknown> | undefined): {
   const text = JSON.stringify(outputs)
   if (text.length > OUTPUTS_LENGTH_MAX)
     return { value: undefined, problem: 'its outputs were too large' }
-  // jsonb stores neither NUL nor half a surrogate pair.
-  if (text.includes('\\u0000') || !text.isWellFormed()) {
+  if (UNSTORABLE.test(text)) {
     return { value: undefined, problem: 'its outputs held text that cannot be stored' }
   }
   return { value: outputs }
@@ -103,8 +107,8 @@ function clean(text: string): string {
 
 function shift(time: Date | undefined, skewMs: number): Date | undefined {
   if (time === undefined) return undefined
-  const shifted = new Date(time.getTime() - skewMs)
-  return Number.isNaN(shifted.getTime()) ? undefined : shifted
+  const shiftedMs = time.getTime() - skewMs
+  return shiftedMs >= TIME_MS_MIN && shiftedMs <= TIME_MS_MAX ? new Date(shiftedMs) : undefined
 }
 
 function bounded(value: number | undefined, max: number): number | undefined {

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import { pino } from 'pino'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { ExecutionId, JobId, SessionId, WorkerId } from '../../coordinator/job/execution.ts'
+import type { WorkerOffer } from '../../coordinator/job/offer.ts'
+import { claimQueued, lockQueued } from '../../coordinator/match/match-queries.ts'
+import { PARTITIONED, readPartitions } from '../../coordinator/retention/partition-queries.ts'
+import { keepPartitions } from '../../coordinator/retention/retention-loop.ts'
+import { insertOccurrences, lockDueSchedules } from '../../coordinator/schedule/schedule-queries.ts'
+import { type SettledExecution, settleExecutions } from '../../coordinator/settle/settle-queries.ts'
+import { type Database, openDatabase } from '../../coordinator/store/database.ts'
+import { createHints } from '../../coordinator/store/hints.ts'
+import { createJobSpecs } from '../../coordinator/store/job-specs.ts'
+import { systemRandom as random } from '../../shared/random.ts'
+import { createFakeClock } from '../support/fake-clock.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+
+const DAY_MS = 86_400_000
+
+let database: TestDatabase
+let db: Database
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  const logger = pino({ level: 'silent' })
+  db = openDatabase({ connection: database.connection, logger, poolSize: 20 })
+})
+
+afterAll(async () => {
+  await db.destroy()
+  await database.drop()
+})
+
+beforeEach(async () => {
+  await sql`truncate rota.execution, rota.execution_history, rota.placement_class, rota.occurrence`.execute(
+    db,
+  )
+})
+
+/** So many queued executions, in classes 1 and 2. */
+async function queue(count: number): Promise<void> {
+  await sql`insert into rota.execution (id, job_id, job_version, state, trigger, priority, class_id, guarantee,
+      available_at, requested_by, max_attempts)
+    select gen_random_uuid(), 1, 1, 'queued', 'manual', n % 3 * 10, 1 + n % 2, 'at_least_once', clock_timestamp(), '', 1
+    from generate_series(1, ${count}) n`.execute(db)
+}
+
+const offer: WorkerOffer = {
+  workerId: 1 as WorkerId,
+  sessionId: randomUUID() as SessionId,
+  name: 'worker-1',
+  capabilities: new Set(),
+  handlers: new Set(),
+  labels: {},
+  slots: 1,
+  freeSlots: 1,
+  consecutiveFailures: 0,
+  loadRatio: 0,
+}
+
+describe('claiming', () => {
+  test('by twenty at once never gives one execution to two, nor an epoch twice', async () => {
+    await queue(200)
+    const rounds = Array.from({ length: 20 }, () =>
+      db.transaction().execute(async (tx) => {
+        const queued = await lockQueued(tx, [1, 2], 10)
+        const pairs = queued.map(({ id }) => ({ executionId: id, offer, slots: 1 }))
+        return claimQueued(tx, pairs)
+      }),
+    )
+    const claimed = (await Promise.all(rounds)).flat()
+    expect(new Set(claimed.map(({ id }) => id)).size).toBe(claimed.length)
+    expect(new Set(claimed.map(({ epoch }) => epoch)).size).toBe(claimed.length)
+    expect(claimed.every(({ attempt }) => attempt === 1)).toBe(true)
+    const { rows } = await sql<{ assigned: number }>`select count(*) as assigned from rota.execution
+      where state = 'assigned'`.execute(db)
+    expect(rows[0]?.assigned).toBe(claimed.length)
+    expect(claimed.length).toBe(200)
+  })
+
+  test('takes each class from its head: priority, then time', async () => {
+    await queue(60)
+    const head = await lockQueued(db, [1, 2], 5)
+    expect(head).toHaveLength(10)
+    expect(new Set(head.map(({ priority }) => priority))).toEqual(new Set([20]))
+  })
+
+  test('what another has claimed meanwhile changes nothing', async () => {
+    await queue(1)
+    const [first] = await lockQueued(db, [1, 2], 1)
+    const pairs = [{ executionId: first!.id, offer, slots: 1 }]
+    expect(await claimQueued(db, pairs)).toHaveLength(1)
+    expect(await claimQueued(db, pairs)).toEqual([])
+  })
+})
+
+test('settling moves a row once, whoever else tries at the same time', async () => {
+  await queue(10)
+  const { rows } = await sql<{ id: ExecutionId }>`select id from rota.execution`.execute(db)
+  const settled = rows.map(
+    ({ id }): SettledExecution => ({
+      id,
+      state: 'succeeded',
+      reasonCode: '',
+      reasonMessage: '',
+      outputs: { answer: 42 },
+      startedAt: undefined,
+    }),
+  )
+  const moved = await Promise.all(Array.from({ length: 5 }, () => settleExecutions(db, settled)))
+  expect(moved.flat()).toHaveLength(10)
+  const { rows: after } = await sql<{ live: number; history: number; any: number }>`
+    select (select count(*) from rota.execution) as live,
+      (select count(*) from rota.execution_history) as history,
+      (select count(*) from rota.execution_any where outputs ->> 'answer' = '42') as any`.execute(
+    db,
+  )
+  expect(after).toEqual([{ live: 0, history: 10, any: 10 }])
+})
+
+describe('a due time', () => {
+  test('is written into the ledger once', async () => {
+    const occurrence = {
+      jobId: 1 as JobId,
+      scheduledFor: new Date(1_000),
+      decision: 'missed' as const,
+      reason: 'late',
+      executionId: null,
+    }
+    const written = await Promise.all(
+      Array.from({ length: 5 }, () => insertOccurrences(db, [occurrence])),
+    )
+    expect(written.filter(({ size }) => size === 1)).toHaveLength(1)
+  })
+
+  test('that one coordinator decides is not looked at by another', async () => {
+    await sql`with j as (insert into rota.job (uid, name, state, version)
+        select gen_random_uuid(), 'job-' || n, 'active', 1 from generate_series(1, 20) n returning id)
+      insert into rota.schedule select id, 1, now() - interval '2 s', now() - interval '1 s' from j`.execute(
+      db,
+    )
+    const looks: number[][] = []
+    const look = async (): Promise<void> =>
+      db.transaction().execute(async (tx) => {
+        const due = await lockDueSchedules(tx, 10)
+        looks.push(due.map(({ job_id }) => job_id))
+        if (looks.length < 3) await look()
+      })
+    await look()
+    expect(looks.map(({ length }) => length)).toEqual([10, 10, 0])
+    expect(new Set(looks.flat()).size).toBe(20)
+  })
+})
+
+describe('partitions', () => {
+  test('are made for the days ahead and dropped when they are older than what is kept', async () => {
+    const clock = createFakeClock(new Date('2031-03-01T12:00:00Z'))
+    const deps = {
+      ...{ db, clock, random, logger: pino({ level: 'silent' }) },
+      ...{ hints: createHints(), specs: createJobSpecs() },
+    }
+    await Promise.all([keepPartitions(deps, 2 * DAY_MS), keepPartitions(deps, 2 * DAY_MS)])
+    for (const table of PARTITIONED) {
+      const found = (await readPartitions(db, table)).sort()
+      expect(found.length).toBe(8)
+      expect([found[0], found.at(-1)]).toEqual([`${table}_20310301`, `${table}_20310308`])
+    }
+    await clock.advance(5 * DAY_MS)
+    await keepPartitions(deps, 2 * DAY_MS)
+    for (const table of PARTITIONED) {
+      const found = (await readPartitions(db, table)).sort()
+      expect([found[0], found.at(-1)]).toEqual([`${table}_20310304`, `${table}_20310313`])
+    }
+  })
+
+  test('take the rows of their day', async () => {
+    await sql`insert into rota.occurrence (job_id, scheduled_for, decision)
+      values (1, '2031-03-06T08:00:00Z', 'missed')`.execute(db)
+    const { rows } = await sql<{ place: string }>`select tableoid::regclass::text as place
+      from rota.occurrence`.execute(db)
+    expect(rows).toEqual([{ place: 'rota.occurrence_20310306' }])
+  })
+})
