@@ -47,7 +47,7 @@ async function json(...args: string[]) {
 
 async function createAndRun(name: string, ...options: string[]) {
   expect(await rota('job', 'create', name, ...options)).toMatchObject({ code: 0 })
-  return await rota('job', 'trigger', name, '--wait', '--follow')
+  return rota('job', 'trigger', name, '--wait', '--follow')
 }
 
 beforeAll(async () => {

@@ -150,6 +150,8 @@ export class FakeCoordinator {
   readonly enrollments: EnrollRequest[] = []
   readonly logs = new StoredLogs()
   readonly pushed: PushLogsRequest[] = []
+  /** Connects that it refused. */
+  refusals = 0
   readonly #server: Server
   readonly #waiting = new Set<() => void>()
   #port = 0
@@ -276,6 +278,7 @@ export class FakeCoordinator {
   #connect(call: ConnectCall): void {
     const { refusal } = this.script
     if (refusal !== undefined) {
+      this.refusals += 1
       call.emit('error', toGrpcStatus(refusal, 'test'))
       return
     }

@@ -90,7 +90,7 @@ export async function runRota(
     })
     return { code: 0, ...ran }
   } catch (error) {
-    const { code, stdout, stderr } = error as unknown as CliResult
+    const { code, stdout, stderr } = error as CliResult
     return { code, stdout, stderr }
   }
 }
