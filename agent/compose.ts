@@ -48,6 +48,8 @@ const STOP_GRACE_MS = 5_000
 /** From the request to stop until nothing is waited for any more, in ms. */
 const STOP_TIMEOUT_MS = 7_000
 const STOP_POLL_MS = 20
+/** For output, in ms: what is left is shipped by the next start. */
+const STOP_LOGS_MS = 2_000
 /** Results that no coordinator acknowledges; above, nothing new is taken. */
 const UNACKNOWLEDGED_MAX = 1_000
 const FORGET_INTERVAL_MS = 60_000
@@ -172,7 +174,7 @@ function serve(parts: Parts): Service {
       while (supervisor.isConnected && services.outbox.size > 0 && clock.monotonicMs() < endMs) {
         await sleep(clock, STOP_POLL_MS)
       }
-      await services.logs.shipped(endMs - clock.monotonicMs())
+      await services.logs.shipped(Math.min(STOP_LOGS_MS, endMs - clock.monotonicMs()))
       lease.close()
       await running.stop()
       await services.store.close()

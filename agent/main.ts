@@ -51,14 +51,27 @@ async function runLocked(config: AgentConfig): Promise<number> {
   const logger = createLogger({ name: config.workerName, level: config.logLevel })
   const stopping = listenForStop(logger)
   try {
-    const joined = await ensureJoined(config, { clock, logger, random, signal: stopping })
-    if (config.command === 'run') await serve(config, { joined, logger, stopping })
+    const joined = await joinOrStop(config, logger, stopping)
+    if (joined !== undefined && config.command === 'run') {
+      await serve(config, { joined, logger, stopping })
+    }
     return EXIT.ok
-  } catch (error) {
-    if (stopping.aborted) return EXIT.ok
-    throw error
   } finally {
     lock.release()
+  }
+}
+
+/** Undefined when the agent was asked to stop before any coordinator answered. */
+async function joinOrStop(
+  config: AgentConfig,
+  logger: Logger,
+  stopping: AbortSignal,
+): Promise<Joined | undefined> {
+  try {
+    return await ensureJoined(config, { clock, logger, random, signal: stopping })
+  } catch (error) {
+    if (stopping.aborted) return undefined
+    throw error
   }
 }
 

@@ -7,9 +7,8 @@
  */
 import type { Assignment, Stop_Target } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { durationToMs } from '../../shared/duration.ts'
-import { isUuid } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { executionId } from '../report/attempt-ref.ts'
+import { isExecutionName } from '../report/attempt-ref.ts'
 import { type AttemptStore, finishedOf, type StoredAttempt } from '../report/attempt-store.ts'
 import type { Outbox } from '../report/outbox.ts'
 import type { LiveAttempts } from '../run/live-attempts.ts'
@@ -56,8 +55,9 @@ export class Inbox {
 
   take(assignments: readonly Assignment[]): void {
     for (const assignment of assignments) {
-      if (isUuid(executionId(assignment))) this.#takeOne(assignment)
-      else this.#options.logger.error({ execution: assignment.execution }, 'malformed assignment')
+      const { execution, job } = assignment
+      if (isExecutionName(execution) && job.startsWith('jobs/')) this.#takeOne(assignment)
+      else this.#options.logger.error({ execution, job }, 'malformed assignment')
     }
   }
 

@@ -1,5 +1,5 @@
 /** What names an attempt in every message and file. */
-import { parseResourceName } from '../../shared/wire.ts'
+import { isUuid } from '../../shared/ids.ts'
 
 export interface AttemptRef {
   /** `executions/{uuid}` */
@@ -7,9 +7,16 @@ export interface AttemptRef {
   readonly epoch: bigint
 }
 
+const COLLECTION = 'executions/'
+
+/** True for a name that can be one; only such names become names of folders. */
+export function isExecutionName(execution: string): boolean {
+  return execution.startsWith(COLLECTION) && isUuid(execution.slice(COLLECTION.length))
+}
+
 /** The bare id of the execution. */
 export function executionId({ execution }: AttemptRef): string {
-  return parseResourceName('executions', execution, 'execution')
+  return execution.slice(COLLECTION.length)
 }
 
 /** One text per attempt; the name of its folder. */

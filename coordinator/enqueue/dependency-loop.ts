@@ -59,6 +59,8 @@ interface Look {
 
 async function checkDependent(deps: Deps, steps: DependencySteps, look: Look): Promise<void> {
   const { tx, jobId } = look
+  // Executions before activity, as settling and cancelling lock them.
+  const waiting = await lockWaitingForDependencies(tx, jobId)
   const job = await lockDependentJob(tx, jobId)
   if (job === undefined) return
   const { now, activities } = await readDependencyActivities(tx, jobId)
@@ -78,7 +80,6 @@ async function checkDependent(deps: Deps, steps: DependencySteps, look: Look): P
     await advanceDependencyMark(tx, jobId, newest)
     return
   }
-  const waiting = await lockWaitingForDependencies(tx, jobId)
   await applyToWaiting(steps, { tx, verdict, waiting })
   const isUsed = verdict.kind !== 'waiting' && waiting.length > 0
   if (isUsed) await advanceDependencyMark(tx, jobId, newest)

@@ -97,6 +97,8 @@ class HardenedClient extends pg.Client {
     if (error instanceof Error && error.message === 'Query read timeout') {
       const { connection } = this as unknown as { connection: { stream: { destroy(): void } } }
       connection.stream.destroy()
+      // The pool looks at this before the destroyed socket has said that it is closed.
+      Reflect.set(this, '_queryable', false)
     }
     throw error
   }

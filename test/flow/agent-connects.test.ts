@@ -61,7 +61,9 @@ test('the same assignment sent again runs once, and is reported again', async ()
   await coordinator.until(() => words().filter((word) => word === 'finished').length === 2, 'both')
   expect(words().filter((word) => word === 'started')).toHaveLength(1)
   const { execution, epoch } = assignment
-  expect(coordinator.logs.read(execution, epoch, LogStream.STDOUT).toString()).toBe('once\n')
+  const output = () => coordinator.logs.read(execution, epoch, LogStream.STDOUT).toString()
+  await until('its output is stored', () => output() !== '')
+  expect(output()).toBe('once\n')
 })
 
 test('more than its slots hold, or what it cannot run, is refused', async () => {
@@ -130,6 +132,7 @@ test('a report whose acknowledgement is lost comes again on the same stream', as
   await coordinator.until(() => count() >= 1, 'the result')
   await coordinator.until(() => count() >= 2, 'the result again')
   expect(coordinator.sessions).toHaveLength(1)
+  coordinator.script.acknowledges = true
 })
 
 test('it reconnects for ever, and soon after the coordinator is back', async () => {
@@ -173,7 +176,8 @@ test('a network that swallows everything is noticed, and left', async () => {
     address: addresses,
   })
   await agent.start()
-  await coordinator.nextSession()
+  const first = await coordinator.nextSession()
+  await coordinator.until(() => first.heartbeats.length > 0, 'a heartbeat')
   relay.freeze()
   // The other address is next.
   const next = await coordinator.nextSession()
@@ -241,19 +245,17 @@ test('a drain lets what runs end, tells how much is left, and refuses more', asy
   await coordinator.finished(late)
 })
 
-test('a coordinator that refuses the agent is asked again slowly, any other soon', async () => {
+test('a coordinator that refuses the agent is asked again slowly, and the log says what to do', async () => {
   const coordinator = await startCoordinator()
   const agent = await createTestAgent({ coordinator, dataDir: await temporaryDataDir() })
   coordinator.script.refusal = new RotaError('DATABASE_UNAVAILABLE', 'PostgreSQL does not answer')
   await agent.start()
-  await until('it was refused', () => coordinator.refusals > 1)
+  await until('it was refused for now', () => coordinator.refusals > 1)
   coordinator.script.refusal = new RotaError('AGENT_INCOMPATIBLE', 'too old')
-  const { refusals } = coordinator
-  await until('it was refused for good', () => coordinator.refusals > refusals)
-  const afterFatal = coordinator.refusals
-  coordinator.script.refusal = undefined
-  // Well above the two seconds of the other waits.
-  await new Promise((resolve) => setTimeout(resolve, 3_500))
-  expect(coordinator.refusals).toBe(afterFatal)
-  expect(coordinator.sessions).toEqual([])
+  const line = await until('it was refused for good', () => {
+    return agent.log.find(({ reason }) => reason === 'AGENT_INCOMPATIBLE')
+  })
+  expect(line).toMatchObject({ delayMs: 30_000, hint: 'Update the older of the two.' })
+  const waits = agent.log.filter(({ reason }) => reason === 'DATABASE_UNAVAILABLE')
+  for (const { delayMs } of waits) expect(delayMs).toBeLessThanOrEqual(3_000)
 })

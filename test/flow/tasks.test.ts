@@ -87,7 +87,7 @@ describe('a script', () => {
   const scripts = {
     bash: 'echo "answer=$((6 * 7))" >> "$ROTA_OUTPUT"',
     python3: 'import os\nopen(os.environ["ROTA_OUTPUT"], "a").write("answer=%d\\n" % (6 * 7))',
-    node: 'require("fs").appendFileSync(process.env.ROTA_OUTPUT, `answer=${6 * 7}\\n`)',
+    node: 'require("fs").appendFileSync(process.env.ROTA_OUTPUT, "answer=" + 6 * 7 + "\\n")',
   }
   for (const [interpreter, inline] of Object.entries(scripts)) {
     const why = isHere(interpreter) ? '' : ` (skipped: there is no ${interpreter} on this host)`

@@ -101,7 +101,7 @@ function writeField(writer: BinaryWriter, field: DescField, writing: Writing): v
     writer.tag(field.number, WireType.LengthDelimited).fork()
     writeScalar(writer, { number: 1, scalar: field.mapKey }, dice)
     if (field.message === undefined) writeScalar(writer, { number: 2, scalar: field.scalar }, dice)
-    else nest(writer, 2, () => writeMessage(writer, field.message!, { dice, depth: depth + 1 }))
+    else nest(writer, 2, () => writeMessage(writer, field.message, { dice, depth: depth + 1 }))
     writer.join()
   } else if (field.message !== undefined) {
     const { message } = field

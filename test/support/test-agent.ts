@@ -12,8 +12,25 @@ import { systemRandom as random } from '../../shared/random.ts'
 import type { Service } from '../../shared/service.ts'
 import { FakeCoordinator, type FakeSession, type Script } from './fake-coordinator.ts'
 
-/** Lines of the log when a test needs to be looked into: ROTA_TEST_LOG=debug. */
-const logger = pino({ level: process.env['ROTA_TEST_LOG'] ?? 'silent' })
+/** One line of the agent's log. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string }
+
+/** Keeps the lines; shows them too when a test needs to be looked into: ROTA_TEST_LOG=1. */
+function createTestLogger(lines: LogLine[]) {
+  return pino(
+    { level: 'debug' },
+    {
+      write(line) {
+        lines.push(JSON.parse(line))
+        if (process.env['ROTA_TEST_LOG'] !== undefined) process.stderr.write(line)
+      },
+    },
+  )
+}
+
+export interface TestAgent extends Service {
+  readonly log: readonly LogLine[]
+}
 
 export interface TestAgentOptions {
   readonly coordinator: FakeCoordinator
@@ -25,8 +42,10 @@ export interface TestAgentOptions {
 }
 
 /** Joins, unless its data folder holds an identity already, and is ready to start. Stopped after the test. */
-export async function createTestAgent(options: TestAgentOptions): Promise<Service> {
+export async function createTestAgent(options: TestAgentOptions): Promise<TestAgent> {
   const { coordinator, dataDir } = options
+  const log: LogLine[] = []
+  const logger = createTestLogger(log)
   const place = ['--data-dir', dataDir, '--coordinator', options.address ?? coordinator.address]
   const args = ['run', ...place, '--name', 'worker-1', '--slots', '4', ...(options.args ?? [])]
   const token = coordinator.joinToken()
@@ -40,12 +59,12 @@ export async function createTestAgent(options: TestAgentOptions): Promise<Servic
     isRunning = false
   }
   onTestFinished(stop)
-  return { start: () => agent.start(), stop }
+  return { log, start: () => agent.start(), stop }
 }
 
 export interface AgentPair {
   readonly coordinator: FakeCoordinator
-  readonly agent: Service
+  readonly agent: TestAgent
   /** The first one. */
   readonly session: FakeSession
   readonly dataDir: string
