@@ -53,7 +53,7 @@ export async function giveWorkspace(
   await chmod(workspace.folder, 0o711)
   await chown(workspace.work, user.uid, user.gid)
   await chown(workspace.output, user.uid, user.gid)
-  return await findClosed(workspace.folder, user)
+  return findClosed(workspace.folder, user)
 }
 
 /** The first folder from here up that the user may not pass. */
@@ -62,5 +62,5 @@ async function findClosed(folder: string, user: JobUser): Promise<string | undef
   const passBit = uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001
   if ((mode & passBit) === 0) return folder
   const parent = dirname(folder)
-  return parent === folder ? undefined : await findClosed(parent, user)
+  return parent === folder ? undefined : findClosed(parent, user)
 }

@@ -34,8 +34,8 @@ export interface AgentSession {
   readonly profile: SessionProfile
   readonly stream: AgentStream
   readonly inFlight: Map<ExecutionId, InFlight>
-  /** Stops that were sent, with the monotonic time in ms of the last one. */
-  readonly stopsSent: Map<ExecutionId, number>
+  /** Cancels that were sent; `atMs` is monotonic. */
+  readonly stopsSent: Map<ExecutionId, { readonly atMs: number; readonly isForced: boolean }>
   consecutiveFailures: number
   loadRatio: number
   clockSkewMs: number

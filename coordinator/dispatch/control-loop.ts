@@ -35,8 +35,10 @@ async function sendCancel(deps: Deps, fleet: Fleet, row: PendingControl): Promis
   const session = fleet.get(row.session_id)
   const now = deps.clock.monotonicMs()
   if (session === undefined) return
-  if (now - (session.stopsSent.get(row.id) ?? Number.NEGATIVE_INFINITY) < STOP_AGAIN_MS) return
-  session.stopsSent.set(row.id, now)
+  const sent = session.stopsSent.get(row.id)
+  const isNew = sent === undefined || (row.cancel_force && !sent.isForced)
+  if (!isNew && now - sent.atMs < STOP_AGAIN_MS) return
+  session.stopsSent.set(row.id, { atMs: now, isForced: row.cancel_force })
   const ref = { jobId: row.job_id, jobVersion: row.job_version }
   const { spec } = specOf(await deps.specs.load(deps.db, [ref]), ref)
   const killGraceMs = row.cancel_force ? 0 : (durationToMs(spec.killGrace) ?? KILL_GRACE_MS)

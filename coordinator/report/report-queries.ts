@@ -62,7 +62,7 @@ export interface LateReport extends AttemptRef {
   readonly message: string
 }
 
-/** Keeps results whose epoch was replaced as evidence. A result that was settled already and came again is none. */
+/** Keeps results of attempts that this worker had and that were given up as evidence. Anything else is no evidence. */
 export async function insertLateReports(
   db: Db,
   worker: string,
@@ -74,8 +74,9 @@ export async function insertLateReports(
     select id, epoch, ${worker}, outcome, exit_code, message
     from unnest(${column('executionId')}::uuid[], ${column('epoch')}::bigint[], ${column('outcome')}::text[],
       ${column('exitCode')}::int[], ${column('message')}::text[]) as r (id, epoch, outcome, exit_code, message)
-    where not exists (
-      select from rota.attempt a where a.execution_id = r.id and a.epoch = r.epoch and a.outcome <> 'lost')
+    where exists (
+      select from rota.attempt a
+      where a.execution_id = r.id and a.epoch = r.epoch and a.worker = ${worker} and a.outcome = 'lost')
     on conflict do nothing
     returning execution_id`.execute(db)
   return rows.length

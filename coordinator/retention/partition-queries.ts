@@ -1,10 +1,17 @@
 import { sql } from 'kysely'
 import type { Db } from '../store/database.ts'
 
-/** Tables partitioned by day. */
-export const PARTITIONED = ['execution_history', 'attempt', 'log_chunk', 'occurrence'] as const
+/** Tables partitioned by day, and by which column. */
+const PARTITION_KEYS = {
+  execution_history: 'settled_at',
+  attempt: 'ended_at',
+  log_chunk: 'run_at',
+  occurrence: 'scheduled_for',
+} as const
 
-export type PartitionedTable = (typeof PARTITIONED)[number]
+export type PartitionedTable = keyof typeof PARTITION_KEYS
+
+export const PARTITIONED = Object.keys(PARTITION_KEYS) as PartitionedTable[]
 
 /** Names of the partitions of a table, but for the default one. */
 export async function readPartitions(db: Db, table: PartitionedTable): Promise<string[]> {
@@ -34,6 +41,18 @@ export async function createPartition(
 
 export async function dropPartition(db: Db, name: string): Promise<void> {
   await sql`drop table if exists ${sql.id('rota', name)}`.execute(db)
+}
+
+/** Deletes what is too old and lies in no day of its own, e.g. due times of before the first start. */
+export async function deleteFromDefault(
+  db: Db,
+  table: PartitionedTable,
+  keepMs: number,
+): Promise<void> {
+  await sql`delete from ${sql.id('rota', `${table}_default`)}
+    where ${sql.id(PARTITION_KEYS[table])} < clock_timestamp() - ${keepMs} * interval '1 millisecond'`.execute(
+    db,
+  )
 }
 
 /** Forgets what is kept for a while only: request ids (24 h), late reports, used up join tokens. */

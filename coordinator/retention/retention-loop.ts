@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import {
   createPartition,
   deleteForgettable,
+  deleteFromDefault,
   dropPartition,
   PARTITIONED,
   readPartitions,
@@ -40,5 +41,6 @@ export async function keepPartitions(deps: Deps, keepMs: number): Promise<void> 
       await dropPartition(deps.db, name)
       deps.logger.info({ partition: name }, 'dropped what is older than the retention')
     }
+    await deleteFromDefault(deps.db, table, keepMs)
   }
 }

@@ -5,6 +5,7 @@ import {
   type HealthCheckResponse,
   HealthCheckResponse_ServingStatus as Status,
 } from '../../proto/gen/grpc/health/v1/health.ts'
+import { sleep } from '../../shared/clock.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { checkDatabase } from '../observe/readiness.ts'
 import { serverStream, unary } from './serve.ts'
@@ -27,7 +28,7 @@ export function createHealthService(
       const status = await statusOf(service)
       if (status !== Status.SERVICE_UNKNOWN) return { status }
       throw new RotaError(
-        'MESSAGE_MALFORMED',
+        'SERVICE_NOT_FOUND',
         `there is no service ${JSON.stringify(service.slice(0, 100))}`,
       )
     }),
@@ -50,19 +51,6 @@ async function* watch(
     const status = await look()
     if (status !== last) yield { status }
     last = status
-    await pause(clock, signal)
+    await sleep(clock, LOOK_MS, signal)
   }
-}
-
-/** Until the next look, or until the client has gone. */
-function pause(clock: ServiceDeps['clock'], signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = clock.after(LOOK_MS, resolve)
-    const leave = () => {
-      timer.cancel()
-      resolve()
-    }
-    if (signal.aborted) leave()
-    else signal.addEventListener('abort', leave, { once: true })
-  })
 }

@@ -2,7 +2,7 @@
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
 import type { SessionId } from '../job/execution.ts'
-import { endLeases, observeLeases } from './lease-queries.ts'
+import { endLeases, observeLeases, recordLastHeard } from './lease-queries.ts'
 import { createLeaseWatch, type LeaseTimes } from './lease-watch.ts'
 import type { EndedAttempt, Settle } from './settle.ts'
 
@@ -40,9 +40,12 @@ async function expire(
   ending: Parameters<typeof endLeases>[1],
 ): Promise<void> {
   const { sessionIds, ended } = await deps.db.transaction().execute(async (tx) => {
-    const sessionIds = await endLeases(tx, ending)
+    const leases = await endLeases(tx, ending)
+    const sessionIds = leases.map(({ sessionId }) => sessionId)
     const message = 'the lease of its worker ended without a report'
-    return { sessionIds, ended: await settle.settleLost(tx, { sessionIds, message }) }
+    const ended = await settle.settleLost(tx, { sessionIds, message })
+    await recordLastHeard(tx, leases)
+    return { sessionIds, ended }
   })
   if (sessionIds.length === 0) return
   deps.logger.warn({ sessions: sessionIds, lost: ended.length }, 'leases ended')

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { SessionId } from '../job/execution.ts'
+import type { SessionId, WorkerId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { ObservedLease } from './lease-watch.ts'
 
@@ -15,21 +15,33 @@ export async function observeLeases(db: Db): Promise<ObservedLease[]> {
   return rows.map((row) => ({ sessionId: row.id, renewals: row.renewals, ageMs: row.age_ms }))
 }
 
+export interface EndedLease {
+  readonly sessionId: SessionId
+  readonly workerId: WorkerId
+  readonly renewedAt: Date
+}
+
 /** Ends leases that have not been renewed since they were looked at. From here on the sessions can change nothing. */
 export async function endLeases(
   db: Db,
   leases: readonly Pick<ObservedLease, 'sessionId' | 'renewals'>[],
-): Promise<SessionId[]> {
-  const { rows } = await sql<{ id: SessionId }>`/* endLeases */
-    with gone as (
-      delete from rota.session s
-      using unnest(${leases.map((lease) => lease.sessionId)}::uuid[], ${leases.map((lease) => lease.renewals)}::bigint[])
-        as l (id, renewals)
-      where s.id = l.id and s.renewals = l.renewals
-      returning s.id, s.worker_id, s.renewed_at
-    ), noted as (
-      update rota.worker w set last_heartbeat_at = g.renewed_at from gone g where w.id = g.worker_id
-    )
-    select id from gone`.execute(db)
-  return rows.map(({ id }) => id)
+): Promise<EndedLease[]> {
+  const { rows } = await sql<EndedLease>`/* endLeases */
+    delete from rota.session s
+    using unnest(${leases.map((lease) => lease.sessionId)}::uuid[], ${leases.map((lease) => lease.renewals)}::bigint[])
+      as l (id, renewals)
+    where s.id = l.id and s.renewals = l.renewals
+    returning s.id as "sessionId", s.worker_id as "workerId", s.renewed_at as "renewedAt"`.execute(
+    db,
+  )
+  return rows
+}
+
+/** Keeps when the workers of ended sessions were last heard. Workers come last in the order of locks. */
+export async function recordLastHeard(db: Db, ended: readonly EndedLease[]): Promise<void> {
+  await sql`/* recordLastHeard */
+    update rota.worker w set last_heartbeat_at = l.renewed_at
+    from unnest(${ended.map((lease) => lease.workerId)}::bigint[], ${ended.map((lease) => lease.renewedAt)}::timestamptz[])
+      as l (id, renewed_at)
+    where w.id = l.id`.execute(db)
 }

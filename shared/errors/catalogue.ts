@@ -123,6 +123,11 @@ export const CATALOGUE = {
     title: 'This release does not have the feature yet.',
     hint: 'Leave the field out. Nothing was stored.',
   },
+  SERVICE_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    title: 'There is no service of this name to ask the health of.',
+    hint: 'Leave the name out for the whole server, or see what reflection lists.',
+  },
   METHOD_UNAVAILABLE: {
     code: 'UNIMPLEMENTED',
     title: 'The method is part of the contract, but this release does not have it yet.',
