@@ -114,7 +114,7 @@ async function composeServices(
     clock,
     logger,
     random,
-    onCapped: (ref, share) => void store.cap(ref, share),
+    onCapped: (ref, share) => store.cap(ref, share),
     onShipped: (ref) => void tidier.shipped(ref),
   })
   const { jobEnvironment: environment, shell } = config
@@ -202,7 +202,10 @@ function connectedAgent(parts: Parts, onWelcome: (welcome: Welcome) => void): Co
   const bootId = `${services.host.bootId}/${newId(clock, random)}`
   let previousSession = ''
   return {
-    ...{ clock, outbox, lease, wakeup },
+    clock,
+    outbox,
+    lease,
+    wakeup,
     hello: () =>
       composeHello({ config, handlers: services.handlers.keys(), store, bootId, previousSession }),
     heartbeat: (sequence, lateMs) => {
@@ -222,8 +225,9 @@ function connectedAgent(parts: Parts, onWelcome: (welcome: Welcome) => void): Co
     drain: () => inbox.drain(),
     acknowledged: (items) => {
       for (const { kind, value } of items) {
-        if (kind === 'finished')
-          void store.acknowledge(value).then(() => tidier.acknowledged(value))
+        if (kind !== 'finished') continue
+        store.acknowledge(value)
+        void tidier.acknowledged(value)
       }
     },
   }

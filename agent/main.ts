@@ -110,6 +110,7 @@ function listenForStop(logger: Logger): AbortSignal {
   }
   process.on('SIGTERM', () => stop('SIGTERM'))
   process.on('SIGINT', () => stop('SIGINT'))
+  process.on('SIGHUP', () => stop('SIGHUP'))
   process.on('disconnect', () => stop('the parent process is gone'))
   // A reader that went away is no reason to end.
   process.stdout.on('error', () => {})

@@ -18,6 +18,7 @@ const LOOK_MS = 60_000
 const RENEW_AT = 0.5
 /** Of the life, at random, so that agents which joined together do not renew together. */
 const JITTER = 0.05
+const JOIN_AGAIN = 'join again: `rota agent join`'
 
 /** When a certificate is to be renewed. `fraction` in [0, 1) places it within the jitter. */
 export function renewalTime(
@@ -76,7 +77,7 @@ export class Renewal implements Service {
     if (now < renewalTime(this.#identity, this.#jitter)) return LOOK_MS
     if (now > this.#identity.notAfter) {
       const expired = { expired: this.#identity.notAfter.toISOString() }
-      logger.error(expired, 'the certificate has expired; join again: `rota agent join`')
+      logger.error(expired, `the certificate has expired; ${JOIN_AGAIN}`)
       return LOOK_MS
     }
     try {
@@ -105,12 +106,8 @@ export class Renewal implements Service {
     const { logger } = this.#options
     const isRefused = error instanceof RotaError && error.code === 'UNAUTHENTICATED'
     const until = this.#identity.notAfter.toISOString()
-    if (isRefused) {
-      logger.error(
-        { err: error, until },
-        'the certificate is refused; join again: `rota agent join`',
-      )
-    } else
-      logger.warn({ err: error, until }, 'the certificate could not be renewed; it is tried again')
+    const said = error instanceof Error ? error.message : String(error)
+    if (isRefused) logger.error({ until }, `the certificate is refused (${said}); ${JOIN_AGAIN}`)
+    else logger.warn({ until }, `the certificate is not renewed yet: ${said}`)
   }
 }

@@ -44,11 +44,13 @@ export interface StoredAttempt extends AttemptRef {
 
 export class AttemptStore {
   readonly #clock: Clock
+  readonly #logger: Logger
   readonly #attempts = new Map<string, StoredAttempt>()
   #journal: Journal | undefined
 
-  private constructor(clock: Clock) {
+  private constructor(clock: Clock, logger: Logger) {
     this.#clock = clock
+    this.#logger = logger
   }
 
   /** Opens the journal and takes up what it tells. */
@@ -57,7 +59,7 @@ export class AttemptStore {
     readonly clock: Clock
     readonly logger: Logger
   }): Promise<AttemptStore> {
-    const store = new AttemptStore(options.clock)
+    const store = new AttemptStore(options.clock, options.logger)
     const { journal, records } = await Journal.open({ ...options, living: () => store.#records() })
     for (const record of records) store.#replay(record)
     store.#journal = journal
@@ -77,8 +79,8 @@ export class AttemptStore {
   newest(execution: string): StoredAttempt | undefined {
     let newest: StoredAttempt | undefined
     for (const attempt of this.#attempts.values()) {
-      if (attempt.execution === execution && attempt.epoch >= (newest?.epoch ?? 0n))
-        newest = attempt
+      const isNewer = attempt.epoch > (newest?.epoch ?? -1n)
+      if (attempt.execution === execution && isNewer) newest = attempt
     }
     return newest
   }
@@ -97,26 +99,30 @@ export class AttemptStore {
   }
 
   /** Not synced: without it, recovery still finds the process by its environment. */
-  async start(ref: AttemptRef, process: ProcessIdentity): Promise<void> {
-    await this.#note({ type: 'started', ...recordOf(ref), ...process }, false)
+  start(ref: AttemptRef, process: ProcessIdentity): void {
+    this.#note({ type: 'started', ...recordOf(ref), ...process })
   }
 
-  async cap(ref: AttemptRef, share: LogShare): Promise<void> {
-    await this.#note({ type: 'capped', ...recordOf(ref), ...share }, false)
+  /** Not synced: without it, recovery shares the cap anew, and may keep other parts of the output. */
+  cap(ref: AttemptRef, share: LogShare): void {
+    this.#note({ type: 'capped', ...recordOf(ref), ...share })
   }
 
   /** Rejects when the result cannot be written down; it counts in memory all the same. */
   async finish(finished: Finished, share: LogShare): Promise<void> {
-    await this.#note(finishedRecord(finished, share), true)
+    const record = finishedRecord(finished, share)
+    this.#replay(record)
+    await this.#append(record, true)
   }
 
-  async acknowledge(ref: AttemptRef): Promise<void> {
+  /** Not synced: without it, the result is offered once more. */
+  acknowledge(ref: AttemptRef): void {
     const atMs = this.#clock.now().getTime()
-    await this.#note({ type: 'acknowledged', ...recordOf(ref), atMs }, false)
+    this.#note({ type: 'acknowledged', ...recordOf(ref), atMs })
   }
 
-  /** Drops what was acknowledged long ago, or is too much; answers what is gone. */
-  forgetOld(): readonly StoredAttempt[] {
+  /** Drops what was acknowledged long ago, or is too much. */
+  forgetOld(): void {
     const oldestMs = this.#clock.now().getTime() - REMEMBERED_MS
     const acknowledged = this.list()
       .filter((attempt) => attempt.acknowledgedAtMs !== undefined)
@@ -127,16 +133,18 @@ export class AttemptStore {
       return (attempt.acknowledgedAtMs ?? 0) < oldestMs || bytes > REMEMBERED_BYTES_MAX
     })
     for (const attempt of forgotten) this.#attempts.delete(attemptKey(attempt))
-    return forgotten
   }
 
   async close(): Promise<void> {
     await this.#journal?.close()
   }
 
-  async #note(record: JournalRecord, isDurable: boolean): Promise<void> {
+  /** What may be lost in a crash, may also be lost on a full disk. */
+  #note(record: JournalRecord): void {
     this.#replay(record)
-    await this.#append(record, isDurable)
+    this.#append(record, false).catch((error: unknown) => {
+      this.#logger.error({ err: error, type: record.type }, 'the journal misses a record')
+    })
   }
 
   async #append(record: JournalRecord, isDurable: boolean): Promise<void> {

@@ -49,11 +49,12 @@ export function parseOutputs(bytes: Buffer): OutputsRead {
   }
   if (text.trim() === '') return NONE
   const read = text.trimStart().startsWith('{') ? parseJson(text) : parseLines(text)
-  return read.kind === 'invalid' || read.outputs === undefined ? read : checkOutputs(read.outputs)
+  return read.kind === 'invalid' ? read : checkOutputs(read.outputs)
 }
 
 /** Refuses what PostgreSQL, the contract or the size of a message cannot hold. */
-export function checkOutputs(outputs: Outputs): OutputsRead {
+export function checkOutputs(outputs: Outputs | undefined): OutputsRead {
+  if (outputs === undefined) return NONE
   const why = findFault(outputs, 0)
   if (why !== undefined) return invalid(why)
   const bytes = Struct.encode(Struct.wrap(outputs)).finish().length

@@ -43,7 +43,7 @@ function refused(why: string): UserLookup {
   return { kind: 'refused', why }
 }
 
-/** Lets the user work in the workspace; answers the folder above it that keeps him out, if any. */
+/** Lets the user work in the workspace; answers the folder above it that keeps the user out, if any. */
 export async function giveWorkspace(
   workspace: Workspace,
   user: JobUser,
@@ -53,6 +53,8 @@ export async function giveWorkspace(
   await chmod(workspace.folder, 0o711)
   await chown(workspace.work, user.uid, user.gid)
   await chown(workspace.output, user.uid, user.gid)
+  // There is one only when the script is inline.
+  await chown(workspace.script, user.uid, user.gid).catch(() => {})
   return findClosed(workspace.folder, user)
 }
 

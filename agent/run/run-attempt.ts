@@ -120,7 +120,7 @@ async function runIn(
           killGraceMs: killGraceMs(assignment),
           outputFiles: Object.values(workspace.logs),
         })
-        if (process !== undefined) void store.start(assignment, process)
+        if (process !== undefined) store.start(assignment, process)
         outbox.put({ kind: 'started', value: { execution, epoch, startTime } })
       },
       onProgress: progressReporter(assignment, outbox, host.clock),
@@ -149,7 +149,7 @@ interface GivenOutputs {
 
 async function outputsOf(end: TaskEnd, workspace: Workspace): Promise<GivenOutputs> {
   const isOwn = end.kind === 'returned' || end.kind === 'failed'
-  const read = isOwn ? checkOutputs(end.outputs ?? {}) : await readOutputs(workspace.output)
+  const read = isOwn ? checkOutputs(end.outputs) : await readOutputs(workspace.output)
   return read.kind === 'outputs'
     ? { outputs: read.outputs, note: '' }
     : { outputs: undefined, note: `outputs are left out: ${read.why}` }

@@ -24,7 +24,7 @@ export async function runCommand(
   const user = lookup.kind === 'found' ? lookup.user : undefined
   const closed = user === undefined ? undefined : await giveWorkspace(workspace, user)
   if (closed !== undefined) {
-    const message = `run_as ${settings.runAs}: this user may not pass ${closed}; chmod o+x lets him`
+    const message = `run_as ${settings.runAs}: this user may not pass ${closed}; chmod o+x it`
     return { kind: 'not_started', message }
   }
   const identity = user === undefined ? {} : { HOME: user.home, USER: user.name }

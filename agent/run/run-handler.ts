@@ -5,7 +5,7 @@ import { sleep } from '../../shared/clock.ts'
 import type { HandlerRegistry } from './handler-registry.ts'
 import type { Handler, HandlerContext } from './handlers/handler.ts'
 import type { TaskContext } from './task-context.ts'
-import type { TaskEnd } from './task-end.ts'
+import type { Outputs, TaskEnd } from './task-end.ts'
 
 export async function runHandler(
   task: HandlerTask,
@@ -38,12 +38,19 @@ export async function runHandler(
 
 async function invoke(handler: Handler, context: HandlerContext): Promise<TaskEnd> {
   try {
-    const outputs = await handler(context)
-    return { kind: 'returned', outputs: outputs ?? {} }
+    return { kind: 'returned', outputs: toJson(await handler(context)) }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     return { kind: 'failed', reason: 'HANDLER_FAILED', message, exitCode: exitCodeOf(error) }
   }
+}
+
+/** As JSON has it: a handler may return anything. Throws for what is no JSON object. */
+function toJson(outputs: Outputs | undefined): Outputs | undefined {
+  if (outputs === undefined) return undefined
+  const json: unknown = JSON.parse(JSON.stringify(outputs))
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { ...json }
+  throw new TypeError('the handler returned something that is no object')
 }
 
 function exitCodeOf(error: unknown): number | undefined {

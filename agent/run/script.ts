@@ -36,8 +36,7 @@ async function prepareScript(task: ScriptTask, context: TaskContext): Promise<Sc
   const { workspace } = context
   switch (task.source?.$case) {
     case 'inline':
-      // Readable by the user of run_as, whom only the folder's mode lets in.
-      await writeFile(workspace.script, task.source.value, { mode: 0o755 })
+      await writeFile(workspace.script, task.source.value, { mode: 0o700 })
       return { file: workspace.script, isInline: true }
     case 'path':
       return { file: resolveIn(workspace.work, task.source.value), isInline: false }

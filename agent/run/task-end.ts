@@ -8,7 +8,7 @@ export type TaskEnd =
   | { readonly kind: 'exited'; readonly exitCode: number }
   | { readonly kind: 'signalled'; readonly signal: string }
   /** A call or a handler; its outputs are its own. */
-  | { readonly kind: 'returned'; readonly outputs: Outputs }
+  | { readonly kind: 'returned'; readonly outputs: Outputs | undefined }
   | {
       readonly kind: 'failed'
       readonly reason: ErrorReason

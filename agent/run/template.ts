@@ -7,7 +7,7 @@ export type Rendered =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'invalid'; readonly why: string }
 
-const PLACE = /\{\{\s*([^{}]*?)\s*\}\}/g
+const PLACE = /\{\{([^{}]*)\}\}/g
 const PARAMETER = 'parameters.'
 
 /** Replaces every `{{name}}`; `encode` makes a value fit for where it goes. */
@@ -17,7 +17,8 @@ export function renderTemplate(
   encode: (value: string) => string = (value) => value,
 ): Rendered {
   const unknown: string[] = []
-  const text = template.replaceAll(PLACE, (_place, name: string) => {
+  const text = template.replaceAll(PLACE, (_place, inner: string) => {
+    const name = inner.trim()
     const value = lookUp(name, assignment)
     if (value === undefined) unknown.push(name)
     return encode(value ?? '')

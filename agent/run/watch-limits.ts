@@ -5,6 +5,7 @@ import type { StopSwitch } from './stop-switch.ts'
 
 /** What one attempt may write to disk, both outputs together, in bytes. */
 const OUTPUT_BYTES_MAX = 1024 * 1024 * 1024
+/** Also how far ahead a timeout is timed: timers cannot wait for months. */
 const LOOK_MS = 1_000
 
 export interface AttemptLimits {
@@ -18,34 +19,35 @@ export interface AttemptLimits {
 
 /** Watches until the answer is called. */
 export function watchLimits(limits: AttemptLimits): () => void {
-  const { clock, killGraceMs, outputFiles, stop, timeoutMs } = limits
-  const deadline =
-    timeoutMs === undefined
-      ? undefined
-      : clock.after(timeoutMs, () => stop.request({ kind: 'timeout', timeoutMs }, killGraceMs))
+  const { clock, killGraceMs, outputFiles, stop, timeoutMs = Number.POSITIVE_INFINITY } = limits
+  const endMs = clock.monotonicMs() + timeoutMs
+  let timer: Timer | undefined
   let isWatching = true
-  let look: Timer | undefined
-  const lookLater = () => {
-    look = clock.after(LOOK_MS, () => void lookNow())
-  }
-  const lookNow = async () => {
-    const sizes = await Promise.all(outputFiles.map(sizeOf))
-    const bytes = sizes.reduce((sum, size) => sum + size, 0)
-    if (bytes > OUTPUT_BYTES_MAX) {
+  const look = async () => {
+    if (clock.monotonicMs() >= endMs) stop.request({ kind: 'timeout', timeoutMs }, killGraceMs)
+    if ((await sizeOf(outputFiles)) > OUTPUT_BYTES_MAX) {
       stop.request({ kind: 'output_limit', limitBytes: OUTPUT_BYTES_MAX }, killGraceMs)
-    } else if (isWatching) lookLater()
+    }
+    if (stop.cause === undefined && isWatching) lookLater()
+  }
+  const lookLater = () => {
+    timer = clock.after(Math.min(LOOK_MS, endMs - clock.monotonicMs()), () => void look())
   }
   lookLater()
   return () => {
     isWatching = false
-    deadline?.cancel()
-    look?.cancel()
+    timer?.cancel()
   }
 }
 
-function sizeOf(file: string): Promise<number> {
-  return stat(file).then(
-    (stats) => stats.size,
-    () => 0,
+async function sizeOf(files: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(
+    files.map((file) =>
+      stat(file).then(
+        (stats) => stats.size,
+        () => 0,
+      ),
+    ),
   )
+  return sizes.reduce((sum, size) => sum + size, 0)
 }

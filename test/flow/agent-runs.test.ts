@@ -1,10 +1,10 @@
-import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Assignment, Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { AttemptOutcome, LogStream } from '../../proto/gen/rota/v1/execution.ts'
 import { assignmentOf, handlerOf, scriptOf, shellOf } from '../support/assignments.ts'
-import { type AgentPair, startPair } from '../support/test-agent.ts'
+import { type AgentPair, startPair, temporaryDataDir } from '../support/test-agent.ts'
 import { until } from '../support/until.ts'
 
 /** Runs it to its end; answers the result and all that it wrote. */
@@ -229,6 +229,26 @@ test('handlers give outputs, log, and fail with their exit code', async () => {
     outcome: AttemptOutcome.FAILED,
     exitCode: 4,
     message: 'HANDLER_FAILED: broken',
+  })
+})
+
+test('a handler that returns what is no outputs fails, and only itself', async () => {
+  const handlers = join(await temporaryDataDir(), 'handlers')
+  mkdirSync(handlers)
+  const code = `export const handlers = {
+    number: async () => 5,
+    big: async () => ({ n: 5n }),
+    odd: async () => ({ day: new Date(0), nothing: undefined, f: () => 1 }),
+  }`
+  writeFileSync(join(handlers, 'odd.mjs'), code)
+  const pair = await startPair({ args: ['--handlers-dir', handlers] })
+  expect((await run(pair, handlerOf('number'))).finished.message).toMatch(
+    /^HANDLER_FAILED: .*object/,
+  )
+  expect((await run(pair, handlerOf('big'))).finished.message).toMatch(/^HANDLER_FAILED: .*BigInt/)
+  expect((await run(pair, handlerOf('odd'))).finished).toMatchObject({
+    outcome: AttemptOutcome.SUCCEEDED,
+    outputs: { day: '1970-01-01T00:00:00.000Z' },
   })
 })
 

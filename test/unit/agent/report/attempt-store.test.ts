@@ -52,12 +52,12 @@ test('each step of an attempt survives a restart', async () => {
   await store.accept(assignment)
   await reopen()
   expect(store.get(assignment)).toMatchObject({ isJournaled: true, result: undefined })
-  await store.start(assignment, PROCESS)
-  await store.cap(assignment, SHARE)
+  store.start(assignment, PROCESS)
+  store.cap(assignment, SHARE)
   await reopen()
   expect(store.get(assignment)).toMatchObject({ process: PROCESS, capped: SHARE })
   await store.finish(resultOf(assignment), SHARE)
-  await store.acknowledge(assignment)
+  store.acknowledge(assignment)
   await reopen()
   const stored = store.get(assignment)
   expect(stored).toMatchObject({ assignment: undefined, result: { share: SHARE } })
@@ -81,7 +81,7 @@ test('acknowledged attempts are forgotten ten minutes later, others never', asyn
     await store.accept(assignment)
     await store.finish(resultOf(assignment), SHARE)
   }
-  await store.acknowledge(done)
+  store.acknowledge(done)
   await clock.advance(9 * 60_000)
   store.forgetOld()
   expect(store.get(done)).toBeDefined()
@@ -96,7 +96,7 @@ test('what is remembered has a limit, and the oldest goes first', async () => {
   for (const assignment of assignments) {
     await store.accept(assignment)
     await store.finish(resultOf(assignment, 'x'.repeat(100_000)), SHARE)
-    await store.acknowledge(assignment)
+    store.acknowledge(assignment)
     await clock.advance(1_000)
   }
   store.forgetOld()

@@ -1,4 +1,12 @@
-import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -90,3 +98,51 @@ test('a journal that is mostly dead is replaced by what lives, while it is appen
   expect(records.at(-1)).toEqual(record(999))
   await again.close()
 })
+
+test.runIf(canMount())(
+  'on a full disk the reserve takes some more records, then appends fail and harm nothing',
+  async () => {
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=2m', 'rota-test', folder])
+    try {
+      await fillDisk()
+    } finally {
+      execFileSync('/bin/umount', [folder])
+    }
+  },
+)
+
+async function fillDisk(): Promise<void> {
+  const written: JournalRecord[] = []
+  const { journal } = await open(written)
+  let failures = 0
+  for (let epoch = 0; epoch < 60; epoch++) {
+    const next = record(epoch, 'x'.repeat(50_000))
+    try {
+      await journal.append(next, true)
+      written.push(next)
+    } catch {
+      failures += 1
+    }
+  }
+  expect(failures).toBeGreaterThan(0)
+  // Without the megabyte of the reserve there were twenty.
+  expect(written.length).toBeGreaterThan(30)
+  await journal.close()
+  const again = await open()
+  expect(again.records).toEqual(written)
+  await again.journal.close()
+}
+
+function canMount(): boolean {
+  if (process.getuid?.() !== 0 || process.platform !== 'linux') return false
+  const place = mkdtempSync(join(tmpdir(), 'rota-mount-'))
+  try {
+    execFileSync('/bin/mount', ['-t', 'tmpfs', 'rota-test', place], { stdio: 'ignore' })
+    execFileSync('/bin/umount', [place], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  } finally {
+    rmdirSync(place)
+  }
+}

@@ -50,3 +50,10 @@ test('no text makes it throw', () => {
     }),
   )
 })
+
+test('a long text without an end is read in no time', () => {
+  const started = performance.now()
+  renderTemplate(`{{${' '.repeat(256 * 1024)}`, ASSIGNMENT)
+  renderTemplate('{{ '.repeat(64 * 1024), ASSIGNMENT)
+  expect(performance.now() - started).toBeLessThan(500)
+})
