@@ -14,5 +14,5 @@ export const COORDINATOR: Program = {
 
 export const AGENT: Program = {
   script: new URL('../agent/main.ts', import.meta.url),
-  nodeFlags: ['--max-semi-space-size=2'],
+  nodeFlags: ['--max-semi-space-size=1'],
 }

@@ -45,7 +45,7 @@ export function readFinished(
   }
 }
 
-/** That an attempt was lost, refused or superseded is for the coordinator to say, not for its agent. */
+/** That an attempt was refused or superseded is for the coordinator to say, not for the agent that ran it. */
 function readOutcome({ outcome }: Finished): AttemptReport['outcome'] {
   const word = wordFromEnum(AttemptOutcome, outcome)
   switch (word) {
@@ -53,6 +53,8 @@ function readOutcome({ outcome }: Finished): AttemptReport['outcome'] {
     case 'timed_out':
     case 'cancelled':
     case 'start_failed':
+    // An agent that was stopped or killed says so of what it had. One that lies is bounded (decide-outcome.ts, LOSSES_MAX).
+    case 'lost':
       return word
     default:
       return 'failed'

@@ -17,10 +17,15 @@ afterAll(async () => {
   await rota.remove()
 })
 
+const IGNORE_TERM = 'trap "" TERM'
+const LOOP = 'while :; do sleep 0.1; done'
+
 /** Runs `command`, which writes the pid of a grandchild to the file; answers both. */
 async function runWithGrandchild(name: string, command: string, rest: object = {}) {
   const file = join(rota.dataDir, `${name}.pid`)
-  const script = `sleep 300 & echo $! > ${file}.draft; mv ${file}.draft ${file}; ${command}`
+  // What the command sets up stands before the sign that it runs.
+  const [setUp, wait] = command === IGNORE_TERM ? [command, LOOP] : [':', command]
+  const script = `${setUp}; sleep 300 & echo $! > ${file}.draft; mv ${file}.draft ${file}; ${wait}`
   await rota.createJob(name, shell(script, rest))
   const execution = await rota.trigger(name)
   await until('the grandchild runs', () => existsSync(file))
@@ -85,13 +90,9 @@ describe('a cancel', () => {
   })
 
   test('of what ignores TERM ends it with KILL after the grace', async () => {
-    const { name } = await runWithGrandchild(
-      'stubborn',
-      'trap "" TERM; while :; do sleep 0.1; done',
-      {
-        killGrace: seconds('0.5s'),
-      },
-    )
+    const { name } = await runWithGrandchild('stubborn', IGNORE_TERM, {
+      killGrace: seconds('0.5s'),
+    })
     await rota.executions.cancelExecution({ name })
     const execution = await rota.ended(name)
     expect(execution.state).toBe(ExecutionState.CANCELLED)
@@ -99,13 +100,9 @@ describe('a cancel', () => {
   })
 
   test('by force kills at once, whatever the grace', async () => {
-    const { name } = await runWithGrandchild(
-      'forced',
-      'trap "" TERM; while :; do sleep 0.1; done',
-      {
-        killGrace: seconds('300s'),
-      },
-    )
+    const { name } = await runWithGrandchild('forced', IGNORE_TERM, {
+      killGrace: seconds('300s'),
+    })
     await rota.executions.cancelExecution({ name, force: true })
     const execution = await rota.ended(name)
     expect(execution.state).toBe(ExecutionState.CANCELLED)
@@ -113,13 +110,9 @@ describe('a cancel', () => {
   })
 
   test('by force after one that was not is heard', async () => {
-    const { name } = await runWithGrandchild(
-      'escalated',
-      'trap "" TERM; while :; do sleep 0.1; done',
-      {
-        killGrace: seconds('300s'),
-      },
-    )
+    const { name } = await runWithGrandchild('escalated', IGNORE_TERM, {
+      killGrace: seconds('300s'),
+    })
     await rota.executions.cancelExecution({ name, reason: 'please' })
     await rota.executions.cancelExecution({ name, reason: 'now', force: true })
     const execution = await rota.ended(name)

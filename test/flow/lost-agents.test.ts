@@ -265,7 +265,6 @@ describe('a result', () => {
   })
 
   test.each([
-    ['LOST', AttemptOutcome.LOST],
     ['REFUSED', AttemptOutcome.REFUSED],
     ['SUPERSEDED', AttemptOutcome.SUPERSEDED],
     ['UNSPECIFIED', AttemptOutcome.UNSPECIFIED],
@@ -277,6 +276,22 @@ describe('a result', () => {
     const attempt = await startOn(odd, name)
     await odd.session.report({ finished: [finished(attempt, { outcome })] })
     expect((await rota.execution(name)).state).toBe(ExecutionState.FAILED)
+  })
+
+  test('that says LOST of what it had, as one that was restarted does, is believed', async () => {
+    const restarted = await peer('restarted-1', 'restarted')
+    await createJobFor('restarted')
+    const { name } = await rota.trigger('restarted')
+    const first = await startOn(restarted, name)
+    const message = 'LEASE_LOST: the agent restarted while the attempt ran'
+    await restarted.session.report({
+      finished: [finished(first, { outcome: AttemptOutcome.LOST, message })],
+    })
+    const again = await until('it is assigned again', () =>
+      restarted.session.assignments.find(({ epoch }) => epoch > first.epoch),
+    )
+    expect(again.attempt).toBe(2)
+    expect(outcomes(await rota.execution(name))[0]).toBe(AttemptOutcome.LOST)
   })
 
   test('REFUSED of what already runs ends the attempt, it does not hang', async () => {

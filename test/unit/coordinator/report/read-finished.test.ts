@@ -58,7 +58,7 @@ test('whatever an agent says can be stored', () => {
         for (const count of [report.logBytes, report.logBytesDropped, report.cpuMs ?? 0]) {
           expect(Number.isSafeInteger(count) && count >= 0).toBe(true)
         }
-        expect(['succeeded', 'failed', 'timed_out', 'cancelled', 'start_failed']).toContain(
+        expect(['succeeded', 'failed', 'timed_out', 'cancelled', 'start_failed', 'lost']).toContain(
           report.outcome,
         )
       },
