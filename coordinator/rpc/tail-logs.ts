@@ -45,17 +45,21 @@ export async function* tailLogs(
         yield toResponse(chunk)
       }
     }
-    let lastNewsMs = deps.clock.monotonicMs()
+    // Since when nothing has come although nothing runs any more.
+    let quietSinceMs = deps.clock.monotonicMs()
+    let end: End | undefined
     while (!signal.aborted) {
       const chunks = await readBatch(deps, tail, after)
       for (const chunk of chunks) {
         after = chunk.sequence
         yield toResponse(chunk)
       }
-      if (chunks.length > 0) lastNewsMs = deps.clock.monotonicMs()
+      if (chunks.length > 0) quietSinceMs = deps.clock.monotonicMs()
       if (chunks.length === BATCH) continue
-      const end = await whetherOver(deps, tail, lastNewsMs)
-      if (end.isOver && chunks.length === 0) return yield* sayDropped(end.dropped, after)
+      // Only a look that found nothing after the end was seen is the last one.
+      if (end?.isOver && chunks.length === 0) return yield* sayDropped(end.dropped, after)
+      end = await whetherOver(deps, tail, quietSinceMs)
+      if (end.isLive) quietSinceMs = deps.clock.monotonicMs()
       if (!end.isOver) await changes.next(LOOK_MS)
     }
   } finally {
@@ -95,18 +99,18 @@ async function readLastLines(deps: Deps, tail: Tail): Promise<LogChunkRow[]> {
 }
 
 interface End {
+  readonly isLive: boolean
   readonly isOver: boolean
   readonly dropped: number
 }
 
-async function whetherOver(deps: Deps, tail: Tail, lastNewsMs: number): Promise<End> {
+async function whetherOver(deps: Deps, tail: Tail, quietSinceMs: number): Promise<End> {
   const progress = await readLogProgress(deps.db, tail.id, tail.attempt)
-  const { dropped } = progress
-  if (!tail.follow) return { isOver: true, dropped }
-  if (progress.is_live) return { isOver: false, dropped }
+  const { dropped, is_live: isLive } = progress
+  if (!tail.follow) return { isLive, isOver: true, dropped }
   const isComplete = progress.stored >= progress.announced
-  const isLate = deps.clock.monotonicMs() - lastNewsMs > LATE_MS
-  return { isOver: isComplete || isLate, dropped }
+  const isLate = deps.clock.monotonicMs() - quietSinceMs > LATE_MS
+  return { isLive, isOver: !isLive && (isComplete || isLate), dropped }
 }
 
 function* sayDropped(dropped: number, after: number): Iterable<TailExecutionLogsResponse> {

@@ -92,6 +92,15 @@ describe('output', () => {
     expect(String(Buffer.concat(chunks.map(({ data }) => data)))).toBe('first\nlast\n')
   })
 
+  test('is followed also when it begins long after its follower', async () => {
+    await rota.createJob('later', shell('echo at last'))
+    // Longer than announced output is waited for once nothing runs.
+    const scheduleTime = new Date(Date.now() + 5_500)
+    const { name } = await rota.trigger('later', { scheduleTime })
+    const chunks = await tail(name, { follow: true }).done
+    expect(String(Buffer.concat(chunks.map(({ data }) => data)))).toBe('at last\n')
+  })
+
   test('goes on after any chunk that was seen, without gap or repetition', async () => {
     const name = await run(
       'resumed',
