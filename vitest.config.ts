@@ -6,8 +6,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     // Most files wait for processes, leases and due times, not for a core: more of them at once than there are cores.
-    maxWorkers: 4,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    maxWorkers: 3,
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
   },
 })

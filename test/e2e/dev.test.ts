@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { makeTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts'
+import { until } from '../support/until.ts'
 
 const CLI = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
 const READY_MS = 30_000
@@ -57,10 +58,16 @@ function startDev(...options: string[]): Dev {
     lines,
     exit,
     async line(pattern) {
-      await expect
-        .poll(() => lines.join('\n'), { timeout: READY_MS, interval: 50 })
-        .toMatch(new RegExp(pattern.source, `${pattern.flags}m`))
-      return lines.find((line) => pattern.test(line)) ?? ''
+      const find = () => lines.find((line) => pattern.test(line))
+      const gone = exit.then((code) => {
+        const found = find()
+        if (found !== undefined) return found
+        throw new Error(`it ended (${code}) without ${pattern}:\n${lines.join('\n')}`)
+      })
+      const said = until(`it says ${pattern}`, find, READY_MS).catch((error: unknown) => {
+        throw new Error(`${String(error)}; it said:\n${lines.join('\n')}`)
+      })
+      return Promise.race([said, gone])
     },
   }
   running.push(dev)
