@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Epoch, ExecutionId, Guarantee, JobId, SessionId, WorkerId } from '../job/execution.ts'
+import { MOVES } from '../job/transitions.ts'
 import type { Db } from '../store/database.ts'
 import type { WorkerState } from '../store/tables.ts'
 
@@ -104,7 +105,8 @@ export async function requeueUnaccepted(db: Db, sessionIds: readonly SessionId[]
   const { rows } = await sql`/* requeueUnaccepted */
     update rota.execution
     set state = 'queued', attempt = attempt - 1, worker_id = null, session_id = null, assigned_at = null
-    where session_id = any (${sessionIds}::uuid[]) and state = 'assigned' and accepted_at is null
+    where session_id = any (${sessionIds}::uuid[]) and state = any (${[...MOVES.requeue.from]}::text[])
+      and accepted_at is null
     returning id`.execute(db)
   return rows.length
 }

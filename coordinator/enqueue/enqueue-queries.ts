@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { ExecutionId, Guarantee, JobId, Trigger } from '../job/execution.ts'
 import { type PlacementNeeds, placementKey } from '../job/placement.ts'
+import { MOVES } from '../job/transitions.ts'
 import type { Db } from '../store/database.ts'
 
 export interface ExecutionInsert {
@@ -88,7 +89,7 @@ export async function releaseDue(db: Db, limit: number): Promise<number> {
     )
     update rota.execution e
     set state = 'queued', reason_code = '', reason_message = '', available_at = clock_timestamp()
-    from due where e.id = due.id and e.state in ('waiting', 'backoff')
+    from due where e.id = due.id and e.state = any (${[...MOVES.release.from]}::text[])
     returning e.id`.execute(db)
   return rows.length
 }

@@ -1,6 +1,6 @@
 /**
- * The legal moves of an execution. Nothing else changes its state: each statement that moves executions names one of
- * these, carries the expected states in its WHERE, and checks the rows that changed.
+ * The legal moves of an execution. Nothing else changes its state: each statement that moves executions says which of
+ * these it is and names the states that it expects in its WHERE, from this table unless it walks a partial index.
  *
  *               +-> waiting ----+
  *    created ---+               v

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Epoch, ExecutionId, Guarantee, JobId, SessionId, WorkerId } from '../job/execution.ts'
+import { MOVES } from '../job/transitions.ts'
 import type { Db } from '../store/database.ts'
 import type { Pair, PlacementClass, QueuedExecution } from './match.ts'
 
@@ -78,7 +79,7 @@ export async function claimQueued(db: Db, pairs: readonly Pair[]): Promise<Claim
       reason_message = ''
     from unnest(${pairs.map((pair) => pair.executionId)}::uuid[], ${pairs.map((pair) => pair.offer.workerId)}::bigint[],
       ${pairs.map((pair) => pair.offer.sessionId)}::uuid[]) as p (id, worker_id, session_id)
-    where e.id = p.id and e.state = 'queued'
+    where e.id = p.id and e.state = any (${[...MOVES.claim.from]}::text[])
     returning e.id, e.job_id, e.job_version, e.attempt, e.epoch, e.worker_id, e.session_id, e.guarantee,
       e.scheduled_for, e.parameters`.execute(db)
   return rows

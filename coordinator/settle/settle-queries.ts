@@ -9,6 +9,7 @@ import type {
   SessionId,
   WorkerId,
 } from '../job/execution.ts'
+import { MOVES } from '../job/transitions.ts'
 import type { Db } from '../store/database.ts'
 
 /** A live execution whose attempt is ending, locked. */
@@ -162,7 +163,7 @@ export async function retryExecutions(
     from unnest(${column('id')}::uuid[], ${column('delayMs')}::float8[], ${column('countsFailure')}::int[],
       ${column('countsLoss')}::int[], ${column('reasonCode')}::text[], ${column('reasonMessage')}::text[])
       as r (id, delay_ms, counts_failure, counts_loss, reason_code, reason_message)
-    where e.id = r.id and e.state in ('assigned', 'running')
+    where e.id = r.id and e.state = any (${[...MOVES.retry.from]}::text[])
     returning e.id`.execute(db)
   return rows.length
 }
@@ -173,7 +174,7 @@ export async function requeueExecutions(db: Db, ids: readonly ExecutionId[]): Pr
     update rota.execution
     set state = 'queued', attempt = attempt - 1, worker_id = null, session_id = null, assigned_at = null,
       accepted_at = null
-    where id = any (${ids}::uuid[]) and state = 'assigned'
+    where id = any (${ids}::uuid[]) and state = any (${[...MOVES.requeue.from]}::text[])
     returning id`.execute(db)
   return rows.length
 }

@@ -5,6 +5,7 @@
  * E2. Attempt, state, activity of the job and word to its dependents are one transaction, which the caller opens.
  * E3. An execution leaves the live table and enters history in one statement; final states never change.
  */
+import { assert } from '../../shared/assert.ts'
 import type { Deps } from '../deps.ts'
 import type { AttemptReport } from '../job/attempt-report.ts'
 import type { SessionId } from '../job/execution.ts'
@@ -119,11 +120,10 @@ async function endAttempts(
   await settle(deps, tx, ended.flatMap(toSettled))
   await retry(tx, ended)
   const requeued = ended.filter(({ verdict }) => verdict.kind === 'requeue')
-  if (requeued.length > 0)
-    await requeueExecutions(
-      tx,
-      requeued.map(({ ending }) => ending.id),
-    )
+  if (requeued.length > 0) {
+    const ids = requeued.map(({ ending }) => ending.id)
+    expectAll('requeued', await requeueExecutions(tx, ids), ids.length)
+  }
   const workers = workerChangesOf(ended)
   if (workers.length > 0) await recordWorkerFailures(tx, workers)
   return ended
@@ -165,9 +165,7 @@ function toSettled({ ending, report, verdict }: EndedAttempt): SettledExecution[
 async function settle(deps: Deps, tx: Db, settled: readonly SettledExecution[]): Promise<void> {
   if (settled.length === 0) return
   const rows = await settleExecutions(tx, settled)
-  if (rows.length !== settled.length) {
-    throw new Error(`settled ${rows.length} of ${settled.length} executions that were locked`)
-  }
+  expectAll('settled', rows.length, settled.length)
   await recordActivity(tx, activityOf(rows))
   const told = await tellDependents(tx, [...new Set(rows.map(({ job_id }) => job_id))])
   if (told > 0) deps.hints.give('dependencies')
@@ -189,7 +187,12 @@ async function retry(tx: Db, ended: readonly EndedAttempt[]): Promise<void> {
       },
     ]
   })
-  if (retried.length > 0) await retryExecutions(tx, retried)
+  if (retried.length > 0) expectAll('retried', await retryExecutions(tx, retried), retried.length)
+}
+
+/** The rows were locked in a state that the move may leave: fewer changed is a mistake of ours, and nothing is stored. */
+function expectAll(move: string, changed: number, locked: number): void {
+  assert(changed === locked, `${move} ${changed} of ${locked} executions that were locked`)
 }
 
 /** What has started cannot be refused any more as if it never was: its agent gave it up. */
