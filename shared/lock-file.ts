@@ -7,6 +7,7 @@
  *     (a port, PostgreSQL's own lock).
  */
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readBootId, readProcessStat, readStartTicks } from './process-stat.ts'
 
 interface Owner {
   readonly pid: number
@@ -49,7 +50,7 @@ export function isProcessAlive(pid: number): boolean {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false
   }
-  return statFields(pid)[0] !== 'Z'
+  return readProcessStat(pid)[0] !== 'Z'
 }
 
 /** Links are made whole and never over an existing file (L1). */
@@ -85,19 +86,6 @@ function isAlive(owner: Owner): boolean {
 
 /** Boot and start time of a process where the system tells them, else empty. */
 function processStart(pid: number): string {
-  // Field 22 of stat, counted from field 3.
-  const startTicks = statFields(pid)[19]
-  if (startTicks === undefined) return ''
-  return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${startTicks}`
-}
-
-/** Fields of `/proc/PID/stat` from the third, the state, on (proc_pid_stat(5)); none outside of Linux. */
-function statFields(pid: number): string[] {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The command, which may hold anything, stands in parentheses before them.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return []
-  }
+  const startTicks = readStartTicks(pid)
+  return startTicks === undefined ? '' : `${readBootId()}/${startTicks}`
 }

@@ -1,5 +1,5 @@
 /** Which process is meant: a pid alone is given to another process some time later. */
-import { readFileSync } from 'node:fs'
+import { readStartTicks } from '../../shared/process-stat.ts'
 
 export interface ProcessIdentity {
   readonly pid: number
@@ -18,26 +18,4 @@ export function identifyProcess(pid: number, bootId: string): ProcessIdentity | 
 /** True when exactly this process still lives. */
 export function isAlive(identity: ProcessIdentity, bootId: string): boolean {
   return bootId === identity.bootId && readStartTicks(identity.pid) === identity.startTicks
-}
-
-/** The id of this boot of the host; empty where the system does not tell. */
-export function readBootId(): string {
-  return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
-}
-
-function readStartTicks(pid: number): string | undefined {
-  const stat = readText(`/proc/${pid}/stat`)
-  // The second field is the command in parentheses and may hold anything; the third follows the last one.
-  return stat
-    ?.slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .at(19)
-}
-
-function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return undefined
-  }
 }
