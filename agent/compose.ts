@@ -1,7 +1,9 @@
-/** Builds an agent in the order of the flow: connect -> accept -> run -> report. */
+/** Builds an agent: its files, its host, its identity, and the flow between them. */
 import { mkdirSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { credentials } from '@grpc/grpc-js'
-import type { Welcome } from '../proto/gen/rota/agent/v1/agent_service.ts'
+import { AgentServiceClient, type Welcome } from '../proto/gen/rota/agent/v1/agent_service.ts'
+import { CLIENT_CHANNEL_OPTIONS } from '../shared/channel-options.ts'
 import { type Clock, sleep } from '../shared/clock.ts'
 import { agentFiles } from '../shared/data-dir.ts'
 import { newId } from '../shared/ids.ts'
@@ -10,25 +12,24 @@ import { readBootId } from '../shared/process-stat.ts'
 import type { Random } from '../shared/random.ts'
 import { inOrder, type Service } from '../shared/service.ts'
 import { Ticker } from '../shared/ticker.ts'
-import { Inbox } from './accept/inbox.ts'
+import { type AgentFlow, composeAgentFlow } from './compose-flow.ts'
 import type { AgentConfig } from './config.ts'
-import type { ConnectedAgent, ConnectionTarget } from './connect/connection.ts'
+import type { ConnectionTarget } from './connect/connection.ts'
 import { HostWatch } from './connect/host-load.ts'
-import { composeHeartbeat, composeHello } from './connect/introduce.ts'
-import { Lease } from './connect/lease.ts'
-import { Supervisor } from './connect/supervisor.ts'
+import type { AgentFacts } from './connect/introduce.ts'
 import { Wakeup } from './connect/wakeup.ts'
 import type { Identity } from './identity/identity-files.ts'
 import { Renewal } from './identity/renewal.ts'
 import type { AgentSettings } from './identity/settings.ts'
 import { AttemptStore } from './report/attempt-store.ts'
+import { Journal } from './report/journal.ts'
 import { LogShipper } from './report/log-shipper.ts'
 import { Outbox } from './report/outbox.ts'
 import { loadHandlers } from './run/handler-registry.ts'
-import { LiveAttempts } from './run/live-attempts.ts'
 import { recoverAttempts } from './run/recover.ts'
-import type { AttemptServices } from './run/run-attempt.ts'
+import { type AttemptServices, runAttempt } from './run/run-attempt.ts'
 import { WorkspaceTidier } from './run/tidy-workspaces.ts'
+import { AGENT_VERSION, PROTOCOL_VERSION } from './version.ts'
 
 export interface AgentDependencies {
   readonly clock: Clock
@@ -50,8 +51,6 @@ const STOP_TIMEOUT_MS = 7_000
 const STOP_POLL_MS = 20
 /** For output, in ms: what is left is shipped by the next start. */
 const STOP_LOGS_MS = 2_000
-/** Results that no coordinator acknowledges; above, nothing new is taken. */
-const UNACKNOWLEDGED_MAX = 1_000
 const FORGET_INTERVAL_MS = 60_000
 
 /** An agent that has joined, ready to start. Throws when a handler module or the journal cannot be loaded. */
@@ -60,38 +59,36 @@ export async function composeAgent(
   joined: JoinedAgent,
   dependencies: AgentDependencies,
 ): Promise<Service> {
-  const { clock, logger } = dependencies
+  const { clock, logger, random } = dependencies
   const wakeup = new Wakeup()
   const services = await composeServices(config, wakeup, dependencies)
   const host = new HostWatch(clock, config.dataDir)
-  const live = new LiveAttempts(services, () => wakeup.wake())
-  const inbox = new Inbox({
-    store: services.store,
-    outbox: services.outbox,
-    live,
+  const renewal: Renewal = new Renewal(joined.identity, {
+    clock,
     logger,
-    slots: config.slots,
-    capabilities: new Set(config.capabilities),
-    handlers: new Set(services.handlers.keys()),
-    hasSpace: () => host.hasSpace && services.outbox.size < UNACKNOWLEDGED_MAX,
+    random,
+    files: agentFiles(config.dataDir),
+    settings: joined.settings,
+    address: () => flow.supervisor.address,
+    onRenewed: () => flow.supervisor.reconnect(),
   })
-  const lease = new Lease(clock, (marginMs) => {
-    const stopped = live.stopGuarded(marginMs)
-    logger.warn({ stopped }, 'the lease ends; attempts that must not outlive it are stopped')
+  const flow: AgentFlow = composeAgentFlow({
+    ...dependencies,
+    ...services,
+    facts: factsOf(config, services, newId(clock, random)),
+    coordinators: config.coordinators,
+    target: (address) => targetOf(address, renewal.identity),
+    host,
+    wakeup,
+    run: (assignment, stop) => runAttempt(assignment, stop, services),
+    onPlace: (address) => {
+      services.logs.connect(
+        address === undefined ? undefined : logTarget(address, renewal.identity),
+      )
+    },
+    onAcknowledged: (ref) => void services.tidier.acknowledged(ref),
   })
-  return serve({ config, joined, dependencies, wakeup, services, host, live, inbox, lease })
-}
-
-interface Parts {
-  readonly config: AgentConfig
-  readonly joined: JoinedAgent
-  readonly dependencies: AgentDependencies
-  readonly wakeup: Wakeup
-  readonly services: Services
-  readonly host: HostWatch
-  readonly live: LiveAttempts
-  readonly inbox: Inbox
-  readonly lease: Lease
+  return serve({ clock, logger, services, host, flow, renewal })
 }
 
 interface Services extends AttemptServices {
@@ -108,7 +105,9 @@ async function composeServices(
   // Others may pass, for run_as; the folder of each attempt keeps them out.
   mkdirSync(files.attempts, { recursive: true, mode: 0o711 })
   const handlers = await loadHandlers(config.handlersDir)
-  const store = await AttemptStore.open({ file: files.journal, clock, logger })
+  const openJournal = (living: Parameters<typeof Journal.open>[0]['living']) =>
+    Journal.open({ file: files.journal, logger, living })
+  const store = await AttemptStore.open({ openJournal, clock, logger })
   const tidier = new WorkspaceTidier({ store, attemptsDir: files.attempts, logger })
   const logs = new LogShipper({
     clock,
@@ -129,27 +128,33 @@ async function composeServices(
   }
 }
 
-/** The connection and the order of starting and stopping. */
-function serve(parts: Parts): Service {
-  const { config, dependencies, host, inbox, joined, lease, live, services } = parts
-  const { clock, logger, random } = dependencies
-  const renewal: Renewal = new Renewal(joined.identity, {
-    clock,
-    logger,
-    random,
-    files: agentFiles(config.dataDir),
-    settings: joined.settings,
-    address: () => supervisor.address,
-    onRenewed: () => supervisor.reconnect(),
-  })
-  const supervisor: Supervisor = new Supervisor({
-    agent: connectedAgent(parts, (welcome) => supervisor.welcomed(welcome)),
-    logger,
-    random,
-    coordinators: config.coordinators,
-    target: (address) => targetOf(address, renewal.identity),
-    onLost: () => services.logs.connect(undefined),
-  })
+function factsOf(config: AgentConfig, services: Services, startId: string): AgentFacts {
+  const { capabilities, labels, slots } = config
+  return {
+    protocolVersion: PROTOCOL_VERSION,
+    agentVersion: AGENT_VERSION,
+    hostname: hostname(),
+    platform: `${process.platform}-${process.arch}`,
+    bootId: `${services.host.bootId}/${startId}`,
+    slots,
+    capabilities,
+    handlers: [...services.handlers.keys()],
+    labels,
+  }
+}
+
+interface Parts {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly services: Services
+  readonly host: HostWatch
+  readonly flow: AgentFlow
+  readonly renewal: Renewal
+}
+
+/** The order of starting and stopping. */
+function serve({ clock, flow, host, logger, renewal, services }: Parts): Service {
+  const { inbox, lease, live, supervisor } = flow
   const forgetting = new Ticker({
     name: 'forget',
     clock,
@@ -183,52 +188,17 @@ function serve(parts: Parts): Service {
 }
 
 function targetOf(address: string, identity: Identity): ConnectionTarget {
-  const { caPem, keyPem, certificatePem } = identity
   return {
     address,
-    credentials: credentials.createSsl(
-      Buffer.from(caPem),
-      Buffer.from(keyPem),
-      Buffer.from(certificatePem),
-    ),
+    dial() {
+      const { credentials } = logTarget(address, identity)
+      const client = new AgentServiceClient(address, credentials, CLIENT_CHANNEL_OPTIONS)
+      return { stream: client.connect(), close: () => client.close() }
+    },
   }
 }
 
-/** The agent as its connection sees it. */
-function connectedAgent(parts: Parts, onWelcome: (welcome: Welcome) => void): ConnectedAgent {
-  const { config, dependencies, host, inbox, lease, live, services, wakeup } = parts
-  const { clock, random, onSession } = dependencies
-  const { logs, outbox, store, tidier } = services
-  const bootId = `${services.host.bootId}/${newId(clock, random)}`
-  let previousSession = ''
-  return {
-    clock,
-    outbox,
-    lease,
-    wakeup,
-    hello: () =>
-      composeHello({ config, handlers: services.handlers.keys(), store, bootId, previousSession }),
-    heartbeat: (sequence, lateMs) => {
-      const freeSlots = inbox.isDraining ? 0 : Math.max(0, config.slots - live.slotsInUse)
-      return composeHeartbeat({ sequence, lateMs, freeSlots, now: clock.now(), host })
-    },
-    drainRemaining: () => (inbox.isDraining ? live.size : undefined),
-    welcomed: (welcome, target) => {
-      previousSession = welcome.session
-      inbox.release()
-      logs.connect(target)
-      onWelcome(welcome)
-      onSession(welcome)
-    },
-    assigned: (assignments) => inbox.take(assignments),
-    told: (targets) => inbox.stop(targets),
-    drain: () => inbox.drain(),
-    acknowledged: (items) => {
-      for (const { kind, value } of items) {
-        if (kind !== 'finished') continue
-        store.acknowledge(value)
-        void tidier.acknowledged(value)
-      }
-    },
-  }
+function logTarget(address: string, { caPem, certificatePem, keyPem }: Identity) {
+  const [ca, key, certificate] = [caPem, keyPem, certificatePem].map((pem) => Buffer.from(pem))
+  return { address, credentials: credentials.createSsl(ca, key, certificate) }
 }

@@ -6,25 +6,23 @@
  * C3. No answered heartbeat within half a lease: the session is ended from here.
  * C4. A goodbye leaves the stream in use until its delay is over.
  */
-import type { ChannelCredentials, ServiceError } from '@grpc/grpc-js'
-import {
-  AgentServiceClient,
-  type Assignment,
-  type ConnectResponse,
-  type Goodbye,
-  type Heartbeat,
-  type Hello,
-  type Stop_Target,
-  type Welcome,
+import type { ServiceError } from '@grpc/grpc-js'
+import type {
+  Assignment,
+  ConnectResponse,
+  Goodbye,
+  Heartbeat,
+  Hello,
+  Stop_Target,
+  Welcome,
 } from '../../proto/gen/rota/agent/v1/agent_service.ts'
-import { CLIENT_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
 import type { Clock, Timer } from '../../shared/clock.ts'
 import { durationToMs } from '../../shared/duration.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { fromServiceError } from '../../shared/errors/rpc-status.ts'
 import type { Outbox, ReportItem } from '../report/outbox.ts'
 import type { Lease } from './lease.ts'
-import { type AgentCall, type AgentMessage, StreamWriter } from './stream-writer.ts'
+import { type AgentMessage, type ControlStream, StreamWriter } from './stream-writer.ts'
 import type { Wakeup } from './wakeup.ts'
 
 export type ConnectionOutcome =
@@ -48,7 +46,7 @@ export interface ConnectedAgent {
   heartbeat(sequence: bigint, lateMs: number): Heartbeat
   /** Attempts that still run while draining; undefined when not draining. */
   drainRemaining(): number | undefined
-  welcomed(welcome: Welcome, target: ConnectionTarget): void
+  welcomed(welcome: Welcome, address: string): void
   assigned(assignments: readonly Assignment[]): void
   told(targets: readonly Stop_Target[]): void
   drain(): void
@@ -57,7 +55,14 @@ export interface ConnectedAgent {
 
 export interface ConnectionTarget {
   readonly address: string
-  readonly credentials: ChannelCredentials
+  /** Opens a stream to it on a connection of its own. */
+  dial(): DialledStream
+}
+
+export interface DialledStream {
+  readonly stream: ControlStream
+  /** Closes the connection under it. */
+  close(): void
 }
 
 const WELCOME_TIMEOUT_MS = 5_000
@@ -72,22 +77,22 @@ export async function holdConnection(
   agent: ConnectedAgent,
   signal: AbortSignal,
 ): Promise<ConnectionOutcome> {
-  const client = new AgentServiceClient(target.address, target.credentials, CLIENT_CHANNEL_OPTIONS)
-  const connection = new Connection(client.connect(), target, agent)
+  const { stream, close } = target.dial()
+  const connection = new Connection(stream, target.address, agent)
   const stop = () => connection.end({ kind: 'stopped' })
   signal.addEventListener('abort', stop, { once: true })
   try {
     return await connection.run()
   } finally {
     signal.removeEventListener('abort', stop)
-    client.close()
+    close()
   }
 }
 
 class Connection {
   readonly #agent: ConnectedAgent
-  readonly #target: ConnectionTarget
-  readonly #call: AgentCall
+  readonly #address: string
+  readonly #call: ControlStream
   readonly #writer: StreamWriter
   readonly #outcome = Promise.withResolvers<ConnectionOutcome>()
   readonly #closed = Promise.withResolvers<void>()
@@ -103,9 +108,9 @@ class Connection {
   #deadline: Timer | undefined
   #goodbyeTimer: Timer | undefined
 
-  constructor(call: AgentCall, target: ConnectionTarget, agent: ConnectedAgent) {
+  constructor(call: ControlStream, address: string, agent: ConnectedAgent) {
     this.#agent = agent
-    this.#target = target
+    this.#address = address
     this.#call = call
     this.#writer = new StreamWriter(call, this.#closed.promise)
   }
@@ -187,7 +192,7 @@ class Connection {
     }
     this.#agent.lease.renew(this.#helloSentAtMs, this.#session.leaseMs)
     this.#expectAnswer(this.#session.leaseMs / 2, 'no answer to heartbeats')
-    this.#agent.welcomed(welcome, this.#target)
+    this.#agent.welcomed(welcome, this.#address)
     this.#agent.outbox.resend(Number.POSITIVE_INFINITY)
     this.#beat(0)
     void this.#writeAll()

@@ -5,6 +5,7 @@ import { availableParallelism, freemem, loadavg, totalmem } from 'node:os'
 import type { HostLoad } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { durationFromMs } from '../../shared/duration.ts'
+import type { LoadProbe } from './introduce.ts'
 
 /** The disk is looked at no more often, in ms. */
 const DISK_LOOK_MS = 10_000
@@ -16,7 +17,7 @@ interface CpuTimes {
   readonly all: number
 }
 
-export class HostWatch {
+export class HostWatch implements LoadProbe {
   readonly #clock: Clock
   readonly #folder: string
   #cpu: CpuTimes | undefined

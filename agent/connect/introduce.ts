@@ -1,39 +1,50 @@
 /** What the agent says of itself. */
-import { hostname } from 'node:os'
-import type { Heartbeat, Hello } from '../../proto/gen/rota/agent/v1/agent_service.ts'
-import type { AgentConfig } from '../config.ts'
+import type { Heartbeat, Hello, HostLoad } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import type { AttemptStore } from '../report/attempt-store.ts'
-import { AGENT_VERSION, PROTOCOL_VERSION } from '../version.ts'
-import type { HostWatch } from './host-load.ts'
 
-export function composeHello(options: {
-  readonly config: AgentConfig
-  readonly handlers: Iterable<string>
-  readonly store: AttemptStore
+/** What does not change while the agent lives. */
+export interface AgentFacts {
+  readonly protocolVersion: number
+  readonly agentVersion: string
+  readonly hostname: string
+  /** e.g. `linux-x64` */
+  readonly platform: string
   /** One per boot of the host and start of the agent. */
   readonly bootId: string
+  readonly slots: number
+  readonly capabilities: readonly string[]
+  readonly handlers: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** How the host is. */
+export interface LoadProbe {
+  /** False when the disk of the agent's folder is nearly full. */
+  readonly hasSpace: boolean
+  /** The load since the last call; `lateMs` is how late the timer of the heartbeat was. */
+  sample(lateMs: number): HostLoad
+}
+
+export function composeHello(options: {
+  readonly facts: AgentFacts
+  readonly store: AttemptStore
   readonly previousSession: string
 }): Hello {
-  const { config, store } = options
+  const { facts, previousSession, store } = options
   const held = store.list().filter(({ acknowledgedAtMs, isJournaled }) => {
     return acknowledgedAtMs === undefined && isJournaled
   })
   return {
-    protocolVersion: PROTOCOL_VERSION,
-    agentVersion: AGENT_VERSION,
-    hostname: hostname(),
-    platform: `${process.platform}-${process.arch}`,
-    bootId: options.bootId,
-    slots: config.slots,
-    capabilities: [...config.capabilities],
-    labels: { ...config.labels },
-    previousSession: options.previousSession,
+    ...facts,
+    capabilities: [...facts.capabilities],
+    handlers: [...facts.handlers],
+    labels: { ...facts.labels },
+    previousSession,
     held: held.map(({ execution, epoch, result }) => ({
       execution,
       epoch,
       finished: result !== undefined,
     })),
-    handlers: [...options.handlers],
   }
 }
 
@@ -42,7 +53,7 @@ export function composeHeartbeat(options: {
   readonly lateMs: number
   readonly freeSlots: number
   readonly now: Date
-  readonly host: HostWatch
+  readonly host: LoadProbe
 }): Heartbeat {
   const { sequence, freeSlots, host, lateMs, now } = options
   return { sequence, freeSlots, agentTime: now, load: host.sample(lateMs) }

@@ -6,7 +6,7 @@
  * M2. The end of the stream ends every wait; grpc-js never emits `drain` after the peer has gone.
  * M3. Nothing above 256 KiB goes out: one message too large would end the whole stream.
  */
-import type { ClientDuplexStream } from '@grpc/grpc-js'
+import type { ServiceError } from '@grpc/grpc-js'
 import {
   ConnectRequest,
   type ConnectResponse,
@@ -15,16 +15,27 @@ import { assert } from '../../shared/assert.ts'
 
 const MESSAGE_BYTES_MAX = 256 * 1024
 
-export type AgentCall = ClientDuplexStream<ConnectRequest, ConnectResponse>
+/** The stream as the agent uses it: gRPC's, or the simulation's. */
+export interface ControlStream {
+  /** False: wait for `drain`. */
+  write(request: ConnectRequest): boolean
+  end(): void
+  cancel(): void
+  on(event: 'data', listener: (response: ConnectResponse) => void): unknown
+  on(event: 'error', listener: (error: ServiceError) => void): unknown
+  on(event: 'end', listener: () => void): unknown
+  once(event: 'drain', listener: () => void): unknown
+}
+
 export type AgentMessage = NonNullable<ConnectRequest['message']>
 
 export class StreamWriter {
-  readonly #call: AgentCall
+  readonly #call: ControlStream
   readonly #ended: Promise<void>
   #isOpen = true
 
   /** `ended` resolves when the stream has ended for whatever reason. */
-  constructor(call: AgentCall, ended: Promise<void>) {
+  constructor(call: ControlStream, ended: Promise<void>) {
     this.#call = call
     this.#ended = ended.then(() => {
       this.#isOpen = false
@@ -37,7 +48,8 @@ export class StreamWriter {
     const request: ConnectRequest = { message }
     assert(ConnectRequest.encode(request).finish().length <= MESSAGE_BYTES_MAX, 'message too large')
     if (!this.#call.write(request)) {
-      await Promise.race([new Promise((resolve) => this.#call.once('drain', resolve)), this.#ended])
+      const drained = new Promise<void>((resolve) => this.#call.once('drain', resolve))
+      await Promise.race([drained, this.#ended])
     }
     return this.#isOpen
   }

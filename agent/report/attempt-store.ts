@@ -13,7 +13,6 @@ import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { ProcessIdentity } from '../run/process-identity.ts'
 import { type AttemptRef, attemptKey } from './attempt-ref.ts'
-import { Journal } from './journal.ts'
 import type { JournalRecord } from './journal-records.ts'
 import type { LogShare } from './log-budget.ts'
 
@@ -42,11 +41,18 @@ export interface StoredAttempt extends AttemptRef {
   readonly acknowledgedAtMs: number | undefined
 }
 
+/** Where records go: the journal, or the simulation's disk. */
+export interface RecordLog {
+  /** A durable record is on the disk when this resolves. Rejects when it cannot be written. */
+  append(record: JournalRecord, isDurable: boolean): Promise<void>
+  close(): Promise<void>
+}
+
 export class AttemptStore {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #attempts = new Map<string, StoredAttempt>()
-  #journal: Journal | undefined
+  #journal: RecordLog | undefined
 
   private constructor(clock: Clock, logger: Logger) {
     this.#clock = clock
@@ -55,12 +61,15 @@ export class AttemptStore {
 
   /** Opens the journal and takes up what it tells. */
   static async open(options: {
-    readonly file: string
+    /** Reads and goes on with the journal; `living` are the records that still matter, for compaction. */
+    readonly openJournal: (
+      living: () => readonly JournalRecord[],
+    ) => Promise<{ readonly journal: RecordLog; readonly records: readonly JournalRecord[] }>
     readonly clock: Clock
     readonly logger: Logger
   }): Promise<AttemptStore> {
     const store = new AttemptStore(options.clock, options.logger)
-    const { journal, records } = await Journal.open({ ...options, living: () => store.#records() })
+    const { journal, records } = await options.openJournal(() => store.#records())
     for (const record of records) store.#replay(record)
     store.#journal = journal
     store.forgetOld()

@@ -7,7 +7,7 @@
 import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { Guarantee } from '../../proto/gen/rota/v1/job.ts'
 import { type AttemptRef, attemptKey } from '../report/attempt-ref.ts'
-import { type AttemptServices, killGraceMs, runAttempt } from './run-attempt.ts'
+import { killGraceMs } from './run-attempt.ts'
 import { type StopCause, StopSwitch } from './stop-switch.ts'
 
 interface LiveAttempt {
@@ -17,13 +17,16 @@ interface LiveAttempt {
   readonly ended: PromiseWithResolvers<void>
 }
 
+/** Runs an accepted assignment to its end and hands its result over to be reported. */
+export type RunAttempt = (assignment: Assignment, stop: StopSwitch) => Promise<void>
+
 export class LiveAttempts {
-  readonly #services: AttemptServices
+  readonly #runAttempt: RunAttempt
   readonly #onChange: () => void
   readonly #live = new Map<string, LiveAttempt>()
 
-  constructor(services: AttemptServices, onChange: () => void) {
-    this.#services = services
+  constructor(runAttempt: RunAttempt, onChange: () => void) {
+    this.#runAttempt = runAttempt
     this.#onChange = onChange
   }
 
@@ -57,7 +60,7 @@ export class LiveAttempts {
     if (attempt === undefined) return
     try {
       await this.#endOfOlder(assignment)
-      await runAttempt(assignment, attempt.stop, this.#services)
+      await this.#runAttempt(assignment, attempt.stop)
     } finally {
       this.remove(assignment)
     }

@@ -51,6 +51,7 @@ async function sendCancel(deps: Deps, fleet: Fleet, row: PendingControl): Promis
           epoch: BigInt(row.epoch),
           reason: row.cancel_reason,
           killGrace: durationFromMs(killGraceMs),
+          giveUp: false,
         },
       ],
     },

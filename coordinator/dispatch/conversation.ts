@@ -31,6 +31,8 @@ export interface ConversationOptions {
   readonly leaseMs: number
   readonly fleet: Fleet
   readonly settleLost: SettleLost
+  /** Addresses of all coordinators that serve, `host:port`. */
+  readonly coordinators: () => readonly string[]
   /** From the report step: stores a report; answers the attempts that the agent must stop. */
   readonly receiveReport: (session: AgentSession, report: Report) => Promise<readonly HeldAttempt[]>
 }
@@ -99,7 +101,8 @@ async function greet(
       heartbeatInterval: durationFromMs(options.heartbeatMs),
       lease: durationFromMs(options.leaseMs),
       serverTime: deps.clock.now(),
-      coordinators: [],
+      coordinators: [...options.coordinators()],
+      offerAgain: false,
     },
   })
   const finished = new Set(
@@ -156,6 +159,7 @@ function sendStops(session: AgentSession, stale: readonly HeldAttempt[], reason:
         epoch: BigInt(epoch),
         reason,
         killGrace: durationFromMs(0),
+        giveUp: false,
       })),
     },
   })

@@ -210,7 +210,7 @@ test('a goodbye leaves the stream in use for its delay, then the next coordinato
   await agent.start()
   const session = await first.nextSession()
   const reconnectDelay = durationFromMs(300)
-  session.send({ $case: 'goodbye', value: { reason: 'upgrade', reconnectDelay } })
+  session.send({ $case: 'goodbye', value: { reason: 'upgrade', reconnectDelay, coordinators: [] } })
   const assignment = shellOf('true')
   session.assign(assignment)
   await first.finished(assignment)

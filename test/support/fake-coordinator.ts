@@ -83,7 +83,8 @@ export class FakeSession {
   ): void {
     const { execution, epoch } = ref
     const killGrace = graceMs === undefined ? undefined : durationFromMs(graceMs)
-    this.send({ $case: 'stop', value: { targets: [{ execution, epoch, reason, killGrace }] } })
+    const target = { execution, epoch, reason, killGrace, giveUp: false }
+    this.send({ $case: 'stop', value: { targets: [target] } })
   }
 
   acknowledge(report: Report): void {
@@ -311,6 +312,7 @@ export class FakeCoordinator {
           lease: durationFromMs(leaseMs),
           serverTime: new Date(),
           coordinators,
+          offerAgain: false,
         },
       })
     }

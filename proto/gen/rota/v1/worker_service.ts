@@ -181,11 +181,47 @@ export interface Worker {
   loadRatio: number;
   /** Names of the handlers that this worker can run. */
   handlers: string[];
+  /** Why it is cordoned, draining or drained, with the evidence when Rota did it by itself. */
+  stateReason: string;
+  /** `token:admin`, or `rota` for an automatic cordon. */
+  stateActor: string;
+  stateTime?:
+    | Date
+    | undefined;
+  /** Set while draining and when drained. */
+  drain?: DrainStatus | undefined;
+  load?:
+    | WorkerLoad
+    | undefined;
+  /** Messages of its agent that were refused: stale epochs, other workers' executions, floods, nonsense. */
+  refusedMessageCount: bigint;
 }
 
 export interface Worker_LabelsEntry {
   key: string;
   value: string;
+}
+
+/** How far a drain has come. */
+export interface DrainStatus {
+  startTime?:
+    | Date
+    | undefined;
+  /** What still runs then is taken away and goes on elsewhere. Unset: the drain waits for as long as it takes. */
+  deadlineTime?:
+    | Date
+    | undefined;
+  /** Attempts at the start of the drain, and those that still run. */
+  initialCount: number;
+  remainingCount: number;
+}
+
+/** What the agent last said of its host; ratios are 0 to 1. */
+export interface WorkerLoad {
+  cpuRatio: number;
+  memoryRatio: number;
+  diskRatio: number;
+  eventLoopDelay?: Duration | undefined;
 }
 
 export interface ListWorkersRequest {
@@ -234,7 +270,11 @@ export interface UpdateWorkerResponse {
 
 export interface DrainWorkerRequest {
   name: string;
-  deadline?: Duration | undefined;
+  /** How long running attempts may go on. Unset: as long as they take. */
+  deadline?:
+    | Duration
+    | undefined;
+  /** At once: the same as a deadline of 0. */
   force: boolean;
   reason: string;
 }
@@ -316,6 +356,12 @@ function createBaseWorker(): Worker {
     consecutiveFailures: 0,
     loadRatio: 0,
     handlers: [],
+    stateReason: "",
+    stateActor: "",
+    stateTime: undefined,
+    drain: undefined,
+    load: undefined,
+    refusedMessageCount: 0n,
   };
 }
 
@@ -377,6 +423,27 @@ export const Worker: MessageFns<Worker> = {
     }
     for (const v of message.handlers) {
       writer.uint32(154).string(v!);
+    }
+    if (message.stateReason !== "") {
+      writer.uint32(162).string(message.stateReason);
+    }
+    if (message.stateActor !== "") {
+      writer.uint32(170).string(message.stateActor);
+    }
+    if (message.stateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.stateTime), writer.uint32(178).fork()).join();
+    }
+    if (message.drain !== undefined) {
+      DrainStatus.encode(message.drain, writer.uint32(186).fork()).join();
+    }
+    if (message.load !== undefined) {
+      WorkerLoad.encode(message.load, writer.uint32(194).fork()).join();
+    }
+    if (message.refusedMessageCount !== 0n) {
+      if (BigInt.asIntN(64, message.refusedMessageCount) !== message.refusedMessageCount) {
+        throw new globalThis.Error("value provided for field message.refusedMessageCount of type int64 too large");
+      }
+      writer.uint32(200).int64(message.refusedMessageCount);
     }
     return writer;
   },
@@ -549,6 +616,54 @@ export const Worker: MessageFns<Worker> = {
             message.handlers.push(reader.string());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.stateReason = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.stateActor = reader.string();
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.stateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.drain = DrainStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.load = WorkerLoad.decode(reader, reader.uint32());
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.refusedMessageCount = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -639,6 +754,28 @@ export const Worker: MessageFns<Worker> = {
       handlers: globalThis.Array.isArray(object?.handlers)
         ? object.handlers.map((e: any) => globalThis.String(e))
         : [],
+      stateReason: isSet(object.stateReason)
+        ? globalThis.String(object.stateReason)
+        : isSet(object.state_reason)
+        ? globalThis.String(object.state_reason)
+        : "",
+      stateActor: isSet(object.stateActor)
+        ? globalThis.String(object.stateActor)
+        : isSet(object.state_actor)
+        ? globalThis.String(object.state_actor)
+        : "",
+      stateTime: isSet(object.stateTime)
+        ? fromJsonTimestamp(object.stateTime)
+        : isSet(object.state_time)
+        ? fromJsonTimestamp(object.state_time)
+        : undefined,
+      drain: isSet(object.drain) ? DrainStatus.fromJSON(object.drain) : undefined,
+      load: isSet(object.load) ? WorkerLoad.fromJSON(object.load) : undefined,
+      refusedMessageCount: isSet(object.refusedMessageCount)
+        ? BigInt(object.refusedMessageCount)
+        : isSet(object.refused_message_count)
+        ? BigInt(object.refused_message_count)
+        : 0n,
     };
   },
 
@@ -707,6 +844,24 @@ export const Worker: MessageFns<Worker> = {
     if (message.handlers?.length) {
       obj.handlers = message.handlers;
     }
+    if (message.stateReason !== "") {
+      obj.stateReason = message.stateReason;
+    }
+    if (message.stateActor !== "") {
+      obj.stateActor = message.stateActor;
+    }
+    if (message.stateTime !== undefined) {
+      obj.stateTime = message.stateTime.toISOString();
+    }
+    if (message.drain !== undefined) {
+      obj.drain = DrainStatus.toJSON(message.drain);
+    }
+    if (message.load !== undefined) {
+      obj.load = WorkerLoad.toJSON(message.load);
+    }
+    if (message.refusedMessageCount !== 0n) {
+      obj.refusedMessageCount = message.refusedMessageCount.toString();
+    }
     return obj;
   },
 
@@ -744,6 +899,18 @@ export const Worker: MessageFns<Worker> = {
     message.consecutiveFailures = object.consecutiveFailures ?? 0;
     message.loadRatio = object.loadRatio ?? 0;
     message.handlers = object.handlers?.map((e) => e) || [];
+    message.stateReason = object.stateReason ?? "";
+    message.stateActor = object.stateActor ?? "";
+    message.stateTime = object.stateTime ?? undefined;
+    message.drain = (object.drain !== undefined && object.drain !== null)
+      ? DrainStatus.fromPartial(object.drain)
+      : undefined;
+    message.load = (object.load !== undefined && object.load !== null)
+      ? WorkerLoad.fromPartial(object.load)
+      : undefined;
+    message.refusedMessageCount = (object.refusedMessageCount !== undefined && object.refusedMessageCount !== null)
+      ? BigInt(object.refusedMessageCount)
+      : 0n;
     return message;
   },
 };
@@ -829,6 +996,274 @@ export const Worker_LabelsEntry: MessageFns<Worker_LabelsEntry> = {
     const message = createBaseWorker_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseDrainStatus(): DrainStatus {
+  return { startTime: undefined, deadlineTime: undefined, initialCount: 0, remainingCount: 0 };
+}
+
+export const DrainStatus: MessageFns<DrainStatus> = {
+  encode(message: DrainStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(10).fork()).join();
+    }
+    if (message.deadlineTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.deadlineTime), writer.uint32(18).fork()).join();
+    }
+    if (message.initialCount !== 0) {
+      writer.uint32(24).int32(message.initialCount);
+    }
+    if (message.remainingCount !== 0) {
+      writer.uint32(32).int32(message.remainingCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deadlineTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.initialCount = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.remainingCount = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DrainStatus {
+    return {
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      deadlineTime: isSet(object.deadlineTime)
+        ? fromJsonTimestamp(object.deadlineTime)
+        : isSet(object.deadline_time)
+        ? fromJsonTimestamp(object.deadline_time)
+        : undefined,
+      initialCount: isSet(object.initialCount)
+        ? globalThis.Number(object.initialCount)
+        : isSet(object.initial_count)
+        ? globalThis.Number(object.initial_count)
+        : 0,
+      remainingCount: isSet(object.remainingCount)
+        ? globalThis.Number(object.remainingCount)
+        : isSet(object.remaining_count)
+        ? globalThis.Number(object.remaining_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: DrainStatus): unknown {
+    const obj: any = {};
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.deadlineTime !== undefined) {
+      obj.deadlineTime = message.deadlineTime.toISOString();
+    }
+    if (message.initialCount !== 0) {
+      obj.initialCount = Math.round(message.initialCount);
+    }
+    if (message.remainingCount !== 0) {
+      obj.remainingCount = Math.round(message.remainingCount);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DrainStatus>, I>>(base?: I): DrainStatus {
+    return DrainStatus.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DrainStatus>, I>>(object: I): DrainStatus {
+    const message = createBaseDrainStatus();
+    message.startTime = object.startTime ?? undefined;
+    message.deadlineTime = object.deadlineTime ?? undefined;
+    message.initialCount = object.initialCount ?? 0;
+    message.remainingCount = object.remainingCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseWorkerLoad(): WorkerLoad {
+  return { cpuRatio: 0, memoryRatio: 0, diskRatio: 0, eventLoopDelay: undefined };
+}
+
+export const WorkerLoad: MessageFns<WorkerLoad> = {
+  encode(message: WorkerLoad, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cpuRatio !== 0) {
+      writer.uint32(9).double(message.cpuRatio);
+    }
+    if (message.memoryRatio !== 0) {
+      writer.uint32(17).double(message.memoryRatio);
+    }
+    if (message.diskRatio !== 0) {
+      writer.uint32(25).double(message.diskRatio);
+    }
+    if (message.eventLoopDelay !== undefined) {
+      Duration.encode(message.eventLoopDelay, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkerLoad {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkerLoad();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.cpuRatio = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.memoryRatio = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.diskRatio = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.eventLoopDelay = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WorkerLoad {
+    return {
+      cpuRatio: isSet(object.cpuRatio)
+        ? globalThis.Number(object.cpuRatio)
+        : isSet(object.cpu_ratio)
+        ? globalThis.Number(object.cpu_ratio)
+        : 0,
+      memoryRatio: isSet(object.memoryRatio)
+        ? globalThis.Number(object.memoryRatio)
+        : isSet(object.memory_ratio)
+        ? globalThis.Number(object.memory_ratio)
+        : 0,
+      diskRatio: isSet(object.diskRatio)
+        ? globalThis.Number(object.diskRatio)
+        : isSet(object.disk_ratio)
+        ? globalThis.Number(object.disk_ratio)
+        : 0,
+      eventLoopDelay: isSet(object.eventLoopDelay)
+        ? Duration.fromJSON(object.eventLoopDelay)
+        : isSet(object.event_loop_delay)
+        ? Duration.fromJSON(object.event_loop_delay)
+        : undefined,
+    };
+  },
+
+  toJSON(message: WorkerLoad): unknown {
+    const obj: any = {};
+    if (message.cpuRatio !== 0) {
+      obj.cpuRatio = floatToJson(message.cpuRatio);
+    }
+    if (message.memoryRatio !== 0) {
+      obj.memoryRatio = floatToJson(message.memoryRatio);
+    }
+    if (message.diskRatio !== 0) {
+      obj.diskRatio = floatToJson(message.diskRatio);
+    }
+    if (message.eventLoopDelay !== undefined) {
+      obj.eventLoopDelay = Duration.toJSON(message.eventLoopDelay);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WorkerLoad>, I>>(base?: I): WorkerLoad {
+    return WorkerLoad.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WorkerLoad>, I>>(object: I): WorkerLoad {
+    const message = createBaseWorkerLoad();
+    message.cpuRatio = object.cpuRatio ?? 0;
+    message.memoryRatio = object.memoryRatio ?? 0;
+    message.diskRatio = object.diskRatio ?? 0;
+    message.eventLoopDelay = (object.eventLoopDelay !== undefined && object.eventLoopDelay !== null)
+      ? Duration.fromPartial(object.eventLoopDelay)
+      : undefined;
     return message;
   },
 };

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { AttemptStore, finishedOf } from '../../../../agent/report/attempt-store.ts'
+import { Journal } from '../../../../agent/report/journal.ts'
 import { type Assignment, Finished } from '../../../../proto/gen/rota/agent/v1/agent_service.ts'
 import { shellOf } from '../../../support/assignments.ts'
 import { createFakeClock } from '../../../support/fake-clock.ts'
@@ -26,7 +27,11 @@ afterEach(async () => {
 })
 
 function open(): Promise<AttemptStore> {
-  return AttemptStore.open({ file: join(folder, 'journal'), clock, logger })
+  return AttemptStore.open({
+    openJournal: (living) => Journal.open({ file: join(folder, 'journal'), logger, living }),
+    clock,
+    logger,
+  })
 }
 
 async function reopen(): Promise<void> {

@@ -114,6 +114,8 @@ export interface Welcome {
     | undefined;
   /** Where else to connect. */
   coordinators: string[];
+  /** The database may have lost its last commits: results that were acknowledged of late are wanted once more. */
+  offerAgain: boolean;
 }
 
 export interface Heartbeat {
@@ -162,7 +164,11 @@ export interface Stop_Target {
   execution: string;
   epoch: bigint;
   reason: string;
-  killGrace?: Duration | undefined;
+  killGrace?:
+    | Duration
+    | undefined;
+  /** The attempt is taken from this worker, not cancelled: its outcome is LOST and the execution goes on elsewhere. */
+  giveUp: boolean;
 }
 
 export interface Report {
@@ -247,7 +253,12 @@ export interface DrainProgress {
 
 export interface Goodbye {
   reason: string;
-  reconnectDelay?: Duration | undefined;
+  /** The agent opens its next stream at a moment of its own choice within this time. */
+  reconnectDelay?:
+    | Duration
+    | undefined;
+  /** Where to go, `host:port`, best first. Empty: anywhere else. */
+  coordinators: string[];
 }
 
 function createBaseEnrollRequest(): EnrollRequest {
@@ -1353,6 +1364,7 @@ function createBaseWelcome(): Welcome {
     lease: undefined,
     serverTime: undefined,
     coordinators: [],
+    offerAgain: false,
   };
 }
 
@@ -1375,6 +1387,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     for (const v of message.coordinators) {
       writer.uint32(50).string(v!);
+    }
+    if (message.offerAgain !== false) {
+      writer.uint32(56).bool(message.offerAgain);
     }
     return writer;
   },
@@ -1440,6 +1455,14 @@ export const Welcome: MessageFns<Welcome> = {
             message.coordinators.push(reader.string());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.offerAgain = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1470,6 +1493,11 @@ export const Welcome: MessageFns<Welcome> = {
       coordinators: globalThis.Array.isArray(object?.coordinators)
         ? object.coordinators.map((e: any) => globalThis.String(e))
         : [],
+      offerAgain: isSet(object.offerAgain)
+        ? globalThis.Boolean(object.offerAgain)
+        : isSet(object.offer_again)
+        ? globalThis.Boolean(object.offer_again)
+        : false,
     };
   },
 
@@ -1493,6 +1521,9 @@ export const Welcome: MessageFns<Welcome> = {
     if (message.coordinators?.length) {
       obj.coordinators = message.coordinators;
     }
+    if (message.offerAgain !== false) {
+      obj.offerAgain = message.offerAgain;
+    }
     return obj;
   },
 
@@ -1511,6 +1542,7 @@ export const Welcome: MessageFns<Welcome> = {
       : undefined;
     message.serverTime = object.serverTime ?? undefined;
     message.coordinators = object.coordinators?.map((e) => e) || [];
+    message.offerAgain = object.offerAgain ?? false;
     return message;
   },
 };
@@ -2281,7 +2313,7 @@ export const Stop: MessageFns<Stop> = {
 };
 
 function createBaseStop_Target(): Stop_Target {
-  return { execution: "", epoch: 0n, reason: "", killGrace: undefined };
+  return { execution: "", epoch: 0n, reason: "", killGrace: undefined, giveUp: false };
 }
 
 export const Stop_Target: MessageFns<Stop_Target> = {
@@ -2300,6 +2332,9 @@ export const Stop_Target: MessageFns<Stop_Target> = {
     }
     if (message.killGrace !== undefined) {
       Duration.encode(message.killGrace, writer.uint32(34).fork()).join();
+    }
+    if (message.giveUp !== false) {
+      writer.uint32(40).bool(message.giveUp);
     }
     return writer;
   },
@@ -2349,6 +2384,14 @@ export const Stop_Target: MessageFns<Stop_Target> = {
             message.killGrace = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.giveUp = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2371,6 +2414,11 @@ export const Stop_Target: MessageFns<Stop_Target> = {
         : isSet(object.kill_grace)
         ? Duration.fromJSON(object.kill_grace)
         : undefined,
+      giveUp: isSet(object.giveUp)
+        ? globalThis.Boolean(object.giveUp)
+        : isSet(object.give_up)
+        ? globalThis.Boolean(object.give_up)
+        : false,
     };
   },
 
@@ -2388,6 +2436,9 @@ export const Stop_Target: MessageFns<Stop_Target> = {
     if (message.killGrace !== undefined) {
       obj.killGrace = Duration.toJSON(message.killGrace);
     }
+    if (message.giveUp !== false) {
+      obj.giveUp = message.giveUp;
+    }
     return obj;
   },
 
@@ -2402,6 +2453,7 @@ export const Stop_Target: MessageFns<Stop_Target> = {
     message.killGrace = (object.killGrace !== undefined && object.killGrace !== null)
       ? Duration.fromPartial(object.killGrace)
       : undefined;
+    message.giveUp = object.giveUp ?? false;
     return message;
   },
 };
@@ -3758,7 +3810,7 @@ export const DrainProgress: MessageFns<DrainProgress> = {
 };
 
 function createBaseGoodbye(): Goodbye {
-  return { reason: "", reconnectDelay: undefined };
+  return { reason: "", reconnectDelay: undefined, coordinators: [] };
 }
 
 export const Goodbye: MessageFns<Goodbye> = {
@@ -3768,6 +3820,9 @@ export const Goodbye: MessageFns<Goodbye> = {
     }
     if (message.reconnectDelay !== undefined) {
       Duration.encode(message.reconnectDelay, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.coordinators) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -3801,6 +3856,14 @@ export const Goodbye: MessageFns<Goodbye> = {
             message.reconnectDelay = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.coordinators.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3821,6 +3884,9 @@ export const Goodbye: MessageFns<Goodbye> = {
         : isSet(object.reconnect_delay)
         ? Duration.fromJSON(object.reconnect_delay)
         : undefined,
+      coordinators: globalThis.Array.isArray(object?.coordinators)
+        ? object.coordinators.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -3831,6 +3897,9 @@ export const Goodbye: MessageFns<Goodbye> = {
     }
     if (message.reconnectDelay !== undefined) {
       obj.reconnectDelay = Duration.toJSON(message.reconnectDelay);
+    }
+    if (message.coordinators?.length) {
+      obj.coordinators = message.coordinators;
     }
     return obj;
   },
@@ -3844,6 +3913,7 @@ export const Goodbye: MessageFns<Goodbye> = {
     message.reconnectDelay = (object.reconnectDelay !== undefined && object.reconnectDelay !== null)
       ? Duration.fromPartial(object.reconnectDelay)
       : undefined;
+    message.coordinators = object.coordinators?.map((e) => e) || [];
     return message;
   },
 };

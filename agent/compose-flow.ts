@@ -1,0 +1,122 @@
+/** The flow of an agent, connect -> accept -> run -> report, introduced to each other without the real world. */
+import type { Welcome } from '../proto/gen/rota/agent/v1/agent_service.ts'
+import type { Clock } from '../shared/clock.ts'
+import type { Logger } from '../shared/logger.ts'
+import type { Random } from '../shared/random.ts'
+import { Inbox } from './accept/inbox.ts'
+import type { ConnectedAgent, ConnectionTarget } from './connect/connection.ts'
+import {
+  type AgentFacts,
+  composeHeartbeat,
+  composeHello,
+  type LoadProbe,
+} from './connect/introduce.ts'
+import { Lease } from './connect/lease.ts'
+import { Supervisor } from './connect/supervisor.ts'
+import type { Wakeup } from './connect/wakeup.ts'
+import type { AttemptRef } from './report/attempt-ref.ts'
+import type { AttemptStore } from './report/attempt-store.ts'
+import type { Outbox } from './report/outbox.ts'
+import { LiveAttempts, type RunAttempt } from './run/live-attempts.ts'
+
+export interface AgentFlowOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly facts: AgentFacts
+  /** Addresses of coordinators, `host:port`. */
+  readonly coordinators: readonly string[]
+  /** With the newest certificate. */
+  readonly target: (address: string) => ConnectionTarget
+  readonly host: LoadProbe
+  readonly store: AttemptStore
+  readonly outbox: Outbox
+  readonly wakeup: Wakeup
+  readonly run: RunAttempt
+  /** Told in which coordinator the session lives, and undefined when it has ended. */
+  readonly onPlace: (address: string | undefined) => void
+  /** A coordinator has accepted the session. */
+  readonly onSession: (welcome: Welcome) => void
+  /** The coordinator has a result. */
+  readonly onAcknowledged: (ref: AttemptRef) => void
+}
+
+export interface AgentFlow {
+  readonly supervisor: Supervisor
+  readonly inbox: Inbox
+  readonly live: LiveAttempts
+  readonly lease: Lease
+}
+
+/** Results that no coordinator acknowledges; above, nothing new is taken. */
+const UNACKNOWLEDGED_MAX = 1_000
+
+export function composeAgentFlow(options: AgentFlowOptions): AgentFlow {
+  const { clock, facts, host, logger, outbox, store, wakeup } = options
+  const live = new LiveAttempts(options.run, () => wakeup.wake())
+  const inbox = new Inbox({
+    store,
+    outbox,
+    live,
+    logger,
+    slots: facts.slots,
+    capabilities: new Set(facts.capabilities),
+    handlers: new Set(facts.handlers),
+    hasSpace: () => host.hasSpace && outbox.size < UNACKNOWLEDGED_MAX,
+  })
+  const lease = new Lease(clock, (marginMs) => {
+    const stopped = live.stopGuarded(marginMs)
+    logger.warn({ stopped }, 'the lease ends; attempts that must not outlive it are stopped')
+  })
+  const agent = connectedAgent(options, { inbox, live, lease }, (welcome) =>
+    supervisor.welcomed(welcome),
+  )
+  const supervisor: Supervisor = new Supervisor({
+    agent,
+    logger,
+    random: options.random,
+    coordinators: options.coordinators,
+    target: options.target,
+    onLost: () => options.onPlace(undefined),
+  })
+  return { supervisor, inbox, live, lease }
+}
+
+/** The agent as its connection sees it. */
+function connectedAgent(
+  options: AgentFlowOptions,
+  { inbox, live, lease }: Pick<AgentFlow, 'inbox' | 'live' | 'lease'>,
+  onWelcome: (welcome: Welcome) => void,
+): ConnectedAgent {
+  const { clock, facts, host, outbox, store, wakeup } = options
+  let previousSession = ''
+  return {
+    clock,
+    outbox,
+    lease,
+    wakeup,
+    hello: () => composeHello({ facts, store, previousSession }),
+    heartbeat: (sequence, lateMs) => {
+      const freeSlots = inbox.isDraining ? 0 : Math.max(0, facts.slots - live.slotsInUse)
+      return composeHeartbeat({ sequence, lateMs, freeSlots, now: clock.now(), host })
+    },
+    drainRemaining: () => (inbox.isDraining ? live.size : undefined),
+    welcomed: (welcome, address) => {
+      previousSession = welcome.session
+      inbox.release()
+      options.onPlace(address)
+      onWelcome(welcome)
+      options.onSession(welcome)
+    },
+    assigned: (assignments) => inbox.take(assignments),
+    told: (targets) => inbox.stop(targets),
+    drain: () => inbox.drain(),
+    acknowledged: (items) => {
+      for (const { kind, value } of items) {
+        if (kind !== 'finished') continue
+        store.acknowledge(value)
+        options.onAcknowledged(value)
+      }
+    },
+  }
+}

@@ -1,0 +1,152 @@
+/** The steps of the flow, introduced to each other: everything but the edges (rpc, gateway) and the real world. */
+import type { Report } from '../proto/gen/rota/agent/v1/agent_service.ts'
+import { durationFromMs } from '../shared/duration.ts'
+import { RotaError } from '../shared/errors/rota-error.ts'
+import { newId } from '../shared/ids.ts'
+import type { Service } from '../shared/service.ts'
+import type { Deps } from './deps.ts'
+import type { AgentSession, AgentStream } from './dispatch/agent-session.ts'
+import { toAttemptRef } from './dispatch/check-hello.ts'
+import { createControlLoop } from './dispatch/control-loop.ts'
+import {
+  type Conversation,
+  type ConversationOptions,
+  createConversation,
+} from './dispatch/conversation.ts'
+import { dispatch } from './dispatch/dispatch.ts'
+import { createFleet, type Fleet } from './dispatch/fleet.ts'
+import { createRenewLoop } from './dispatch/renew-loop.ts'
+import { createDependencyLoop } from './enqueue/dependency-loop.ts'
+import { createEnqueue, type Enqueue } from './enqueue/enqueue.ts'
+import { createReleaseLoop } from './enqueue/release-loop.ts'
+import type { SessionId, WorkerId } from './job/execution.ts'
+import { createMatchLoop } from './match/match-loop.ts'
+import { receiveReport } from './report/receive-report.ts'
+import { createScheduleLoop } from './schedule/schedule-loop.ts'
+import { createExpireLoop } from './settle/expire-loop.ts'
+import { createSettle, type EndedAttempt, type Settle } from './settle/settle.ts'
+
+export interface FlowOptions {
+  /** Length of a session's lease, L, in ms. */
+  readonly leaseMs: number
+}
+
+export interface Flow {
+  readonly enqueue: Enqueue
+  readonly endExecutions: Settle['endExecutions']
+  /** In the order in which they start. */
+  readonly loops: readonly Service[]
+  /** One for each stream of an agent. */
+  converse(peer: { readonly workerId: WorkerId; readonly stream: AgentStream }): Conversation
+  /** Sends all agents elsewhere: the coordinator stops. */
+  sayGoodbye(): void
+}
+
+/** Grace of the server beyond a lease, G, in ms. */
+const GRACE_MS = 2_000
+/** A worker that refused is left alone for this long, in ms; others get the work. */
+const REFUSED_PAUSE_MS = 5_000
+/** Agents that are sent away come back after this, in ms. */
+const GOODBYE_DELAY_MS = 500
+/** Heartbeats in one lease. */
+const HEARTBEATS_PER_LEASE = 6
+
+export function composeFlow(deps: Deps, options: FlowOptions): Flow {
+  const fleet = createFleet()
+  const settle = createSettle(deps)
+  const enqueue = createEnqueue(deps)
+  const heartbeatMs = options.leaseMs / HEARTBEATS_PER_LEASE
+  const onEnded = (ended: readonly EndedAttempt[]) => freeSlots(deps, fleet, ended)
+
+  // schedule -> enqueue -> match -> dispatch
+  const schedule = createScheduleLoop(deps, enqueue)
+  const release = createReleaseLoop(deps, settle.endExecutions)
+  const dependencies = createDependencyLoop(deps, { enqueue, endExecutions: settle.endExecutions })
+  const match = createMatchLoop(deps, {
+    offers: () => fleet.offers(deps.clock.monotonicMs()),
+    reserve: ({ offer, executionId, slots }) => fleet.reserve(offer.sessionId, executionId, slots),
+    unreserve: ({ offer, executionId }) => fleet.release(offer.sessionId, executionId),
+    dispatch: async (claimed) => dispatch(deps, fleet, claimed),
+  })
+  const renew = createRenewLoop(deps, fleet, heartbeatMs)
+  const control = createControlLoop(deps, fleet)
+
+  // report -> settle
+  const expire = createExpireLoop(deps, {
+    times: { leaseMs: options.leaseMs, graceMs: GRACE_MS },
+    settle,
+    onLost: async (sessionIds, ended) => {
+      onEnded(ended)
+      endSessions(fleet, sessionIds)
+    },
+  })
+
+  deps.hints.on('schedules', () => schedule.wake())
+  deps.hints.on('queue', () => {
+    match.wake()
+    release.wake()
+  })
+  deps.hints.on('dependencies', () => dependencies.wake())
+  deps.hints.on('cancels', () => control.wake())
+
+  const conversation: ConversationOptions = {
+    coordinatorId: newId(deps.clock, deps.random),
+    heartbeatMs,
+    leaseMs: options.leaseMs,
+    fleet,
+    settleLost: settle.settleLost,
+    coordinators: () => [],
+    receiveReport: receiveWith(deps, settle, onEnded),
+  }
+  return {
+    enqueue,
+    endExecutions: settle.endExecutions,
+    loops: [schedule, release, dependencies, match, renew, control, expire],
+    converse: (peer) => createConversation(deps, conversation, peer),
+    sayGoodbye: () => sayGoodbye(fleet),
+  }
+}
+
+function receiveWith(
+  deps: Deps,
+  { settleReported }: Settle,
+  onEnded: (ended: readonly EndedAttempt[]) => void,
+) {
+  const steps = {
+    toRef: toAttemptRef,
+    settleReported,
+    onEnded: (ended: readonly object[]) => onEnded(ended as readonly EndedAttempt[]),
+  }
+  return async ({ profile, clockSkewMs }: AgentSession, report: Report) => {
+    const { id, workerName } = profile
+    return receiveReport(deps, steps, { session: { id, workerName, clockSkewMs }, report })
+  }
+}
+
+function freeSlots(deps: Deps, fleet: Fleet, ended: readonly EndedAttempt[]): void {
+  for (const { ending, report } of ended) {
+    fleet.release(ending.session_id, ending.id)
+    fleet.count(ending.session_id, report.outcome)
+    if (report.outcome !== 'refused') continue
+    fleet.pause(ending.session_id, deps.clock.monotonicMs() + REFUSED_PAUSE_MS)
+  }
+}
+
+/** Their streams may still be open: a silent agent is told when it listens again, and begins anew. */
+function endSessions(fleet: Fleet, sessionIds: readonly SessionId[]): void {
+  for (const id of sessionIds) {
+    const session = fleet.get(id)
+    if (session === undefined || !fleet.remove(session)) continue
+    session.stream.end(new RotaError('SESSION_ENDED', 'the lease of the session has ended'))
+  }
+}
+
+/** Agents come back to whoever serves next; their leases hold meanwhile. */
+function sayGoodbye(fleet: Fleet): void {
+  for (const { stream } of fleet.all()) {
+    const reconnectDelay = durationFromMs(GOODBYE_DELAY_MS)
+    const reason = 'the coordinator stops'
+    stream.send({ $case: 'goodbye', value: { reason, reconnectDelay, coordinators: [] } })
+    stream.end(new RotaError('SHUTTING_DOWN', 'the coordinator is stopping'))
+  }
+}
