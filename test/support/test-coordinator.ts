@@ -3,13 +3,6 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  type CallOptions,
-  type Client,
-  credentials,
-  Metadata,
-  type ServiceError,
-} from '@grpc/grpc-js'
 import { pino } from 'pino'
 import { composeAgent } from '../../agent/compose.ts'
 import { readConfig as readAgentConfig } from '../../agent/config.ts'
@@ -18,17 +11,16 @@ import { type Coordinator, composeCoordinator } from '../../coordinator/compose.
 import { readConfig } from '../../coordinator/config.ts'
 import { type Database, openDatabase } from '../../coordinator/store/database.ts'
 import { type Execution, ExecutionState } from '../../proto/gen/rota/v1/execution.ts'
-import { ExecutionServiceClient } from '../../proto/gen/rota/v1/execution_service.ts'
+import type { ExecutionServiceClient } from '../../proto/gen/rota/v1/execution_service.ts'
 import { Job } from '../../proto/gen/rota/v1/job.ts'
-import { JobServiceClient } from '../../proto/gen/rota/v1/job_service.ts'
-import { SystemServiceClient } from '../../proto/gen/rota/v1/system_service.ts'
-import { WorkerServiceClient } from '../../proto/gen/rota/v1/worker_service.ts'
-import { CLIENT_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
+import type { JobServiceClient } from '../../proto/gen/rota/v1/job_service.ts'
+import type { SystemServiceClient } from '../../proto/gen/rota/v1/system_service.ts'
+import type { WorkerServiceClient } from '../../proto/gen/rota/v1/worker_service.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { coordinatorFiles } from '../../shared/data-dir.ts'
-import { fromServiceError } from '../../shared/errors/rpc-status.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { systemRandom as random } from '../../shared/random.ts'
+import { openClients, type Promised } from './api-clients.ts'
 import { createTestDatabase, type TestDatabase } from './postgres.ts'
 import { until } from './until.ts'
 
@@ -78,19 +70,6 @@ export interface TestCoordinatorSetup {
   /** Takes the lines of the coordinator and of its agents. */
   readonly logger?: Logger
 }
-
-/** The overload with metadata and options. */
-type Unary<M> = M extends (
-  request: infer Q,
-  metadata: Metadata,
-  options: Partial<CallOptions>,
-  callback: (error: ServiceError | null, response: infer R) => void,
-) => unknown
-  ? (request: Partial<Q>) => Promise<R>
-  : never
-
-/** The unary methods of a client as promises; errors are what the coordinator said. */
-export type Promised<C> = { [K in keyof C as K extends `$${string}` ? never : K]: Unary<C[K]> }
 
 /** `options` as on the command line, e.g. `['--lease', '2s']`. */
 export async function startTestCoordinator(
@@ -202,64 +181,6 @@ async function joinAgent(coordinator: TestCoordinator, joining: Joining): Promis
   const joined = await ensureJoined(config, { clock, random, logger, signal })
   const agent = await composeAgent(config, joined, { clock, random, logger, onSession: () => {} })
   return { name, start: () => agent.start(), stop: () => agent.stop() }
-}
-
-function openClients(address: string, files: ReturnType<typeof coordinatorFiles>) {
-  const secure = credentials.createSsl(readFileSync(files.caCertificate))
-  const metadata = new Metadata()
-  metadata.set('authorization', `Bearer ${readFileSync(files.adminToken, 'utf8').trim()}`)
-  const all = {
-    jobs: new JobServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
-    executions: new ExecutionServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
-    workers: new WorkerServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
-    system: new SystemServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
-  }
-  return {
-    promised: {
-      jobs: promised(all.jobs, metadata),
-      executions: promised(all.executions, metadata),
-      workers: promised(all.workers, metadata),
-      system: promised(all.system, metadata),
-    },
-    close: () => Object.values(all).forEach((client) => void client.close()),
-  }
-}
-
-const CALL_MS = 10_000
-
-function promised<C extends Client>(client: C, metadata: Metadata): Promised<C> {
-  return new Proxy(client, {
-    get: (target, method) => (request: object) =>
-      new Promise((resolve, reject) => {
-        const call: unknown = Reflect.get(target, method)
-        if (typeof call !== 'function') throw new Error(`no method ${String(method)}`)
-        const options = { deadline: new Date(Date.now() + CALL_MS), waitForReady: true }
-        const callback = (error: ServiceError | null, response: unknown) =>
-          error === null ? resolve(response) : reject(fromServiceError(error).error)
-        call.call(target, completed(String(method), request), metadata, options, callback)
-      }),
-  }) as unknown as Promised<C>
-}
-
-/** Fields that a test leaves out have their defaults, as on the wire. */
-function completed(method: string, request: object): object {
-  return { ...DEFAULTS[method], ...request }
-}
-
-const LIST = { pageSize: 0, pageToken: '', filter: '', orderBy: '' }
-const DEFAULTS: Readonly<Record<string, object>> = {
-  listJobs: { ...LIST, query: '', showDeleted: false },
-  createJob: { jobId: '', requestId: '', validateOnly: false },
-  updateJob: { allowMissing: false, validateOnly: false },
-  deleteJob: { etag: '', force: false, allowMissing: false },
-  pauseJob: { reason: '' },
-  triggerJob: { requestId: '', worker: '', validateOnly: false },
-  listOccurrences: { job: '', filter: '', pageSize: 0, pageToken: '' },
-  listJobVersions: { pageSize: 0, pageToken: '' },
-  listExecutions: { ...LIST, job: '' },
-  cancelExecution: { reason: '', force: false },
-  listWorkers: { ...LIST, capability: '' },
-  createEnrollmentToken: { maxUses: 0, labels: {}, worker: '' },
 }
 
 function portOf(address: string): string {
