@@ -15,7 +15,7 @@ export interface TemporaryFolder {
 const CLEAN_UP = `
 cat > /dev/null
 servers=$(find "$0" -name postmaster.pid -exec head -n 1 {} \\; 2> /dev/null)
-for pid in $servers; do kill -QUIT "$pid" 2> /dev/null; done
+for pid in $servers; do kill -QUIT "$pid"; kill -CONT "$pid"; done 2> /dev/null
 for pid in $servers; do while kill -0 "$pid" 2> /dev/null; do sleep 0.05; done; done
 rm -rf "$0"
 `
