@@ -68,9 +68,7 @@ export function composeAgentFlow(options: AgentFlowOptions): AgentFlow {
     const stopped = live.stopGuarded(marginMs)
     logger.warn({ stopped }, 'the lease ends; attempts that must not outlive it are stopped')
   })
-  const agent = connectedAgent(options, { inbox, live, lease }, (welcome) =>
-    supervisor.welcomed(welcome),
-  )
+  const agent = connectedAgent(options, { inbox, live, lease }, () => supervisor)
   const supervisor: Supervisor = new Supervisor({
     agent,
     logger,
@@ -86,7 +84,7 @@ export function composeAgentFlow(options: AgentFlowOptions): AgentFlow {
 function connectedAgent(
   options: AgentFlowOptions,
   { inbox, live, lease }: Pick<AgentFlow, 'inbox' | 'live' | 'lease'>,
-  onWelcome: (welcome: Welcome) => void,
+  supervisor: () => Supervisor,
 ): ConnectedAgent {
   const { clock, facts, host, outbox, store, wakeup } = options
   let previousSession = ''
@@ -105,9 +103,10 @@ function connectedAgent(
       previousSession = welcome.session
       inbox.release()
       options.onPlace(address)
-      onWelcome(welcome)
+      supervisor().welcomed(welcome)
       options.onSession(welcome)
     },
+    learned: (addresses) => supervisor().learned(addresses),
     assigned: (assignments) => inbox.take(assignments),
     told: (targets) => inbox.stop(targets),
     drain: () => inbox.drain(),

@@ -4,9 +4,11 @@ import { durationFromMs } from '../shared/duration.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
 import { newId } from '../shared/ids.ts'
 import type { Service } from '../shared/service.ts'
+import { createMembership, type Membership } from './cluster/membership.ts'
 import type { Deps } from './deps.ts'
 import type { AgentSession, AgentStream } from './dispatch/agent-session.ts'
-import { toAttemptRef } from './dispatch/check-hello.ts'
+import { announceTo } from './dispatch/announce-coordinators.ts'
+import { PROTOCOL_VERSIONS, toAttemptRef } from './dispatch/check-hello.ts'
 import { createControlLoop } from './dispatch/control-loop.ts'
 import {
   type Conversation,
@@ -25,15 +27,20 @@ import { receiveReport } from './report/receive-report.ts'
 import { createScheduleLoop } from './schedule/schedule-loop.ts'
 import { createExpireLoop } from './settle/expire-loop.ts'
 import { createSettle, type EndedAttempt, type Settle } from './settle/settle.ts'
+import { VERSION } from './version.ts'
 
 export interface FlowOptions {
   /** Length of a session's lease, L, in ms. */
   readonly leaseMs: number
+  /** `host:port` under which agents reach this coordinator; asked when it serves. */
+  readonly address: () => string
 }
 
 export interface Flow {
   readonly enqueue: Enqueue
   readonly endExecutions: Settle['endExecutions']
+  /** Starts when the address is known, before the loops; stops last. */
+  readonly membership: Membership
   /** In the order in which they start. */
   readonly loops: readonly Service[]
   /** One for each stream of an agent. */
@@ -56,6 +63,8 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const settle = createSettle(deps)
   const enqueue = createEnqueue(deps)
   const heartbeatMs = options.leaseMs / HEARTBEATS_PER_LEASE
+  const coordinatorId = newId(deps.clock, deps.random)
+  const membership = joinCluster(deps, fleet, { ...options, coordinatorId })
   const onEnded = (ended: readonly EndedAttempt[]) => freeSlots(deps, fleet, ended)
 
   // schedule -> enqueue -> match -> dispatch
@@ -90,21 +99,39 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   deps.hints.on('cancels', () => control.wake())
 
   const conversation: ConversationOptions = {
-    coordinatorId: newId(deps.clock, deps.random),
+    coordinatorId,
     heartbeatMs,
     leaseMs: options.leaseMs,
     fleet,
     settleLost: settle.settleLost,
-    coordinators: () => [],
+    coordinators: () => membership.addresses(),
     receiveReport: receiveWith(deps, settle, onEnded),
   }
   return {
     enqueue,
     endExecutions: settle.endExecutions,
+    membership,
     loops: [schedule, release, dependencies, match, renew, control, expire],
     converse: (peer) => createConversation(deps, conversation, peer),
     sayGoodbye: () => sayGoodbye(fleet),
   }
+}
+
+function joinCluster(
+  deps: Deps,
+  fleet: Fleet,
+  options: FlowOptions & { readonly coordinatorId: string },
+): Membership {
+  const announce = announceTo(fleet)
+  const membership: Membership = createMembership(deps, {
+    ...options,
+    id: options.coordinatorId,
+    version: VERSION,
+    protocolVersions: PROTOCOL_VERSIONS,
+    sessionCount: () => fleet.all().length,
+    onLook: () => announce(membership.addresses()),
+  })
+  return membership
 }
 
 function receiveWith(

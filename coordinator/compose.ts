@@ -1,4 +1,6 @@
 /** Builds the coordinator: the database, the flow, and the edges that let people and agents in. */
+import { isIPv6 } from 'node:net'
+import { hostname } from 'node:os'
 import type pg from 'pg'
 import type { Clock } from '../shared/clock.ts'
 import { coordinatorFiles } from '../shared/data-dir.ts'
@@ -11,11 +13,12 @@ import type { Deps } from './deps.ts'
 import { createHttpServer } from './gateway/http-server.ts'
 import { ensureAdminToken } from './identity/admin-token.ts'
 import { openAuthority } from './identity/certificate-authority.ts'
+import { ensureClusterAuthority } from './identity/cluster-authority.ts'
 import { createAuthenticator } from './identity/principal.ts'
 import { createRetentionLoop, keepPartitions } from './retention/retention-loop.ts'
 import { createErrorBoundary } from './rpc/error-boundary.ts'
 import { createRpcServer, type RpcServer } from './rpc/server.ts'
-import { openDatabase } from './store/database.ts'
+import { type Database, openDatabase } from './store/database.ts'
 import { createHints } from './store/hints.ts'
 import { createJobSpecs } from './store/job-specs.ts'
 import { migrateToLatest } from './store/migrate.ts'
@@ -38,44 +41,59 @@ export async function composeCoordinator(
   connection: string | Readonly<pg.ClientConfig>,
 ): Promise<Coordinator> {
   const db = openDatabase({ connection, logger: ambient.logger })
+  try {
+    return await composeOn(db, ambient, config)
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
+}
+
+async function composeOn(
+  db: Database,
+  ambient: Ambient,
+  config: CoordinatorConfig,
+): Promise<Coordinator> {
   const deps: Deps = { ...ambient, db, hints: createHints(), specs: createJobSpecs() }
-  const applied = await migrateToLatest(db)
+  const { applied, later } = await migrateToLatest(db)
   if (applied.length > 0) ambient.logger.info({ applied }, 'migrated the database')
+  if (later.length > 0) ambient.logger.info({ later }, 'the database is of a later release')
   await keepPartitions(deps, config.retentionMs)
-  const flow = composeFlow(deps, { leaseMs: config.leaseMs })
-  const rpc = await composeRpc(deps, config, flow)
+  const address = () => advertisedAddress(config, rpc.address())
+  const flow = composeFlow(deps, { leaseMs: config.leaseMs, address })
+  const rpc: RpcServer = await composeRpc(deps, config, { flow, address })
   const http = createHttpServer(deps, { host: '127.0.0.1', port: config.httpPort })
   const farewell: Service = { start: async () => {}, stop: async () => flow.sayGoodbye() }
   const database: Service = { start: async () => {}, stop: async () => db.destroy() }
   const retention = createRetentionLoop(deps, config.retentionMs)
-  const service = inOrder([database, rpc, farewell, http, ...flow.loops, retention])
+  const service = inOrder([
+    ...[database, rpc, flow.membership, farewell, http],
+    ...[...flow.loops, retention],
+  ])
   return { ...service, grpcAddress: () => rpc.address(), httpAddress: () => http.address() }
 }
 
-async function composeRpc(deps: Deps, config: CoordinatorConfig, flow: Flow): Promise<RpcServer> {
+async function composeRpc(
+  deps: Deps,
+  config: CoordinatorConfig,
+  { address, flow }: { readonly flow: Flow; readonly address: () => string },
+): Promise<RpcServer> {
   const files = coordinatorFiles(config.dataDir)
-  const names = [
-    ...config.advertise,
-    ...(config.listen === '0.0.0.0' || config.listen === '::' ? [] : [config.listen]),
-  ]
   const authority = await openAuthority({
     ...deps,
     files,
-    names,
+    ca: await ensureClusterAuthority(deps, { files, clusterKey: config.clusterKey }),
+    names: namesOf(config),
     agentCertificateMs: config.agentCertificateMs,
   })
   await ensureAdminToken(deps, files.adminToken)
-  const rpc: RpcServer = createRpcServer(
+  return createRpcServer(
     {
       ...deps,
       boundary: createErrorBoundary(deps),
       enqueue: flow.enqueue,
       endExecutions: flow.endExecutions,
-      enrollment: {
-        ...deps,
-        authority,
-        advertisedAddress: () => advertised(config, rpc.address()),
-      },
+      enrollment: { ...deps, authority, advertisedAddress: address },
       converse: flow.converse,
     },
     {
@@ -85,10 +103,21 @@ async function composeRpc(deps: Deps, config: CoordinatorConfig, flow: Flow): Pr
       authenticator: createAuthenticator(deps),
     },
   )
-  return rpc
 }
 
-function advertised(config: CoordinatorConfig, address: string): string {
-  const [name] = config.advertise
-  return name === undefined ? address : `${name}:${address.slice(address.lastIndexOf(':') + 1)}`
+/** For the certificate, beside the names of this host. */
+function namesOf({ advertise, listen }: CoordinatorConfig): string[] {
+  return [...advertise.map(({ host }) => host), ...(isAnyAddress(listen) ? [] : [listen])]
+}
+
+/** Where agents reach this coordinator; `address` is the one that it listens on. */
+function advertisedAddress({ advertise, listen }: CoordinatorConfig, address: string): string {
+  const [first] = advertise
+  const host = first?.host ?? (isAnyAddress(listen) ? hostname() : listen)
+  const port = first?.port ?? address.slice(address.lastIndexOf(':') + 1)
+  return `${isIPv6(host) ? `[${host}]` : host}:${port}`
+}
+
+function isAnyAddress(listen: string): boolean {
+  return listen === '0.0.0.0' || listen === '::'
 }

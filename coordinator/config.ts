@@ -1,7 +1,17 @@
 /** The coordinator's settings: options win over ROTA_* variables, these over defaults. Read once. */
+import { readFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
 import { parseArgs } from 'node:util'
 import { resolveDataDir } from '../shared/data-dir.ts'
 import { parseDurationMs } from '../shared/duration.ts'
+import { parseClusterKey } from './identity/cluster-key.ts'
+
+/** A name or address under which agents reach this coordinator. */
+export interface Advertised {
+  readonly host: string
+  /** Undefined: the gRPC port. */
+  readonly port: number | undefined
+}
 
 export interface CoordinatorConfig {
   readonly dataDir: string
@@ -10,8 +20,10 @@ export interface CoordinatorConfig {
   readonly listen: string
   readonly grpcPort: number
   readonly httpPort: number
-  /** Names and addresses under which agents reach this coordinator, for its certificate. */
-  readonly advertise: readonly string[]
+  /** The first is told to agents and to the other coordinators; all are in the certificate. */
+  readonly advertise: readonly Advertised[]
+  /** Undefined: the one of the data folder. Never logged. */
+  readonly clusterKey: Buffer | undefined
   readonly logLevel: string
   /** Length of a session's lease, L. */
   readonly leaseMs: number
@@ -35,7 +47,11 @@ Options (each also as a variable, e.g. ROTA_GRPC_PORT)
   --grpc-port PORT            default 7420; 0 picks a free one
   --http-port PORT            default 7480; 0 picks a free one
   --listen ADDRESS            default 127.0.0.1; gRPC beyond loopback, HTTP stays there
-  --advertise NAME[,NAME]     names and addresses under which agents reach it
+  --advertise HOST[:PORT],... names and addresses under which agents reach it; the
+                              first is told to them; default: the one of --listen
+  --cluster-key-file FILE     the secret that all coordinators of a database share;
+                              default cluster.key in the data folder, made at the
+                              first start
   --lease DURATION            how long a silent agent keeps its work, default 12s
   --retention DURATION        how long history and output are kept, default 30d
   --agent-certificate-ttl D   default 30d; agents renew at half of it
@@ -44,10 +60,16 @@ Options (each also as a variable, e.g. ROTA_GRPC_PORT)
 
 Variables
   DATABASE_URL                use this PostgreSQL instead
+  ROTA_CLUSTER_KEY            the cluster key itself: 32 bytes, hex or base64
+
+Any number of coordinators may serve one database: start each with the same
+DATABASE_URL and the cluster.key of the first. Agents need to know one of them.
 
 Examples
   rota server start --data-dir /var/lib/rota-data
   DATABASE_URL=postgres://rota@db/rota rota server start --listen 10.0.0.5
+  DATABASE_URL=postgres://rota@db/rota rota server start --listen 0.0.0.0 \\
+      --advertise two.example.net --cluster-key-file /etc/rota/cluster.key
 `
 
 const OPTIONS = {
@@ -56,6 +78,7 @@ const OPTIONS = {
   'http-port': { type: 'string' },
   listen: { type: 'string' },
   advertise: { type: 'string' },
+  'cluster-key-file': { type: 'string' },
   lease: { type: 'string' },
   retention: { type: 'string' },
   'agent-certificate-ttl': { type: 'string' },
@@ -63,6 +86,8 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const
 
+/** `[::1]:7420`, `rota.example.net`, `10.0.0.5:7420` */
+const ADVERTISED = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error']
 
 class ConfigError extends Error {
@@ -99,10 +124,8 @@ function toConfig(
     listen: value('listen') ?? '127.0.0.1',
     grpcPort: readPort('--grpc-port', value('grpc-port') ?? '7420'),
     httpPort: readPort('--http-port', value('http-port') ?? '7480'),
-    advertise: (value('advertise') ?? '')
-      .split(',')
-      .map((name) => name.trim())
-      .filter(Boolean),
+    advertise: readAdvertised(value('advertise') ?? ''),
+    clusterKey: readClusterKey(value('cluster-key-file'), env['ROTA_CLUSTER_KEY']),
     logLevel: readLevel(value('log-level') ?? 'info'),
     leaseMs: readDuration('--lease', value('lease') ?? '12s', 1_000),
     retentionMs: readDuration('--retention', value('retention') ?? '30d', 3_600_000),
@@ -121,6 +144,44 @@ function readDatabaseUrl(url: string | undefined): string | undefined {
     'DATABASE_URL is not the URL of a PostgreSQL database',
     'Write it like postgres://user:password@host:5432/database.',
   )
+}
+
+function readAdvertised(text: string): Advertised[] {
+  const all = text.split(',').map((part) => part.trim())
+  return all.filter(Boolean).map((part) => {
+    if (isIPv6(part)) return { host: part, port: undefined }
+    const [, bracketed, name, port] = ADVERTISED.exec(part) ?? []
+    const host = bracketed ?? name
+    if (host !== undefined && (bracketed === undefined || isIPv6(bracketed))) {
+      return { host, port: port === undefined ? undefined : readPort('--advertise', port) }
+    }
+    throw new ConfigError(
+      `--advertise ${JSON.stringify(part)} is not HOST or HOST:PORT`,
+      'Write it like rota.example.net, rota.example.net:7420 or [2001:db8::1]:7420.',
+    )
+  })
+}
+
+/** Never repeats what it reads: it is a secret. */
+function readClusterKey(
+  file: string | undefined,
+  variable: string | undefined,
+): Buffer | undefined {
+  const hint = 'It holds 32 bytes, as 64 hex digits or base64, e.g. of `openssl rand -hex 32`.'
+  if (file === undefined && !variable) return undefined
+  const name = file === undefined ? 'ROTA_CLUSTER_KEY' : `--cluster-key-file ${file}`
+  const key = parseClusterKey(file === undefined ? (variable ?? '') : readKeyFile(file, hint))
+  if (key === undefined) throw new ConfigError(`${name} is not a cluster key`, hint)
+  return key
+}
+
+function readKeyFile(file: string, hint: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ConfigError(`--cluster-key-file cannot be read (${reason})`, hint)
+  }
 }
 
 function readPort(option: string, text: string): number {

@@ -15,6 +15,9 @@ export function coordinatorFiles(dataDir: string) {
   const folder = join(dataDir, 'coordinator')
   return {
     folder,
+    /** Opens what the database keeps sealed; the same for all coordinators of a database. */
+    clusterKey: join(dataDir, 'cluster.key'),
+    /** Of an earlier layout: the authority is in the database now. */
     caKey: join(folder, 'ca.key'),
     caCertificate: join(folder, 'ca.crt'),
     serverKey: join(folder, 'server.key'),
@@ -36,5 +39,7 @@ export function agentFiles(dataDir: string) {
     settings: join(dataDir, 'agent.json'),
     journal: join(dataDir, 'journal'),
     attempts: join(dataDir, 'attempts'),
+    /** Addresses of coordinators that the agent has heard of. */
+    coordinators: join(dataDir, 'coordinators.json'),
   }
 }

@@ -19,6 +19,8 @@ export function createLogger(options: {
         '*.joinToken',
         'authorization',
         '*.authorization',
+        'clusterKey',
+        '*.clusterKey',
         'password',
       ],
     },

@@ -47,6 +47,8 @@ export interface ConnectedAgent {
   /** Attempts that still run while draining; undefined when not draining. */
   drainRemaining(): number | undefined
   welcomed(welcome: Welcome, address: string): void
+  /** Where coordinators are. */
+  learned(addresses: readonly string[]): void
   assigned(assignments: readonly Assignment[]): void
   told(targets: readonly Stop_Target[]): void
   drain(): void
@@ -180,6 +182,9 @@ class Connection {
         break
       case 'goodbye':
         this.#leave(message.value)
+        break
+      case 'coordinators':
+        this.#agent.learned(message.value.addresses)
         break
     }
   }

@@ -78,6 +78,11 @@ export class Supervisor implements Service {
   /** A session began. What this coordinator says of others is added to the configured ones. */
   welcomed({ coordinators }: Welcome): void {
     this.#isConnected = true
+    this.learned(coordinators)
+  }
+
+  /** Where other coordinators are; takes the place of what was said before. */
+  learned(coordinators: readonly string[]): void {
     const current = this.address
     const all = new Set([...this.#options.coordinators, ...coordinators])
     this.#coordinators = [...all].slice(0, COORDINATORS_MAX)

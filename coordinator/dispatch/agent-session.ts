@@ -20,6 +20,8 @@ export interface InFlight {
 
 export interface SessionProfile {
   readonly id: SessionId
+  /** Of the agent's hello. */
+  readonly protocolVersion: number
   readonly workerId: WorkerId
   readonly workerName: string
   readonly workerState: WorkerState

@@ -5,8 +5,11 @@ import { parseResourceName } from '../../shared/wire.ts'
 import type { Epoch, ExecutionId } from '../job/execution.ts'
 import type { HeldAttempt } from './dispatch-queries.ts'
 
-/** Versions of the agent protocol that this coordinator speaks. */
-export const PROTOCOL_VERSIONS: readonly number[] = [1]
+/**
+ * Versions of the agent protocol that this coordinator speaks: its own and the one before. From version 2 on agents
+ * understand `Goodbye.coordinators`, `Coordinators`, `Welcome.offer_again` and `Stop.Target.give_up`.
+ */
+export const PROTOCOL_VERSIONS: readonly number[] = [1, 2]
 
 const SLOTS_MAX = 10_000
 const NAMES_MAX = 200
@@ -20,6 +23,7 @@ export function checkHello(hello: Hello): void {
     throw new RotaError(
       'AGENT_INCOMPATIBLE',
       `the agent speaks protocol ${hello.protocolVersion}, this coordinator ${PROTOCOL_VERSIONS.join(', ')}`,
+      { metadata: { protocol_versions: PROTOCOL_VERSIONS.join(',') } },
     )
   }
   if (hello.slots < 0 || hello.slots > SLOTS_MAX) violation(`slots must be 0 to ${SLOTS_MAX}`)

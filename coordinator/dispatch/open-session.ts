@@ -99,6 +99,7 @@ function newSession(deps: Deps, loaded: Loaded, options: OpenSessionOptions): Ag
   return {
     profile: {
       id,
+      protocolVersion: hello.protocolVersion,
       workerId: worker.id,
       workerName: worker.name,
       workerState: worker.state,

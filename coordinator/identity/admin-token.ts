@@ -1,7 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { newId } from '../../shared/ids.ts'
 import type { Deps } from '../deps.ts'
+import { readText, writeWhole } from './identity-files.ts'
 import { ensureApiToken } from './identity-queries.ts'
 import { hashSecret } from './principal.ts'
 
@@ -10,24 +9,13 @@ export async function ensureAdminToken(
   deps: Pick<Deps, 'db' | 'clock' | 'random'>,
   file: string,
 ): Promise<void> {
-  const secret = (await readSecret(file)) ?? (await writeSecret(deps, file))
+  const secret = (await readText(file))?.trim() || (await writeSecret(deps, file))
   const id = newId(deps.clock, deps.random)
   await ensureApiToken(deps.db, { id, name: 'admin', secretHash: hashSecret(secret) })
 }
 
-async function readSecret(file: string): Promise<string | undefined> {
-  try {
-    return (await readFile(file, 'utf8')).trim() || undefined
-  } catch (error) {
-    if (Reflect.get(error as object, 'code') === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 async function writeSecret({ random }: Pick<Deps, 'random'>, file: string): Promise<string> {
   const secret = `rota-${random.bytes(32).toString('base64url')}`
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  await writeFile(`${file}.draft`, `${secret}\n`, { mode: 0o600 })
-  await rename(`${file}.draft`, file)
+  await writeWhole(file, `${secret}\n`, 0o600)
   return secret
 }

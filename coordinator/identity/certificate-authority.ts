@@ -1,10 +1,11 @@
 /**
- * Rota's own certificate authority: signs the coordinator's certificate and those of the agents.
+ * Rota's own certificate authority: signs the certificates of the coordinators and of the agents.
  *
- * Keys are ECDSA P-256, PEM, mode 0600 in a folder of 0700. The X.509 library is loaded when a certificate is made.
+ * Keys are ECDSA P-256, PEM. That of the authority is in memory only; that of the coordinator is in the data folder (mode
+ * 0600). The X.509 library is loaded when a certificate is made.
  */
 import { createHash, webcrypto, X509Certificate } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { COORDINATOR_TLS_NAME } from '../../shared/channel-options.ts'
@@ -12,6 +13,7 @@ import type { Clock } from '../../shared/clock.ts'
 import type { coordinatorFiles } from '../../shared/data-dir.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Random } from '../../shared/random.ts'
+import { type Identity, readIdentity, writeIdentity } from './identity-files.ts'
 
 const DAY_MS = 86_400_000
 const CA_DAYS = 3_650
@@ -19,12 +21,6 @@ const SERVER_DAYS = 90
 /** Clocks of hosts differ; a certificate is valid from this much before it was made, in ms. */
 const BACKDATE_MS = 300_000
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
-
-/** PEM texts of a key and of its certificate. */
-export interface Identity {
-  readonly key: string
-  readonly certificate: string
-}
 
 export interface AgentCertificate {
   /** The certificate and the CA's, PEM. */
@@ -46,6 +42,7 @@ export interface CertificateAuthority {
 
 export interface AuthorityOptions {
   readonly files: ReturnType<typeof coordinatorFiles>
+  readonly ca: Identity
   readonly clock: Clock
   readonly random: Random
   /** Host names and addresses under which agents reach this coordinator, besides those of this host. */
@@ -60,13 +57,10 @@ async function loadX509(): Promise<X509> {
   return import('@peculiar/x509')
 }
 
-/** Reads the authority of the data folder, or makes one. */
+/** Signs with `ca`; the coordinator's own identity lies in the data folder. */
 export async function openAuthority(options: AuthorityOptions): Promise<CertificateAuthority> {
-  const { files } = options
+  const { ca, files } = options
   await mkdir(files.folder, { recursive: true, mode: 0o700 })
-  const ca =
-    (await readIdentity(files.caKey, files.caCertificate)) ??
-    (await writeIdentity(files.caKey, files.caCertificate, await makeAuthority(options)))
   return {
     caPem: ca.certificate,
     caDigest: digestOf(new X509Certificate(ca.certificate).raw),
@@ -80,7 +74,10 @@ export async function openAuthority(options: AuthorityOptions): Promise<Certific
   }
 }
 
-async function makeAuthority(options: AuthorityOptions): Promise<Identity> {
+/** A new authority. */
+export async function makeAuthority(
+  options: Pick<AuthorityOptions, 'clock' | 'random'>,
+): Promise<Identity> {
   const x509 = await loadX509()
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -222,36 +219,4 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
 
 function pemBytes(pem: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64'))
-}
-
-async function readIdentity(
-  keyFile: string,
-  certificateFile: string,
-): Promise<Identity | undefined> {
-  try {
-    return {
-      key: await readFile(keyFile, 'utf8'),
-      certificate: await readFile(certificateFile, 'utf8'),
-    }
-  } catch (error) {
-    if (Reflect.get(error as object, 'code') === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** The certificate is written last: without it the pair is made anew. */
-async function writeIdentity(
-  keyFile: string,
-  certificateFile: string,
-  identity: Identity,
-): Promise<Identity> {
-  await writeWhole(keyFile, identity.key, 0o600)
-  await writeWhole(certificateFile, identity.certificate, 0o644)
-  return identity
-}
-
-async function writeWhole(file: string, text: string, mode: number): Promise<void> {
-  const draft = `${file}.draft`
-  await writeFile(draft, text, { mode })
-  await rename(draft, file)
 }

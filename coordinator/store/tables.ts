@@ -50,6 +50,8 @@ export interface Tables {
   'rota.dependency_check': { id: Generated<number>; job_id: JobId }
   'rota.request': RequestTable
   'rota.late_report': LateReportTable
+  'rota.coordinator': CoordinatorTable
+  'rota.authority': AuthorityTable
 }
 
 interface JobTable {
@@ -277,4 +279,22 @@ interface LateReportTable {
   exit_code: number | null
   message: string
   received_at: StampedAt
+}
+
+interface CoordinatorTable {
+  id: string
+  address: string
+  version: string
+  protocol_versions: number[]
+  session_count: Generated<number>
+  is_draining: Generated<boolean>
+  started_at: StampedAt
+  renewed_at: StampedAt
+}
+
+interface AuthorityTable {
+  is_only: Generated<boolean>
+  certificate_pem: string
+  sealed_key: Buffer
+  created_at: StampedAt
 }

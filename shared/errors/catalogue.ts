@@ -224,6 +224,21 @@ export const CATALOGUE = {
     title: 'Agent and coordinator have no protocol version in common.',
     hint: 'Update the older of the two.',
   },
+  CLUSTER_KEY_MISSING: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The database belongs to a cluster whose key this coordinator does not have.',
+    hint: 'Copy `cluster.key` from the data folder of a running coordinator into its own, or set ROTA_CLUSTER_KEY.',
+  },
+  CLUSTER_KEY_WRONG: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The cluster key of this coordinator is not the one of its database.',
+    hint: 'Copy `cluster.key` from the data folder of a running coordinator over its own, or set ROTA_CLUSTER_KEY; check that DATABASE_URL names the right database.',
+  },
+  SCHEMA_TOO_NEW: {
+    code: 'FAILED_PRECONDITION',
+    title: 'A later release has changed the database in a way that this one cannot work with.',
+    hint: 'Update this coordinator to the release of the others.',
+  },
   SESSION_ENDED: {
     code: 'ABORTED',
     title: 'The session was replaced by a newer one of the same worker, or its lease ended.',

@@ -202,7 +202,7 @@ test('labels of the token win over those that the agent claims', async () => {
 })
 
 test('secrets are kept from other users of the machine', () => {
-  for (const file of [rota.files.adminToken, rota.files.caKey, rota.files.serverKey]) {
+  for (const file of [rota.files.adminToken, rota.files.serverKey]) {
     expect(statSync(file).mode & 0o777, file).toBe(0o600)
   }
   expect(statSync(rota.files.folder).mode & 0o777).toBe(0o700)
@@ -224,13 +224,14 @@ test('no secret is ever in the log, nor in the database', async () => {
   const key = readFileSync(join(rota.dataDir, 'agents', 'logged-1', 'agent.key'), 'utf8')
   const lines = (pem: string) =>
     pem.split('\n').filter((line) => line.length > 20 && !line.startsWith('-'))
-  secrets.push(wrong, ...lines(readFileSync(rota.files.caKey, 'utf8')), ...lines(key))
+  secrets.push(wrong, rota.database.clusterKey, ...lines(key))
   expect(log).toContain('a worker has joined')
   for (const secret of secrets) expect(log.includes(secret), secret.slice(0, 12)).toBe(false)
   const { rows } = await sql<{
     all: string
   }>`select query_to_xml('select * from rota.join_token', true, false, '')::text
-    || query_to_xml('select * from rota.api_token', true, false, '')::text as all`.execute(rota.db)
+    || query_to_xml('select * from rota.api_token', true, false, '')::text
+    || query_to_xml('select * from rota.authority', true, false, '')::text as all`.execute(rota.db)
   for (const secret of secrets) expect(rows[0]?.all.includes(secret)).toBe(false)
 })
 

@@ -1,13 +1,14 @@
+import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { pino } from 'pino'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import {
   type Database,
   type Db,
   isDatabaseUnavailable,
   openDatabase,
 } from '../../coordinator/store/database.ts'
-import { migrateToLatest } from '../../coordinator/store/migrate.ts'
+import { migrateToLatest, type ReleasedMigration } from '../../coordinator/store/migrate.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
@@ -154,25 +155,66 @@ test('int8 is a number, and one beyond 2^53 is refused', async () => {
 
 describe('migrating', () => {
   test('a second time does nothing', async () => {
-    expect(await migrateToLatest(db)).toEqual([])
+    expect(await migrateToLatest(db)).toEqual({ applied: [], later: [] })
   })
 
   test('an empty database by three at once makes the schema once', async () => {
-    const fresh = `${database.connection.database}_empty`
-    await sql`create database ${sql.id(fresh)} template template0`.execute(db)
-    const connection = { ...database.connection, database: fresh }
-    const pools = Array.from({ length: 3 }, () =>
-      openDatabase({ connection, logger: pino({ level: 'silent' }), poolSize: 1 }),
-    )
-    try {
-      const applied = await Promise.all(pools.map((pool) => migrateToLatest(pool)))
-      expect(applied.flat()).toEqual(['0001-foundation'])
-    } finally {
-      await Promise.all(pools.map((pool) => pool.destroy()))
-      await sql`drop database ${sql.id(fresh)} with (force)`.execute(db)
-    }
+    const pools = await openFresh(3)
+    const outcomes = await Promise.all(pools.map((pool) => migrateToLatest(pool)))
+    const applied = outcomes.flatMap((outcome) => outcome.applied)
+    expect(applied).toContain('0001-foundation')
+    expect(new Set(applied).size).toBe(applied.length)
+    expect(outcomes.filter((outcome) => outcome.applied.length > 0)).toHaveLength(1)
+  })
+
+  test('with a release that is older than the schema works, unless it was broken for it', async () => {
+    const [fresh] = await openFresh(1)
+    const first = { '0001-first': adding('first') }
+    const second = { ...first, '0002-second': adding('second') }
+    const breaking = { ...adding('third'), breaking: 'first is gone' }
+    const third = { ...second, '0003-third': breaking }
+    const applied = ['0001-first', '0002-second']
+    expect(await migrateToLatest(fresh, second)).toEqual({ applied, later: [] })
+    expect(await migrateToLatest(fresh, first)).toEqual({ applied: [], later: ['0002-second'] })
+    await migrateToLatest(fresh, third)
+    expect(await migrateToLatest(fresh, third)).toEqual({ applied: [], later: [] })
+    await expect(migrateToLatest(fresh, second)).rejects.toMatchObject({
+      reason: 'SCHEMA_TOO_NEW',
+      message: expect.stringContaining('0003-third: first is gone'),
+    })
+  })
+
+  test('that fails leaves nothing of the release behind', async () => {
+    const [fresh] = await openFresh(1)
+    const failing = { up: async () => Promise.reject(new Error('no')) }
+    const both = { '0001-first': adding('first'), '0002-failing': failing }
+    await expect(migrateToLatest(fresh, both)).rejects.toThrow('no')
+    const { rows } = await sql`select from pg_namespace where nspname = 'rota'`.execute(fresh)
+    expect(rows).toHaveLength(0)
   })
 })
+
+/** Pools on an empty database; all end after the test. */
+async function openFresh<N extends 1 | 3>(
+  count: N,
+): Promise<N extends 1 ? [Database] : Database[]> {
+  const fresh = `${database.connection.database}_${randomBytes(3).toString('hex')}`
+  await sql`create database ${sql.id(fresh)} template template0`.execute(db)
+  const connection = { ...database.connection, database: fresh }
+  const logger = pino({ level: 'silent' })
+  const pools = Array.from({ length: count }, () =>
+    openDatabase({ connection, logger, poolSize: 1 }),
+  )
+  onTestFinished(async () => {
+    await Promise.all(pools.map((pool) => pool.destroy()))
+    await sql`drop database ${sql.id(fresh)} with (force)`.execute(db)
+  })
+  return pools as N extends 1 ? [Database] : Database[]
+}
+
+function adding(table: string): ReleasedMigration {
+  return { up: async (of) => void (await sql`create table rota.${sql.id(table)} ()`.execute(of)) }
+}
 
 describe('the constraints hold', () => {
   test.each([

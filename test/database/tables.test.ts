@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import ts from 'typescript'
@@ -125,12 +125,10 @@ function names(columns: readonly Column[]): string[] {
   return columns.map(({ name }) => name).sort()
 }
 
-test('every table of the migration is written down in tables.ts', () => {
-  const migration = readFileSync(
-    new URL('../../coordinator/store/migrations/0001-foundation.ts', import.meta.url),
-    'utf8',
-  )
-  const created = [...migration.matchAll(/create (?:table|view) (rota\.\w+)/g)].map(
+test('every table of the migrations is written down in tables.ts', () => {
+  const folder = new URL('../../coordinator/store/migrations/', import.meta.url)
+  const migrations = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'))
+  const created = [...migrations.join('\n').matchAll(/create (?:table|view) (rota\.\w+)/g)].map(
     ([, name]) => name,
   )
   const tables = created.filter((name) => !name?.endsWith('_default'))

@@ -14,7 +14,7 @@ import {
 } from '@grpc/grpc-js'
 import type { Host, Sink } from '../../cli/host.ts'
 import { runCli } from '../../cli/run.ts'
-import { openAuthority } from '../../coordinator/identity/certificate-authority.ts'
+import { makeAuthority, openAuthority } from '../../coordinator/identity/certificate-authority.ts'
 import { ExecutionServiceService } from '../../proto/gen/rota/v1/execution_service.ts'
 import { JobServiceService } from '../../proto/gen/rota/v1/job_service.ts'
 import { SystemServiceService } from '../../proto/gen/rota/v1/system_service.ts'
@@ -59,10 +59,12 @@ const TOKEN = 'rota-admin-test'
 export async function startScriptedServer(script: Script): Promise<ScriptedServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'rota-cli-'))
   const files = coordinatorFiles(dataDir)
+  const ambient = { clock: systemClock, random: systemRandom }
+  const ca = await makeAuthority(ambient)
   const authority = await openAuthority({
+    ...ambient,
     files,
-    clock: systemClock,
-    random: systemRandom,
+    ca,
     names: ['127.0.0.1'],
     agentCertificateMs: 60_000,
   })
@@ -86,6 +88,7 @@ export async function startScriptedServer(script: Script): Promise<ScriptedServe
     )
   })
   const address = `127.0.0.1:${port}`
+  await writeFile(files.caCertificate, authority.caPem)
   await writeFile(files.adminToken, `${TOKEN}\n`, { mode: 0o600 })
   writeCliContext(files.context, {
     address,

@@ -7,6 +7,8 @@ export interface TestDatabase {
   readonly connection: PostgresConnection
   /** The same as a URL, for `DATABASE_URL`. */
   readonly connectionString: string
+  /** For all coordinators on it. */
+  readonly clusterKey: string
   /** Cuts what is still connected and removes the database. */
   drop(): Promise<void>
 }
@@ -20,6 +22,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return {
     connection,
     connectionString: connectionUrl(connection),
+    clusterKey: randomBytes(32).toString('hex'),
     drop: () => runAsAdmin(template, `drop database if exists ${database} with (force)`),
   }
 }

@@ -99,6 +99,8 @@ export interface ScriptedSession {
   report(report: Partial<Report>): Promise<void>
   /** Sends any message. */
   send(message: NonNullable<ConnectRequest['message']>): void
+  /** What it was told of other coordinators since Welcome. */
+  coordinators(): readonly string[]
   /** The highest heartbeat that was answered. */
   answered(): bigint
   silence(): void
@@ -176,6 +178,7 @@ function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
   let welcome: Welcome | undefined
   let acknowledged = 0n
   let answered = 0n
+  let coordinators: readonly string[] = []
   stream.on('data', ({ message }: ConnectResponse) => {
     switch (message?.$case) {
       case 'welcome':
@@ -193,6 +196,9 @@ function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
       case 'heartbeatAck':
         answered = message.value.sequence
         break
+      case 'coordinators':
+        coordinators = message.value.addresses
+        break
       case 'goodbye':
       case 'drain':
         break
@@ -209,6 +215,7 @@ function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
     ended,
     welcome: () => welcome,
     acknowledged: () => acknowledged,
+    coordinators: () => coordinators,
     answered: () => answered,
   }
 }

@@ -69,6 +69,10 @@ export interface TestCoordinatorSetup {
   readonly database?: TestDatabase
   /** Takes the lines of the coordinator and of its agents. */
   readonly logger?: Logger
+  /** Of the coordinator; by default the cluster key of the database is in it. */
+  readonly env?: Readonly<Record<string, string>>
+  /** A data folder that is there already; by default a new one. */
+  readonly dataDir?: string
 }
 
 /** `options` as on the command line, e.g. `['--lease', '2s']`. */
@@ -78,12 +82,14 @@ export async function startTestCoordinator(
 ): Promise<TestCoordinator> {
   const { logger = silent } = setup
   const database = setup.database ?? (await createTestDatabase())
-  const dataDir = await mkdtemp(join(tmpdir(), 'rota-coordinator-'))
+  const dataDir = setup.dataDir ?? (await mkdtemp(join(tmpdir(), 'rota-coordinator-')))
   const files = coordinatorFiles(dataDir)
   const db = openDatabase({ connection: database.connection, logger, poolSize: 4 })
   let ports = ['--grpc-port', '0', '--http-port', '0']
   const open = async (): Promise<Coordinator> => {
-    const reading = readConfig(['--data-dir', dataDir, ...ports, ...options], {})
+    const place = ['--data-dir', dataDir, ...ports]
+    const env = setup.env ?? { ROTA_CLUSTER_KEY: database.clusterKey }
+    const reading = readConfig([...place, ...options], env)
     if (reading.kind !== 'ok') throw new Error(JSON.stringify(reading))
     const opened = await composeCoordinator(
       { clock, random, logger },

@@ -28,7 +28,30 @@ describe('settings', () => {
   })
 })
 
+test('advertised are names and addresses, with a port or without', () => {
+  const { advertise } = read(['--advertise', 'a.example.net, 10.0.0.5:7421,[::1]:7422,2001:db8::1'])
+  expect(advertise).toEqual([
+    { host: 'a.example.net', port: undefined },
+    { host: '10.0.0.5', port: 7421 },
+    { host: '::1', port: 7422 },
+    { host: '2001:db8::1', port: undefined },
+  ])
+})
+
+test('a cluster key is taken from the variable, and is never repeated when it is none', () => {
+  const key = 'ab'.repeat(32)
+  expect(read([], { ROTA_CLUSTER_KEY: key }).clusterKey?.toString('hex')).toBe(key)
+  expect(read([]).clusterKey).toBeUndefined()
+  const reading = readConfig([], { ROTA_CLUSTER_KEY: 'hunter2' })
+  expect(reading).toMatchObject({ kind: 'error', message: 'ROTA_CLUSTER_KEY is not a cluster key' })
+  expect(JSON.stringify(reading)).not.toContain('hunter2')
+})
+
 test.each([
+  [['--advertise', 'a b'], 'advertise'],
+  [['--advertise', 'a:70000'], 'port'],
+  [['--advertise', '[nonsense]:1'], 'advertise'],
+  [['--cluster-key-file', '/no/such/file'], 'cluster-key-file'],
   [['--grpc-port', '70000'], 'port'],
   [['--grpc-port', 'x'], 'port'],
   [['--http-port=-1'], 'port'],

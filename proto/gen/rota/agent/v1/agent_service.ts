@@ -71,6 +71,7 @@ export interface ConnectResponse {
     | { $case: "reportAck"; value: ReportAck }
     | { $case: "drain"; value: Drain }
     | { $case: "goodbye"; value: Goodbye }
+    | { $case: "coordinators"; value: Coordinators }
     | undefined;
 }
 
@@ -259,6 +260,12 @@ export interface Goodbye {
     | undefined;
   /** Where to go, `host:port`, best first. Empty: anywhere else. */
   coordinators: string[];
+}
+
+/** Where else to connect, when that has changed since Welcome. */
+export interface Coordinators {
+  /** `host:port`; takes the place of what was said before. */
+  addresses: string[];
 }
 
 function createBaseEnrollRequest(): EnrollRequest {
@@ -692,6 +699,9 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       case "goodbye":
         Goodbye.encode(message.message.value, writer.uint32(58).fork()).join();
         break;
+      case "coordinators":
+        Coordinators.encode(message.message.value, writer.uint32(66).fork()).join();
+        break;
     }
     return writer;
   },
@@ -765,6 +775,14 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
             message.message = { $case: "goodbye", value: Goodbye.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = { $case: "coordinators", value: Coordinators.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -797,6 +815,8 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
         ? { $case: "drain", value: Drain.fromJSON(object.drain) }
         : isSet(object.goodbye)
         ? { $case: "goodbye", value: Goodbye.fromJSON(object.goodbye) }
+        : isSet(object.coordinators)
+        ? { $case: "coordinators", value: Coordinators.fromJSON(object.coordinators) }
         : undefined,
     };
   },
@@ -817,6 +837,8 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       obj.drain = Drain.toJSON(message.message.value);
     } else if (message.message?.$case === "goodbye") {
       obj.goodbye = Goodbye.toJSON(message.message.value);
+    } else if (message.message?.$case === "coordinators") {
+      obj.coordinators = Coordinators.toJSON(message.message.value);
     }
     return obj;
   },
@@ -866,6 +888,12 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       case "goodbye": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "goodbye", value: Goodbye.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "coordinators": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "coordinators", value: Coordinators.fromPartial(object.message.value) };
         }
         break;
       }
@@ -3914,6 +3942,77 @@ export const Goodbye: MessageFns<Goodbye> = {
       ? Duration.fromPartial(object.reconnectDelay)
       : undefined;
     message.coordinators = object.coordinators?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseCoordinators(): Coordinators {
+  return { addresses: [] };
+}
+
+export const Coordinators: MessageFns<Coordinators> = {
+  encode(message: Coordinators, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.addresses) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Coordinators {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCoordinators();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Coordinators {
+    return {
+      addresses: globalThis.Array.isArray(object?.addresses)
+        ? object.addresses.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Coordinators): unknown {
+    const obj: any = {};
+    if (message.addresses?.length) {
+      obj.addresses = message.addresses;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Coordinators>, I>>(base?: I): Coordinators {
+    return Coordinators.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Coordinators>, I>>(object: I): Coordinators {
+    const message = createBaseCoordinators();
+    message.addresses = object.addresses?.map((e) => e) || [];
     return message;
   },
 };
