@@ -28,7 +28,13 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 }
 
 /** A server behind a Unix socket has no host in its URL; the folder of the socket is a parameter. */
-function connectionUrl({ host, port, user, password, database }: PostgresConnection): string {
+export function connectionUrl({
+  host,
+  port,
+  user,
+  password,
+  database,
+}: PostgresConnection): string {
   const parameters = new URLSearchParams({ host, port: String(port) })
   return `postgresql://${user}:${encodeURIComponent(password)}@/${database}?${parameters}`
 }
