@@ -10,6 +10,7 @@ import { requestCancel } from './cancel-queries.ts'
 export interface Cancel {
   readonly id: ExecutionId
   readonly reason: string
+  readonly actor: string
   /** KILL without TERM. */
   readonly force: boolean
 }

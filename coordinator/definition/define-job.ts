@@ -4,6 +4,7 @@ import { type FieldViolation, RotaError, refuseViolations } from '../../shared/e
 import { newId } from '../../shared/ids.ts'
 import { resourceName } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
+import { recordJobEvents } from '../events/record-event-queries.ts'
 import { readFleetNames } from '../query/fleet-queries.ts'
 import type { JobRow } from '../query/job-queries.ts'
 import { type Db, isUniqueViolation } from '../store/database.ts'
@@ -157,6 +158,7 @@ async function insertWhole(
   })
   await saveDependencies(tx, saved)
   await saveSchedule(tx, saved, { now, dueAt: firstDue(saved, now) })
+  await recordJobEvents(tx, [id], { change: 'created', actor: create.actor, message: '' })
 }
 
 /** A changed spec is a new version; a changed description is none. */
@@ -174,6 +176,8 @@ async function saveChange(
   const dueAt = firstDue(saved, now)
   const state = before.state === 'paused' || !isNewVersion ? before.state : activeState(spec, dueAt)
   await updateJobRow(tx, id, { ...fieldsOf(change.job), name, state, version })
+  const message = isNewVersion ? `version ${version}` : ''
+  await recordJobEvents(tx, [id], { change: 'updated', actor: change.actor, message })
   if (!isNewVersion) return
   await insertJobVersion(tx, { jobId: id, version, spec: specText(spec), createdBy: change.actor })
   await saveDependencies(tx, saved)

@@ -2,6 +2,7 @@
 import { Job } from '../../proto/gen/rota/v1/job.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Deps } from '../deps.ts'
+import { recordJobEvents } from '../events/record-event-queries.ts'
 import type { ExecutionId } from '../job/execution.ts'
 import type { JobRow } from '../query/job-queries.ts'
 import type { Db } from '../store/database.ts'
@@ -19,18 +20,27 @@ import {
 import { requireJob } from './find-job.ts'
 import { activeState, firstDue, saveSchedule } from './save-spec.ts'
 
+export interface SwitchJob {
+  readonly name: string
+  readonly actor: string
+}
+
 /** Stops future scheduled runs; what runs or is queued goes on. Pausing twice changes only the reason. */
-export async function pauseJob(deps: Deps, name: string, reason: string): Promise<JobRow> {
+export async function pauseJob(
+  deps: Deps,
+  { name, actor, reason }: SwitchJob & { readonly reason: string },
+): Promise<JobRow> {
   return deps.db.transaction().execute(async (tx) => {
     const job = await lockWhole(tx, name)
     await setJobState(tx, job.id, { state: 'paused', pauseReason: reason })
     await deleteSchedule(tx, job.id)
+    await recordJobEvents(tx, [job.id], { change: 'paused', actor, message: reason })
     return requireJob(tx, name)
   })
 }
 
 /** Goes on with the next due time from now; what came due meanwhile is not made up for. */
-export async function resumeJob(deps: Deps, name: string): Promise<JobRow> {
+export async function resumeJob(deps: Deps, { name, actor }: SwitchJob): Promise<JobRow> {
   const row = await deps.db.transaction().execute(async (tx) => {
     const job = await lockWhole(tx, name)
     if (job.state === 'active') return job
@@ -41,24 +51,23 @@ export async function resumeJob(deps: Deps, name: string): Promise<JobRow> {
     const dueAt = firstDue(saved, now)
     await setJobState(tx, job.id, { state: activeState(spec, dueAt), pauseReason: '' })
     await saveSchedule(tx, saved, { now, dueAt })
+    await recordJobEvents(tx, [job.id], { change: 'resumed', actor, message: '' })
     return requireJob(tx, name)
   })
   deps.hints.give('schedules')
   return row
 }
 
-export interface DeleteJob {
-  readonly name: string
+export interface DeleteJob extends SwitchJob {
   readonly etag: string
   /** Cancel what runs, too. */
   readonly force: boolean
-  readonly actor: string
   readonly cancel: (id: ExecutionId, reason: string) => Promise<unknown>
 }
 
 /** Soft-deletes a job and cancels what has not started; jobs that others depend on stay. */
 export async function deleteJob(deps: Deps, request: DeleteJob): Promise<void> {
-  const { name, etag } = request
+  const { name, etag, actor } = request
   const job = await deps.db.transaction().execute(async (tx) => {
     const job = await lockWhole(tx, name)
     if (etag !== '' && etag !== etagOf(job)) {
@@ -73,9 +82,10 @@ export async function deleteJob(deps: Deps, request: DeleteJob): Promise<void> {
     await setJobState(tx, job.id, { state: 'deleted', pauseReason: '' })
     await deleteSchedule(tx, job.id)
     await replaceDependencies(tx, job.id, [])
+    await recordJobEvents(tx, [job.id], { change: 'deleted', actor, message: '' })
     return job
   })
-  const reason = `the job was deleted by ${request.actor}`
+  const reason = `the job was deleted by ${actor}`
   const ids = await readLiveExecutions(deps.db, job.id, { withRunning: request.force })
   for (const id of ids) await request.cancel(id, reason)
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { tellMoved } from '../events/record-event-queries.ts'
 import type { Epoch, ExecutionId, Guarantee, JobId, SessionId, WorkerId } from '../job/execution.ts'
 import { MOVES } from '../job/transitions.ts'
 import type { Db } from '../store/database.ts'
@@ -103,11 +104,15 @@ export async function adoptHeld(
 /** Move `requeue` of what was sent to these sessions and never accepted: the agent has said that it does not have it. */
 export async function requeueUnaccepted(db: Db, sessionIds: readonly SessionId[]): Promise<number> {
   const { rows } = await sql`/* requeueUnaccepted */
-    update rota.execution
-    set state = 'queued', attempt = attempt - 1, worker_id = null, session_id = null, assigned_at = null
-    where session_id = any (${sessionIds}::uuid[]) and state = any (${[...MOVES.requeue.from]}::text[])
-      and accepted_at is null
-    returning id`.execute(db)
+    with moved as (
+      update rota.execution e
+      set state = 'queued', attempt = e.attempt - 1, worker_id = null, session_id = null, assigned_at = null
+      from rota.execution o
+      where o.id = e.id and e.session_id = any (${sessionIds}::uuid[])
+        and e.state = any (${[...MOVES.requeue.from]}::text[]) and e.accepted_at is null
+      returning e.id, e.job_id, e.state, e.reason_code, e.reason_message, o.worker_id, o.attempt, e.epoch
+    ), told as (${tellMoved('requeued')})
+    select id from moved`.execute(db)
   return rows.length
 }
 

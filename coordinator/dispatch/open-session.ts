@@ -8,6 +8,7 @@
 import type { Hello } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { newId } from '../../shared/ids.ts'
 import type { Deps } from '../deps.ts'
+import { recordWorkerEvents } from '../events/record-event-queries.ts'
 import type { Epoch, ExecutionId, SessionId, WorkerId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { AgentSession, AgentStream } from './agent-session.ts'
@@ -66,6 +67,7 @@ async function moveIn(tx: Db, id: SessionId, options: OpenSessionOptions) {
   const inFlight = await readInFlight(tx, id)
   const worker = await updateWorker(tx, workerId, profileOf(options.hello))
   if (worker === undefined) throw new Error(`worker ${workerId} has no row`)
+  await recordWorkerEvents(tx, [workerId], { change: 'connected', actor: '', message: '' })
   return { worker, replaced, adopted, inFlight }
 }
 

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { MOVED, tellMoved } from '../events/record-event-queries.ts'
 import type { ExecutionId, JobId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 
@@ -61,9 +62,13 @@ export async function lockWaitingForDependencies(db: Db, jobId: JobId): Promise<
 /** Move `release` of these waiting executions. */
 export async function releaseWaiting(db: Db, ids: readonly ExecutionId[]): Promise<void> {
   await sql`/* releaseWaiting */
-    update rota.execution
-    set state = 'queued', reason_code = '', reason_message = '', available_at = clock_timestamp()
-    where id = any (${ids}::uuid[]) and state = 'waiting'`.execute(db)
+    with moved as (
+      update rota.execution e
+      set state = 'queued', reason_code = '', reason_message = '', available_at = clock_timestamp()
+      where id = any (${ids}::uuid[]) and state = 'waiting'
+      returning ${MOVED}
+    )
+    ${tellMoved('queued')}`.execute(db)
 }
 
 /** Says in words what the executions wait for. */

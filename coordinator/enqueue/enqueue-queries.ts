@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { MOVED, tellMoved } from '../events/record-event-queries.ts'
 import type { ExecutionId, Guarantee, JobId, Trigger } from '../job/execution.ts'
 import { type PlacementNeeds, placementKey } from '../job/placement.ts'
 import { MOVES } from '../job/transitions.ts'
@@ -28,21 +29,25 @@ export interface ExecutionInsert {
 export async function insertExecutions(db: Db, rows: readonly ExecutionInsert[]): Promise<void> {
   const column = <K extends keyof ExecutionInsert>(key: K) => rows.map((row) => row[key])
   await sql`/* insertExecutions */
-    insert into rota.execution (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee,
-      scheduled_for, available_at, start_deadline_at, parameters, requested_by, max_attempts)
-    select id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
-      coalesce(available_at, clock_timestamp()),
-      coalesce(nullif(available_at, 'infinity'), clock_timestamp()) + start_deadline_ms * interval '1 millisecond',
-      parameters, requested_by, max_attempts
-    from unnest(${column('id')}::uuid[], ${column('jobId')}::bigint[], ${column('jobVersion')}::int[],
-      ${column('state')}::text[], ${column('reasonCode')}::text[], ${column('trigger')}::text[],
-      ${column('priority')}::smallint[], ${column('classId')}::int[], ${column('guarantee')}::text[],
-      ${column('scheduledFor')}::timestamptz[], ${column('availableAt')}::timestamptz[],
-      ${column('startDeadlineMs')}::float8[], ${column('parameters')}::jsonb[], ${column('requestedBy')}::text[],
-      ${column('maxAttempts')}::int[])
-      as new (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
-        available_at, start_deadline_ms, parameters, requested_by, max_attempts)
-    on conflict (id) do nothing`.execute(db)
+    with moved as (
+      insert into rota.execution as e (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee,
+        scheduled_for, available_at, start_deadline_at, parameters, requested_by, max_attempts)
+      select id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
+        coalesce(available_at, clock_timestamp()),
+        coalesce(nullif(available_at, 'infinity'), clock_timestamp()) + start_deadline_ms * interval '1 millisecond',
+        parameters, requested_by, max_attempts
+      from unnest(${column('id')}::uuid[], ${column('jobId')}::bigint[], ${column('jobVersion')}::int[],
+        ${column('state')}::text[], ${column('reasonCode')}::text[], ${column('trigger')}::text[],
+        ${column('priority')}::smallint[], ${column('classId')}::int[], ${column('guarantee')}::text[],
+        ${column('scheduledFor')}::timestamptz[], ${column('availableAt')}::timestamptz[],
+        ${column('startDeadlineMs')}::float8[], ${column('parameters')}::jsonb[], ${column('requestedBy')}::text[],
+        ${column('maxAttempts')}::int[])
+        as new (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
+          available_at, start_deadline_ms, parameters, requested_by, max_attempts)
+      on conflict (id) do nothing
+      returning ${MOVED}, e.requested_by
+    )
+    ${tellMoved('created', sql`m.requested_by`)}`.execute(db)
 }
 
 /** Ids of the classes that are there, by key. */
@@ -86,11 +91,13 @@ export async function releaseDue(db: Db, limit: number): Promise<number> {
       where state in ('waiting', 'backoff') and available_at <= clock_timestamp()
       order by available_at limit ${limit}
       for update skip locked
-    )
-    update rota.execution e
-    set state = 'queued', reason_code = '', reason_message = '', available_at = clock_timestamp()
-    from due where e.id = due.id and e.state = any (${[...MOVES.release.from]}::text[])
-    returning e.id`.execute(db)
+    ), moved as (
+      update rota.execution e
+      set state = 'queued', reason_code = '', reason_message = '', available_at = clock_timestamp()
+      from due where e.id = due.id and e.state = any (${[...MOVES.release.from]}::text[])
+      returning ${MOVED}
+    ), told as (${tellMoved('queued')})
+    select id from moved`.execute(db)
   return rows.length
 }
 

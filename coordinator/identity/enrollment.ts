@@ -10,6 +10,7 @@ import { newId } from '../../shared/ids.ts'
 import { formatJoinToken, parseJoinToken } from '../../shared/join-token.ts'
 import { parseResourceName, resourceName } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
+import { recordWorkerEvents } from '../events/record-event-queries.ts'
 import type { WorkerId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { CertificateAuthority } from './certificate-authority.ts'
@@ -118,6 +119,7 @@ async function join(deps: EnrollmentDeps, request: EnrollRequest): Promise<Enrol
     }
     const workerName = chooseName(used, request)
     const workerId = await admit(deps, tx, { used, workerName })
+    await recordWorkerEvents(tx, [workerId], { change: 'joined', actor: '', message: '' })
     deps.logger.info({ worker: workerName }, 'a worker has joined')
     return issue(deps, tx, { workerId, workerName, csrDer: request.csrDer })
   })

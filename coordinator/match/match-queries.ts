@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { tellMoved } from '../events/record-event-queries.ts'
 import type { Epoch, ExecutionId, Guarantee, JobId, SessionId, WorkerId } from '../job/execution.ts'
 import { MOVES } from '../job/transitions.ts'
 import type { Db } from '../store/database.ts'
@@ -73,14 +74,18 @@ export interface ClaimedExecution {
 /** Move `claim`: the attempt begins, with a new epoch. */
 export async function claimQueued(db: Db, pairs: readonly Pair[]): Promise<ClaimedExecution[]> {
   const { rows } = await sql<ClaimedExecution>`/* claimQueued */
-    update rota.execution e
-    set state = 'assigned', epoch = nextval('rota.epoch'), attempt = e.attempt + 1, worker_id = p.worker_id,
-      session_id = p.session_id, assigned_at = clock_timestamp(), accepted_at = null, reason_code = '',
-      reason_message = ''
-    from unnest(${pairs.map((pair) => pair.executionId)}::uuid[], ${pairs.map((pair) => pair.offer.workerId)}::bigint[],
-      ${pairs.map((pair) => pair.offer.sessionId)}::uuid[]) as p (id, worker_id, session_id)
-    where e.id = p.id and e.state = any (${[...MOVES.claim.from]}::text[])
-    returning e.id, e.job_id, e.job_version, e.attempt, e.epoch, e.worker_id, e.session_id, e.guarantee,
-      e.scheduled_for, e.parameters`.execute(db)
+    with moved as (
+      update rota.execution e
+      set state = 'assigned', epoch = nextval('rota.epoch'), attempt = e.attempt + 1, worker_id = p.worker_id,
+        session_id = p.session_id, assigned_at = clock_timestamp(), accepted_at = null, reason_code = '',
+        reason_message = ''
+      from unnest(${pairs.map((pair) => pair.executionId)}::uuid[],
+        ${pairs.map((pair) => pair.offer.workerId)}::bigint[], ${pairs.map((pair) => pair.offer.sessionId)}::uuid[])
+        as p (id, worker_id, session_id)
+      where e.id = p.id and e.state = any (${[...MOVES.claim.from]}::text[])
+      returning e.*
+    ), told as (${tellMoved('assigned')})
+    select id, job_id, job_version, attempt, epoch, worker_id, session_id, guarantee, scheduled_for, parameters
+    from moved`.execute(db)
   return rows
 }

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
+import { MOVED, tellMoved } from '../events/record-event-queries.ts'
 import type { Epoch, ExecutionId, SessionId } from '../job/execution.ts'
+import { MOVES } from '../job/transitions.ts'
 import type { Db } from '../store/database.ts'
 
 export interface AttemptRef {
@@ -29,13 +31,20 @@ export async function recordStarted(
   started: readonly AttemptRef[],
 ): Promise<ReadonlySet<ExecutionId>> {
   const { rows } = await sql<{ id: ExecutionId }>`/* recordStarted */
-    update rota.execution e
-    set state = 'running', started_at = coalesce(e.started_at, clock_timestamp()),
-      accepted_at = coalesce(e.accepted_at, clock_timestamp())
-    from unnest(${started.map((ref) => ref.executionId)}::uuid[], ${started.map((ref) => ref.epoch)}::bigint[])
-      as r (id, epoch)
-    where e.id = r.id and e.epoch = r.epoch and e.session_id = ${sessionId} and e.state in ('assigned', 'running')
-    returning e.id`.execute(db)
+    with r (id, epoch) as (
+      select * from unnest(${started.map((ref) => ref.executionId)}::uuid[], ${started.map((ref) => ref.epoch)}::bigint[])
+    ), moved as (
+      update rota.execution e
+      set state = 'running', started_at = clock_timestamp(), accepted_at = coalesce(e.accepted_at, clock_timestamp())
+      from r
+      where e.id = r.id and e.epoch = r.epoch and e.session_id = ${sessionId}
+        and e.state = any (${[...MOVES.start.from]}::text[])
+      returning ${MOVED}
+    ), told as (${tellMoved('started')})
+    select id from moved
+    union all
+    select e.id from rota.execution e join r on e.id = r.id and e.epoch = r.epoch
+    where e.session_id = ${sessionId} and e.state = 'running'`.execute(db)
   return new Set(rows.map(({ id }) => id))
 }
 

@@ -7,6 +7,7 @@ const PARTITION_KEYS = {
   attempt: 'ended_at',
   log_chunk: 'run_at',
   occurrence: 'scheduled_for',
+  event: 'happened_at',
 } as const
 
 export type PartitionedTable = keyof typeof PARTITION_KEYS

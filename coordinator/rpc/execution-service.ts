@@ -10,6 +10,7 @@ import { principalName } from '../identity/principal.ts'
 import type { ExecutionId } from '../job/execution.ts'
 import { listExecutions, readAttempts, readExecution } from '../query/execution-queries.ts'
 import { finishPage, readPage } from '../query/keyset-queries.ts'
+import { listExecutionEvents } from './list-execution-events.ts'
 import { EXECUTION_LIST } from './lists.ts'
 import { executionId, readWholeExecution } from './read-whole-execution.ts'
 import { refuseFeature } from './refuse-feature.ts'
@@ -36,10 +37,15 @@ export function createExecutionService(deps: ServiceDeps): UntypedServiceImpleme
         await cancelExecution(deps, deps.endExecutions, {
           id,
           reason: cancelReason(request.reason, caller),
+          actor: principalName(caller.principal),
           force: request.force,
         })
         return { execution: await readWholeExecution(deps.db, id) }
       },
+    ),
+    listExecutionEvents: serve(
+      'ListExecutionEvents',
+      async (request: api.ListExecutionEventsRequest) => listExecutionEvents(deps.db, request),
     ),
     tailExecutionLogs: serverStream(
       boundary,

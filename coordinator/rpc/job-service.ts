@@ -8,7 +8,7 @@ import { cancelExecution } from '../cancel/cancel.ts'
 import { createJob, updateJob } from '../definition/define-job.ts'
 import { requireJob } from '../definition/find-job.ts'
 import { requestKey } from '../definition/request-key.ts'
-import { deleteJob, pauseJob, resumeJob } from '../definition/switch-job.ts'
+import { deleteJob, pauseJob, resumeJob, type SwitchJob } from '../definition/switch-job.ts'
 import type { Deps } from '../deps.ts'
 import { triggerJob } from '../enqueue/trigger.ts'
 import { principalName } from '../identity/principal.ts'
@@ -43,12 +43,13 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     getJobStatus: serve('GetJobStatus', async ({ name }: api.GetJobStatusRequest) =>
       status(deps, jobId(name)),
     ),
-    pauseJob: serve('PauseJob', async (request: api.PauseJobRequest) => {
+    pauseJob: serve('PauseJob', async (request: api.PauseJobRequest, caller) => {
       refuseFeature('resume_time', request.resumeTime !== undefined)
-      return { job: toJob(await pauseJob(deps, jobId(request.name), request.reason)) }
+      const pause = { ...switchOf(request, caller), reason: request.reason }
+      return { job: toJob(await pauseJob(deps, pause)) }
     }),
-    resumeJob: serve('ResumeJob', async ({ name }: api.ResumeJobRequest) => ({
-      job: toJob(await resumeJob(deps, jobId(name))),
+    resumeJob: serve('ResumeJob', async (request: api.ResumeJobRequest, caller) => ({
+      job: toJob(await resumeJob(deps, switchOf(request, caller))),
     })),
     triggerJob: serve('TriggerJob', async (request: api.TriggerJobRequest, caller) =>
       trigger(deps, request, caller),
@@ -60,6 +61,10 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
       occurrences(deps, request),
     ),
   })
+}
+
+function switchOf({ name }: { readonly name: string }, { principal }: Caller): SwitchJob {
+  return { name: jobId(name), actor: principalName(principal) }
 }
 
 function jobId(name: string): string {
@@ -139,13 +144,14 @@ async function remove(
   caller: Caller,
 ): Promise<api.DeleteJobResponse> {
   try {
+    const actor = principalName(caller.principal)
     await deleteJob(deps, {
       name: jobId(request.name),
       etag: request.etag,
       force: request.force,
-      actor: principalName(caller.principal),
+      actor,
       cancel: async (id, reason) =>
-        cancelExecution(deps, deps.endExecutions, { id, reason, force: false }),
+        cancelExecution(deps, deps.endExecutions, { id, reason, actor, force: false }),
     })
   } catch (error) {
     const isMissing = error instanceof RotaError && error.reason === 'JOB_NOT_FOUND'

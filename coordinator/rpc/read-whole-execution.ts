@@ -15,12 +15,12 @@ export async function readWholeExecution(db: Db, id: ExecutionId): Promise<Execu
 }
 
 /** The id in `executions/UUID`. */
-export function executionId(name: string): ExecutionId {
-  const id = parseResourceName('executions', name, 'name')
+export function executionId(name: string, field = 'name'): ExecutionId {
+  const id = parseResourceName('executions', name, field)
   if (isUuid(id)) return id as ExecutionId
   const message = `${JSON.stringify(id.slice(0, 80))} is not an execution id`
-  throw new RotaError('NAME_INVALID', `name: ${message}`, {
+  throw new RotaError('NAME_INVALID', `${field}: ${message}`, {
     hint: 'Execution ids are UUIDs in lower case; see `rota exec list`.',
-    violations: [{ field: 'name', reason: 'NAME_INVALID', message }],
+    violations: [{ field, reason: 'NAME_INVALID', message }],
   })
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { recordJobEvents } from '../events/record-event-queries.ts'
 import type { ExecutionId, JobId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { Decision } from '../store/tables.ts'
@@ -89,7 +90,11 @@ export async function recordLastDue(
 export async function completeSchedules(db: Db, jobIds: readonly JobId[]): Promise<void> {
   await sql`/* deleteSchedules */
     delete from rota.schedule where job_id = any (${jobIds}::bigint[])`.execute(db)
-  await sql`/* completeJobs */
+  const { rows } = await sql<{ id: JobId }>`/* completeJobs */
     update rota.job set state = 'completed', revision = revision + 1, updated_at = clock_timestamp()
-    where id = any (${jobIds}::bigint[]) and state = 'active'`.execute(db)
+    where id = any (${jobIds}::bigint[]) and state = 'active'
+    returning id`.execute(db)
+  const completed = rows.map(({ id }) => id)
+  if (completed.length === 0) return
+  await recordJobEvents(db, completed, { change: 'completed', actor: '', message: '' })
 }

@@ -1,6 +1,7 @@
 /** Leases that have ended: what their workers had in hand is lost and goes on elsewhere. */
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
+import { recordWorkerEvents } from '../events/record-event-queries.ts'
 import type { SessionId } from '../job/execution.ts'
 import { endLeases, observeLeases, recordLastHeard } from './lease-queries.ts'
 import { createLeaseWatch, type LeaseTimes } from './lease-watch.ts'
@@ -45,6 +46,11 @@ async function expire(
     const message = 'the lease of its worker ended without a report'
     const ended = await settle.settleLost(tx, { sessionIds, message })
     await recordLastHeard(tx, leases)
+    await recordWorkerEvents(
+      tx,
+      leases.map(({ workerId }) => workerId),
+      { change: 'lost', actor: '', message: 'its lease ended' },
+    )
     return { sessionIds, ended }
   })
   if (sessionIds.length === 0) return

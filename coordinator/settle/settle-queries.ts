@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { tellMoved } from '../events/record-event-queries.ts'
 import type { AttemptReport } from '../job/attempt-report.ts'
 import type {
   Epoch,
@@ -126,15 +127,20 @@ export async function settleExecutions(
     ), gone as (
       delete from rota.execution e using decided d where e.id = d.id
       returning e.*
-    )
-    insert into rota.execution_history (id, job_id, job_version, state, reason_code, reason_message, trigger, priority,
-      class_id, guarantee, scheduled_for, created_at, parameters, requested_by, replay_of, attempt, max_attempts,
-      worker_id, started_at, settled_at, outputs)
-    select g.id, g.job_id, g.job_version, d.state, d.reason_code, d.reason_message, g.trigger, g.priority, g.class_id,
-      g.guarantee, g.scheduled_for, g.created_at, g.parameters, g.requested_by, g.replay_of, g.attempt, g.max_attempts,
-      g.worker_id, d.started_at, clock_timestamp(), d.outputs
-    from gone g join decided d on d.id = g.id
-    returning id, job_id, state, settled_at`.execute(db)
+    ), settled as (
+      insert into rota.execution_history (id, job_id, job_version, state, reason_code, reason_message, trigger,
+        priority, class_id, guarantee, scheduled_for, created_at, parameters, requested_by, replay_of, attempt,
+        max_attempts, worker_id, started_at, settled_at, outputs)
+      select g.id, g.job_id, g.job_version, d.state, d.reason_code, d.reason_message, g.trigger, g.priority,
+        g.class_id, g.guarantee, g.scheduled_for, g.created_at, g.parameters, g.requested_by, g.replay_of, g.attempt,
+        g.max_attempts, g.worker_id, d.started_at, clock_timestamp(), d.outputs
+      from gone g join decided d on d.id = g.id
+      returning id, job_id, state, settled_at
+    ), moved as (
+      select g.id, g.job_id, d.state, d.reason_code, d.reason_message, g.worker_id, g.attempt, g.epoch
+      from gone g join decided d on d.id = g.id
+    ), told as (${tellMoved('settled')})
+    select * from settled`.execute(db)
   return rows
 }
 
@@ -154,28 +160,37 @@ export async function retryExecutions(
 ): Promise<number> {
   const column = <K extends keyof RetriedExecution>(key: K) => retried.map((row) => row[key])
   const { rows } = await sql`/* retryExecutions */
-    update rota.execution e
-    set state = case when r.delay_ms > 0 then 'backoff' else 'queued' end,
-      available_at = clock_timestamp() + r.delay_ms * interval '1 millisecond',
-      failure_count = e.failure_count + r.counts_failure, lost_count = e.lost_count + r.counts_loss,
-      reason_code = r.reason_code, reason_message = r.reason_message, worker_id = null, session_id = null,
-      assigned_at = null, accepted_at = null, started_at = null, progress = 0
-    from unnest(${column('id')}::uuid[], ${column('delayMs')}::float8[], ${column('countsFailure')}::int[],
-      ${column('countsLoss')}::int[], ${column('reasonCode')}::text[], ${column('reasonMessage')}::text[])
-      as r (id, delay_ms, counts_failure, counts_loss, reason_code, reason_message)
-    where e.id = r.id and e.state = any (${[...MOVES.retry.from]}::text[])
-    returning e.id`.execute(db)
+    with moved as (
+      update rota.execution e
+      set state = case when r.delay_ms > 0 then 'backoff' else 'queued' end,
+        available_at = clock_timestamp() + r.delay_ms * interval '1 millisecond',
+        failure_count = e.failure_count + r.counts_failure, lost_count = e.lost_count + r.counts_loss,
+        reason_code = r.reason_code, reason_message = r.reason_message, worker_id = null, session_id = null,
+        assigned_at = null, accepted_at = null, started_at = null, progress = 0
+      from unnest(${column('id')}::uuid[], ${column('delayMs')}::float8[], ${column('countsFailure')}::int[],
+        ${column('countsLoss')}::int[], ${column('reasonCode')}::text[], ${column('reasonMessage')}::text[])
+        as r (id, delay_ms, counts_failure, counts_loss, reason_code, reason_message)
+      join rota.execution o on o.id = r.id
+      where e.id = r.id and e.state = any (${[...MOVES.retry.from]}::text[])
+      returning e.id, e.job_id, e.state, e.reason_code, e.reason_message, o.worker_id, e.attempt, e.epoch,
+        r.counts_loss
+    ), told as (${tellMoved(sql`case when m.counts_loss > 0 then 'lost' else 'retried' end`)})
+    select id from moved`.execute(db)
   return rows.length
 }
 
 /** Move `requeue`: the attempt never was; its number is used again, its epoch never. */
 export async function requeueExecutions(db: Db, ids: readonly ExecutionId[]): Promise<number> {
   const { rows } = await sql`/* requeueExecutions */
-    update rota.execution
-    set state = 'queued', attempt = attempt - 1, worker_id = null, session_id = null, assigned_at = null,
-      accepted_at = null
-    where id = any (${ids}::uuid[]) and state = any (${[...MOVES.requeue.from]}::text[])
-    returning id`.execute(db)
+    with moved as (
+      update rota.execution e
+      set state = 'queued', attempt = e.attempt - 1, worker_id = null, session_id = null, assigned_at = null,
+        accepted_at = null
+      from rota.execution o
+      where o.id = e.id and e.id = any (${ids}::uuid[]) and e.state = any (${[...MOVES.requeue.from]}::text[])
+      returning e.id, e.job_id, e.state, e.reason_code, e.reason_message, o.worker_id, o.attempt, e.epoch
+    ), told as (${tellMoved('requeued')})
+    select id from moved`.execute(db)
   return rows.length
 }
 

@@ -11,6 +11,7 @@ import { type Kysely, sql, type Transaction } from 'kysely'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import * as foundation from './migrations/0001-foundation.ts'
 import * as cluster from './migrations/0002-cluster.ts'
+import * as events from './migrations/0004-events.ts'
 import { type AppliedMigration, planMigrations } from './plan-migrations.ts'
 import type { Tables } from './tables.ts'
 
@@ -26,6 +27,7 @@ export type Migrations = Readonly<Record<string, ReleasedMigration>>
 const MIGRATIONS: Migrations = {
   '0001-foundation': foundation,
   '0002-cluster': cluster,
+  '0004-events': events,
 }
 
 /** Any number of our own; no other program takes it in our database. */

@@ -1,5 +1,6 @@
 /** Rows of the schema `rota`, as Kysely sees them. `test/database/tables.test.ts` compares this with the database. */
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { Change } from '../events/event.ts'
 import type {
   AttemptOutcome,
   ExecutionId,
@@ -52,6 +53,7 @@ export interface Tables {
   'rota.late_report': LateReportTable
   'rota.coordinator': CoordinatorTable
   'rota.authority': AuthorityTable
+  'rota.event': EventTable
 }
 
 interface JobTable {
@@ -297,4 +299,22 @@ interface AuthorityTable {
   certificate_pem: string
   sealed_key: Buffer
   created_at: StampedAt
+}
+
+interface EventTable {
+  id: Generated<number>
+  /** A 64-bit transaction id, as text. */
+  transaction_id: Generated<string>
+  happened_at: StampedAt
+  type: 'job' | 'execution' | 'worker'
+  change: Change
+  state: string
+  job_id: JobId | null
+  execution_id: ExecutionId | null
+  worker: Generated<string>
+  attempt: number | null
+  epoch: number | null
+  reason_code: Generated<string>
+  message: Generated<string>
+  actor: Generated<string>
 }

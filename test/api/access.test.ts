@@ -222,9 +222,10 @@ function answersToday(): string[] {
   ]
     .map((name) => `/rota.v1.JobService/${name}`)
     .concat(
-      ['ListExecutions', 'GetExecution', 'CancelExecution', 'TailExecutionLogs'].map(
-        (name) => `/rota.v1.ExecutionService/${name}`,
-      ),
+      [
+        ...['ListExecutions', 'GetExecution', 'CancelExecution', 'TailExecutionLogs'],
+        'ListExecutionEvents',
+      ].map((name) => `/rota.v1.ExecutionService/${name}`),
       ['ListWorkers', 'GetWorker', 'CreateEnrollmentToken'].map(
         (name) => `/rota.v1.WorkerService/${name}`,
       ),

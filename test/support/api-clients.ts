@@ -106,6 +106,7 @@ const DEFAULTS: Readonly<Record<string, object>> = {
   listOccurrences: { job: '', filter: '', pageSize: 0, pageToken: '' },
   listJobVersions: { pageSize: 0, pageToken: '' },
   listExecutions: { ...LIST, job: '' },
+  listExecutionEvents: { execution: '', pageSize: 0, pageToken: '' },
   cancelExecution: { reason: '', force: false },
   listWorkers: { ...LIST, capability: '' },
   createEnrollmentToken: { maxUses: 0, labels: {}, worker: '' },
