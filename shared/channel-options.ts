@@ -28,6 +28,9 @@ export const CLIENT_CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
 }
 
+/** Calls of one connection; clients let more wait. Each may hold a message in memory. */
+const STREAMS_MAX = 256
+
 /**
  * A coordinator pings to get rid of connections whose peer has vanished, not to notice a dead agent: that is the lease's
  * business. With a thousand agents each ping saved counts.
@@ -36,6 +39,7 @@ const SERVER_KEEPALIVE_TIME_MS = 20_000
 const SERVER_KEEPALIVE_TIMEOUT_MS = 5_000
 
 export const SERVER_OPTIONS: ServerOptions = {
+  'grpc.max_concurrent_streams': STREAMS_MAX,
   'grpc.keepalive_time_ms': SERVER_KEEPALIVE_TIME_MS,
   'grpc.keepalive_timeout_ms': SERVER_KEEPALIVE_TIMEOUT_MS,
   'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Service } from '../../shared/service.ts'
 import type { Deps } from '../deps.ts'
-import { checkDatabase } from '../observe/readiness.ts'
+import { createDatabaseCheck, type DatabaseCheck } from '../observe/readiness.ts'
 import { VERSION } from '../version.ts'
 
 export interface HttpServer extends Service {
@@ -13,6 +13,8 @@ export interface HttpServer extends Service {
 
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
+/** Probes come from few places. */
+const CONNECTIONS_MAX = 1_000
 
 export function createHttpServer(
   deps: Deps,
@@ -22,8 +24,10 @@ export function createHttpServer(
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
   })
+  const checkDatabase = createDatabaseCheck(deps)
+  server.maxConnections = CONNECTIONS_MAX
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    answer(deps, request, response).catch((error: unknown) => {
+    answer(checkDatabase, request, response).catch((error: unknown) => {
       deps.logger.error({ err: error }, 'an HTTP request failed')
       response.destroy()
     })
@@ -42,7 +46,7 @@ export function createHttpServer(
 }
 
 async function answer(
-  deps: Deps,
+  checkDatabase: () => Promise<DatabaseCheck>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -53,7 +57,7 @@ async function answer(
     case '/healthz':
       return send(response, 200, { status: 'ok', version: VERSION })
     case '/readyz': {
-      const { isReady, message } = await checkDatabase(deps)
+      const { isReady, message } = await checkDatabase()
       return send(response, isReady ? 200 : 503, { status: isReady ? 'ready' : message })
     }
     default:

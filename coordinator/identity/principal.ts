@@ -27,11 +27,14 @@ export interface Credentials {
 export interface Authenticator {
   /** Throws TOKEN_INVALID or CERTIFICATE_INVALID; without any credentials the caller is anonymous. */
   authenticate(credentials: Credentials): Promise<Principal>
+  /** True when these credentials were good not long ago: their lookup is worth the database. */
+  isKnown(credentials: Credentials): boolean
 }
 
 /** A token that was found good is not looked up again for this long, in ms: the longest that a revoked one still works. */
 const REMEMBER_MS = 1_000
 const REMEMBERED_MAX = 1_000
+const KNOWN_MAX = 10_000
 const BEARER = /^Bearer (\S{1,512})$/i
 
 export function createAuthenticator(deps: {
@@ -39,6 +42,8 @@ export function createAuthenticator(deps: {
   readonly clock: Clock
 }): Authenticator {
   const remembered = new Map<string, { readonly principal: Principal; readonly untilMs: number }>()
+  /** Keys of credentials that were good, in the order of their last use. */
+  const known = new Set<string>()
 
   const byToken = async (authorization: string): Promise<Principal> => {
     const secret = BEARER.exec(authorization)?.[1]
@@ -69,13 +74,30 @@ export function createAuthenticator(deps: {
     return { kind: 'agent', workerId: worker_id, workerName: name, expiresAt: expires_at }
   }
 
+  const lookUp = async ({ authorization, fingerprint }: Credentials): Promise<Principal> => {
+    if (authorization !== undefined) return byToken(authorization)
+    if (fingerprint !== undefined) return byCertificate(fingerprint)
+    return { kind: 'anonymous' }
+  }
+
   return {
-    async authenticate({ authorization, fingerprint }) {
-      if (authorization !== undefined) return byToken(authorization)
-      if (fingerprint !== undefined) return byCertificate(fingerprint)
-      return { kind: 'anonymous' }
+    isKnown: (credentials) => known.has(keyOf(credentials)),
+    async authenticate(credentials) {
+      const principal = await lookUp(credentials)
+      if (principal.kind === 'anonymous') return principal
+      const key = keyOf(credentials)
+      known.delete(key)
+      known.add(key)
+      const [oldest] = known
+      if (known.size > KNOWN_MAX && oldest !== undefined) known.delete(oldest)
+      return principal
     },
   }
+}
+
+/** Never the secret itself. */
+function keyOf({ authorization, fingerprint = '' }: Credentials): string {
+  return authorization === undefined ? fingerprint : hashSecret(authorization).toString('hex')
 }
 
 /** Secrets of 256 bits need no slow hash. */

@@ -36,6 +36,12 @@ export function accessOf(path: string): Access | undefined {
   return Object.hasOwn(SERVICE_ACCESS, service) ? SERVICE_ACCESS[service] : undefined
 }
 
+/** True for a method that changes something: every one that is not named as a question. */
+export function isChange(path: string): boolean {
+  const method = path.split('/')[2] ?? ''
+  return !/^(Get|List|Tail|Watch|Explain|Preview|Check|ServerReflection)/.test(method)
+}
+
 /** Fails when a service has a method that nobody has decided about. */
 export function requireAccess(definition: UntypedServiceImplementation | object): void {
   for (const method of Object.values(definition)) {

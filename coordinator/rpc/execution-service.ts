@@ -48,7 +48,7 @@ export function createExecutionService(deps: ServiceDeps): UntypedServiceImpleme
       async (request: api.ListExecutionEventsRequest) => listExecutionEvents(deps.db, request),
     ),
     tailExecutionLogs: serverStream(
-      boundary,
+      deps,
       'ExecutionService/TailExecutionLogs',
       (request: api.TailExecutionLogsRequest, caller) => tail(deps, request, caller),
     ),

@@ -7,7 +7,7 @@ import {
 } from '../../proto/gen/grpc/health/v1/health.ts'
 import { sleep } from '../../shared/clock.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
-import { checkDatabase } from '../observe/readiness.ts'
+import { createDatabaseCheck } from '../observe/readiness.ts'
 import { serverStream, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
 
@@ -18,9 +18,10 @@ export function createHealthService(
   deps: ServiceDeps,
   services: ReadonlySet<string>,
 ): UntypedServiceImplementation {
+  const checkDatabase = createDatabaseCheck(deps)
   const statusOf = async (service: string): Promise<HealthCheckResponse['status']> => {
     if (service !== '' && !services.has(service)) return Status.SERVICE_UNKNOWN
-    const { isReady } = await checkDatabase(deps)
+    const { isReady } = await checkDatabase()
     return isReady ? Status.SERVING : Status.NOT_SERVING
   }
   return {
@@ -32,11 +33,8 @@ export function createHealthService(
         `there is no service ${JSON.stringify(service.slice(0, 100))}`,
       )
     }),
-    watch: serverStream(
-      deps.boundary,
-      'Health/Watch',
-      ({ service }: HealthCheckRequest, { signal }) =>
-        watch(deps, async () => statusOf(service), signal),
+    watch: serverStream(deps, 'Health/Watch', ({ service }: HealthCheckRequest, { signal }) =>
+      watch(deps, async () => statusOf(service), signal),
     ),
   }
 }

@@ -51,12 +51,15 @@ export function createReflection(boundary: ErrorBoundary): UntypedServiceImpleme
           call.emit('error', toGrpcStatus(known, requestId))
           return
         }
-        call.write({
+        const isTaken = call.write({
           validHost: request.host,
           originalRequest: request,
           messageResponse: answer(descriptors(), request),
         })
+        // Who asks and does not read the answers is not asked for more.
+        if (!isTaken) call.pause()
       })
+      call.on('drain', () => call.resume())
       call.on('end', () => call.end())
     },
   }

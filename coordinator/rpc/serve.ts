@@ -6,9 +6,10 @@ import type {
   sendUnaryData,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js'
+import type { Clock } from '../../shared/clock.ts'
 import { RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
 import { toGrpcStatus } from '../../shared/errors/rpc-status.ts'
-import type { Principal } from '../identity/principal.ts'
+import { type Principal, principalName } from '../identity/principal.ts'
 import { principalOf } from './auth-interceptor.ts'
 import { checkText } from './check-text.ts'
 import type { ErrorBoundary } from './error-boundary.ts'
@@ -82,26 +83,48 @@ export function unary<Request, Response>(
   }
 }
 
-/** Wraps a handler that streams responses; it is paced by the client, and stopped when the client goes. */
+/** Open streams of responses that one principal may have on one coordinator. */
+export const STREAMS_MAX = 256
+/** A reader that takes nothing for this long has gone away or asleep, in ms. It goes on later where it was. */
+const STALLED_MS = 60_000
+
+/**
+ * Wraps a handler that streams responses; it is paced by the client, and stopped when the client goes. A client that
+ * does not read holds one response and what its handler has ready, for a while.
+ */
 export function serverStream<Request, Response>(
-  boundary: ErrorBoundary,
+  deps: { readonly boundary: ErrorBoundary; readonly clock: Clock },
   method: string,
   handler: (request: Request, caller: Caller) => AsyncIterable<Response>,
 ) {
+  const open = new Map<string, number>()
   return (call: ServerWritableStream<Request, Response>): void => {
+    const caller = callerOf(call)
+    const name = principalName(caller.principal)
     const run = async () => {
       checkRequest(call.request)
-      const caller = callerOf(call)
       for await (const response of handler(call.request, caller)) {
         if (caller.signal.aborted) return
-        if (!call.write(response)) await drained(call, caller.signal)
+        if (!call.write(response)) await drained(deps.clock, call, caller.signal)
       }
       call.end()
     }
-    run().catch((error: unknown) => {
-      const { known, requestId } = boundary.explain(error, { method })
+    const fail = (error: unknown) => {
+      const { known, requestId } = deps.boundary.explain(error, { method })
       call.emit('error', toGrpcStatus(known, requestId))
+    }
+    const count = open.get(name) ?? 0
+    if (count >= STREAMS_MAX) {
+      fail(new RotaError('OVERLOADED', `${name} has ${count} streams of this kind open`))
+      return
+    }
+    open.set(name, count + 1)
+    caller.signal.addEventListener('abort', () => {
+      const left = (open.get(name) ?? 1) - 1
+      if (left === 0) open.delete(name)
+      else open.set(name, left)
     })
+    run().catch(fail)
   }
 }
 
@@ -114,15 +137,24 @@ function callerOf(call: {
   return { principal: principalOf(call.metadata), signal: gone.signal }
 }
 
-/** A peer that has left never drains. */
+/** A peer that has left never drains; one that stays away is left. */
 function drained(
+  clock: Clock,
   call: { once(event: 'drain', fn: () => void): unknown },
   signal: AbortSignal,
 ): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     if (signal.aborted) return resolve()
-    call.once('drain', resolve)
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    const timer = clock.after(STALLED_MS, () => {
+      reject(new RotaError('RATE_LIMITED', `nothing was read for ${STALLED_MS / 1_000} s`))
+    })
+    const go = () => {
+      timer.cancel()
+      signal.removeEventListener('abort', go)
+      resolve()
+    }
+    call.once('drain', go)
+    signal.addEventListener('abort', go, { once: true })
   })
 }
 

@@ -9,7 +9,6 @@ import { JobServiceService } from '../../proto/gen/rota/v1/job_service.ts'
 import { SystemServiceService } from '../../proto/gen/rota/v1/system_service.ts'
 import { WorkerServiceService } from '../../proto/gen/rota/v1/worker_service.ts'
 import { SERVER_OPTIONS } from '../../shared/channel-options.ts'
-import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Service } from '../../shared/service.ts'
 import type { CertificateAuthority } from '../identity/certificate-authority.ts'
 import type { Authenticator } from '../identity/principal.ts'
@@ -20,6 +19,8 @@ import { createCertificateProvider } from './certificate-provider.ts'
 import { createExecutionService } from './execution-service.ts'
 import { createHealthService } from './health-service.ts'
 import { createJobService } from './job-service.ts'
+import { createCallLimits } from './limits/call-limits.ts'
+import { CONNECTION_LIMITS, Connections } from './limits/connections.ts'
 import { createReflection } from './reflection.ts'
 import { tolerant } from './serve.ts'
 import { createSystemService } from './system-service.ts'
@@ -41,27 +42,40 @@ export interface RpcServerOptions {
 const DRAIN_MS = 2_000
 
 export function createRpcServer(deps: AgentServiceDeps, options: RpcServerOptions): RpcServer {
-  const interceptor = createAuthInterceptor(options.authenticator, deps.boundary)
+  const certificates = createCertificateProvider(deps, options.authority)
+  const credentials = experimental.createCertificateProviderServerCredentials(
+    certificates,
+    certificates,
+    false,
+  )
+  const connections = new Connections({
+    ...deps,
+    ...options,
+    limits: CONNECTION_LIMITS,
+    onConnection: (socket) => injector.injectConnection(socket),
+  })
+  const interceptor = createAuthInterceptor({
+    ...deps,
+    authenticator: options.authenticator,
+    limits: createCallLimits(deps.clock),
+    identify: (peer, principal) => connections.identify(peer, principal),
+  })
   const server = new Server({ ...SERVER_OPTIONS, interceptors: [interceptor] })
   for (const [definition, implementation] of services(deps)) {
     requireAccess(definition)
     server.addService(tolerant(definition as never), implementation)
   }
-  const certificates = createCertificateProvider(deps, options.authority)
-  let boundPort: number | undefined
+  const injector = server.createConnectionInjector(credentials)
   return {
-    address: () => `${options.host}:${boundPort ?? options.port}`,
+    address: () => connections.address(),
     async start() {
       await certificates.start()
-      const credentials = experimental.createCertificateProviderServerCredentials(
-        certificates,
-        certificates,
-        false,
-      )
-      boundPort = await bind(server, `${options.host}:${options.port}`, credentials)
+      await connections.start()
     },
     async stop() {
+      await connections.stop()
       await drain(deps, server)
+      connections.destroyAll()
       await certificates.stop()
     },
   }
@@ -87,24 +101,6 @@ function services(deps: AgentServiceDeps): [object, UntypedServiceImplementation
 function serviceName(definition: object): string {
   const [first] = Object.values(definition) as { path: string }[]
   return first?.path.split('/')[1] ?? ''
-}
-
-function bind(
-  server: Server,
-  address: string,
-  credentials: Parameters<Server['bindAsync']>[1],
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
-      if (error === null) return resolve(port)
-      reject(
-        new RotaError('UNREACHABLE', `gRPC cannot listen on ${address}: ${error.message}`, {
-          hint: 'Is another coordinator running there? Choose another port with --grpc-port.',
-          cause: error,
-        }),
-      )
-    })
-  })
 }
 
 function drain(deps: AgentServiceDeps, server: Server): Promise<void> {

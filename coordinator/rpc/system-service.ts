@@ -4,11 +4,12 @@ import { MESSAGE_BYTES_MAX } from '../../shared/channel-options.ts'
 import { durationFromMs, durationToMs } from '../../shared/duration.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Deps } from '../deps.ts'
-import { checkDatabase } from '../observe/readiness.ts'
+import { createDatabaseCheck, type DatabaseCheck } from '../observe/readiness.ts'
 import { readStats } from '../query/stats-queries.ts'
 import { VERSION } from '../version.ts'
+import { CHANGES, READS } from './limits/call-limits.ts'
 import { refuseFeature } from './refuse-feature.ts'
-import { type Caller, complete, unary } from './serve.ts'
+import { type Caller, complete, STREAMS_MAX, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
 
 const WINDOW_MS = 3_600_000
@@ -30,17 +31,17 @@ const FEATURES = [
 
 export function createSystemService(deps: ServiceDeps): UntypedServiceImplementation {
   const { boundary } = deps
+  const checkDatabase = createDatabaseCheck(deps)
   const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
     unary(boundary, `SystemService/${method}`, handler)
   return complete(boundary, api.SystemServiceService, {
-    getHealth: serve('GetHealth', async () => health(deps)),
+    getHealth: serve('GetHealth', async () => health(await checkDatabase())),
     getStats: serve('GetStats', async (request: api.GetStatsRequest) => stats(deps, request)),
     getServerInfo: serve('GetServerInfo', async () => info(deps)),
   })
 }
 
-async function health(deps: Deps): Promise<api.GetHealthResponse> {
-  const database = await checkDatabase(deps)
+function health(database: DatabaseCheck): api.GetHealthResponse {
   const state = database.isReady ? api.HealthState.HEALTHY : api.HealthState.UNHEALTHY
   return {
     state,
@@ -99,6 +100,12 @@ function info(deps: Deps): api.GetServerInfoResponse {
     apiVersion: 'rota.v1',
     serverTime: deps.clock.now(),
     features: FEATURES,
-    limits: { message_bytes: BigInt(MESSAGE_BYTES_MAX), page_size: 1000n },
+    limits: {
+      message_bytes: BigInt(MESSAGE_BYTES_MAX),
+      page_size: 1000n,
+      changes_per_second: BigInt(CHANGES.perSecond),
+      reads_per_second: BigInt(READS.perSecond),
+      open_streams: BigInt(STREAMS_MAX),
+    },
   })
 }

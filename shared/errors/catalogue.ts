@@ -244,6 +244,21 @@ export const CATALOGUE = {
     title: 'The session was replaced by a newer one of the same worker, or its lease ended.',
     hint: 'The agent reconnects by itself.',
   },
+  RATE_LIMITED: {
+    code: 'RESOURCE_EXHAUSTED',
+    title: 'More calls or messages came than the coordinator takes from one caller.',
+    hint: 'Wait as long as the error says, and call less often; several things can go in one batch call.',
+  },
+  OVERLOADED: {
+    code: 'UNAVAILABLE',
+    title: 'The coordinator has as much to do as it takes on at once.',
+    hint: 'Try again after a moment, or through another coordinator. Agents do so by themselves.',
+  },
+  WORKER_QUARANTINED: {
+    code: 'UNAVAILABLE',
+    title: 'The agent broke the rules of the stream too often and is refused for a while.',
+    hint: 'See why: `rota worker get`. Reinstall the agent, or delete the worker if its key was stolen.',
+  },
   REQUEST_TOO_LARGE: {
     code: 'RESOURCE_EXHAUSTED',
     title: 'A message is larger than 1 MiB.',

@@ -14,6 +14,8 @@ export interface RotaErrorOptions {
   readonly violations?: readonly FieldViolation[]
   /** Shown to clients, e.g. the path of a cycle. Never secrets. */
   readonly metadata?: Readonly<Record<string, string>>
+  /** The same call may go better after this, in ms. */
+  readonly retryAfterMs?: number
   readonly cause?: unknown
 }
 
@@ -23,6 +25,7 @@ export class RotaError extends Error {
   readonly hint: string
   readonly violations: readonly FieldViolation[]
   readonly metadata: Readonly<Record<string, string>>
+  readonly retryAfterMs: number | undefined
 
   constructor(reason: ErrorReason, message: string, options: RotaErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -31,6 +34,7 @@ export class RotaError extends Error {
     this.hint = options.hint ?? CATALOGUE[reason].hint
     this.violations = options.violations ?? []
     this.metadata = options.metadata ?? {}
+    this.retryAfterMs = options.retryAfterMs
   }
 
   get code(): ErrorCode {

@@ -6,8 +6,10 @@ import {
   ErrorInfo,
   Help,
   RequestInfo,
+  RetryInfo,
 } from '../../proto/gen/google/rpc/error_details.ts'
 import { Status } from '../../proto/gen/google/rpc/status.ts'
+import { durationFromMs, durationToMs } from '../duration.ts'
 import { CATALOGUE, ERROR_CODES, errorDocs, isErrorReason } from './catalogue.ts'
 import { type FieldViolation, RotaError } from './rota-error.ts'
 
@@ -32,6 +34,10 @@ export function toRpcStatus(error: RotaError, requestId: string): Status {
       links: [{ description: CATALOGUE[error.reason].title, url: errorDocs(error.reason) }],
     }),
   ]
+  if (error.retryAfterMs !== undefined) {
+    const retryDelay = durationFromMs(error.retryAfterMs)
+    details.push(pack('google.rpc.RetryInfo', RetryInfo, { retryDelay }))
+  }
   if (error.violations.length > 0) {
     details.push(
       pack('google.rpc.BadRequest', BadRequest, { fieldViolations: toFieldViolations(error) }),
@@ -45,7 +51,8 @@ export function toGrpcStatus(error: RotaError, requestId: string): StatusObject 
   const status = toRpcStatus(error, requestId)
   const metadata = new Metadata()
   metadata.set(STATUS_TRAILER, Buffer.from(Status.encode(status).finish()))
-  return { code: status.code, details: status.message, metadata }
+  // grpc-js encodes it as a URI, which throws for half a surrogate pair.
+  return { code: status.code, details: status.message.toWellFormed(), metadata }
 }
 
 /** What a client makes of a failed call: the coordinator's own error, or what gRPC says of the connection. */
@@ -65,10 +72,12 @@ export function fromServiceError(serviceError: ServiceError): ReceivedError {
   const { hint, ...metadata } = info.metadata
   const violations =
     unpack(status.details, 'google.rpc.BadRequest', BadRequest)?.fieldViolations ?? []
+  const retryDelay = unpack(status.details, 'google.rpc.RetryInfo', RetryInfo)?.retryDelay
   return {
     error: new RotaError(info.reason, status.message, {
       ...(hint === undefined ? {} : { hint }),
       metadata,
+      ...(retryDelay === undefined ? {} : { retryAfterMs: durationToMs(retryDelay) }),
       violations: violations.map(fromFieldViolation),
       cause: serviceError,
     }),
