@@ -1,10 +1,11 @@
 /** The steps of the flow, introduced to each other: everything but the edges (rpc, gateway) and the real world. */
 import type { Report } from '../proto/gen/rota/agent/v1/agent_service.ts'
-import { durationFromMs } from '../shared/duration.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
 import { newId } from '../shared/ids.ts'
 import type { Service } from '../shared/service.ts'
+import type { Ticker } from '../shared/ticker.ts'
 import { createMembership, type Membership } from './cluster/membership.ts'
+import { Rebalancer } from './cluster/rebalancer.ts'
 import type { Deps } from './deps.ts'
 import type { AgentSession, AgentStream } from './dispatch/agent-session.ts'
 import { announceTo } from './dispatch/announce-coordinators.ts'
@@ -18,6 +19,7 @@ import {
 import { dispatch } from './dispatch/dispatch.ts'
 import { createFleet, type Fleet } from './dispatch/fleet.ts'
 import { createRenewLoop } from './dispatch/renew-loop.ts'
+import { createMover, sendAllElsewhere } from './dispatch/send-elsewhere.ts'
 import { createDependencyLoop } from './enqueue/dependency-loop.ts'
 import { createEnqueue, type Enqueue } from './enqueue/enqueue.ts'
 import { createReleaseLoop } from './enqueue/release-loop.ts'
@@ -45,16 +47,16 @@ export interface Flow {
   readonly loops: readonly Service[]
   /** One for each stream of an agent. */
   converse(peer: { readonly workerId: WorkerId; readonly stream: AgentStream }): Conversation
-  /** Sends all agents elsewhere: the coordinator stops. */
-  sayGoodbye(): void
+  /** The coordinator stops: takes no more agents, sends its own elsewhere, and waits for them a little. */
+  leave(): Promise<void>
 }
 
 /** Grace of the server beyond a lease, G, in ms. */
 const GRACE_MS = 2_000
 /** A worker that refused is left alone for this long, in ms; others get the work. */
 const REFUSED_PAUSE_MS = 5_000
-/** Agents that are sent away come back after this, in ms. */
-const GOODBYE_DELAY_MS = 500
+/** Agents are sent to a coordinator with fewer when it has been there for so many leases. */
+const SETTLED_LEASES = 0.5
 /** Heartbeats in one lease. */
 const HEARTBEATS_PER_LEASE = 6
 
@@ -65,6 +67,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const heartbeatMs = options.leaseMs / HEARTBEATS_PER_LEASE
   const coordinatorId = newId(deps.clock, deps.random)
   const membership = joinCluster(deps, fleet, { ...options, coordinatorId })
+  let isLeaving = false
   const onEnded = (ended: readonly EndedAttempt[]) => freeSlots(deps, fleet, ended)
 
   // schedule -> enqueue -> match -> dispatch
@@ -90,13 +93,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     },
   })
 
-  deps.hints.on('schedules', () => schedule.wake())
-  deps.hints.on('queue', () => {
-    match.wake()
-    release.wake()
-  })
-  deps.hints.on('dependencies', () => dependencies.wake())
-  deps.hints.on('cancels', () => control.wake())
+  wakeByHints(deps, { schedule, release, dependencies, match, control })
 
   const conversation: ConversationOptions = {
     coordinatorId,
@@ -104,6 +101,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     leaseMs: options.leaseMs,
     fleet,
     settleLost: settle.settleLost,
+    isLeaving: () => isLeaving,
     coordinators: () => membership.addresses(),
     receiveReport: receiveWith(deps, settle, onEnded),
   }
@@ -113,8 +111,25 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     membership,
     loops: [schedule, release, dependencies, match, renew, control, expire],
     converse: (peer) => createConversation(deps, conversation, peer),
-    sayGoodbye: () => sayGoodbye(fleet),
+    async leave() {
+      isLeaving = true
+      await membership.drain()
+      await sendAllElsewhere(deps, fleet, membership.addresses())
+    },
   }
+}
+
+function wakeByHints(
+  { hints }: Deps,
+  loops: Readonly<Record<'schedule' | 'release' | 'dependencies' | 'match' | 'control', Ticker>>,
+): void {
+  hints.on('schedules', () => loops.schedule.wake())
+  hints.on('queue', () => {
+    loops.match.wake()
+    loops.release.wake()
+  })
+  hints.on('dependencies', () => loops.dependencies.wake())
+  hints.on('cancels', () => loops.control.wake())
 }
 
 function joinCluster(
@@ -123,13 +138,19 @@ function joinCluster(
   options: FlowOptions & { readonly coordinatorId: string },
 ): Membership {
   const announce = announceTo(fleet)
+  const move = createMover(deps, fleet)
+  const rebalancer = new Rebalancer(SETTLED_LEASES * options.leaseMs)
   const membership: Membership = createMembership(deps, {
     ...options,
     id: options.coordinatorId,
     version: VERSION,
     protocolVersions: PROTOCOL_VERSIONS,
     sessionCount: () => fleet.all().length,
-    onLook: () => announce(membership.addresses()),
+    onLook(own) {
+      announce(membership.addresses())
+      if (own.isDraining) return
+      rebalancer.look(deps.clock.monotonicMs(), own, membership.open()).forEach(move)
+    },
   })
   return membership
 }
@@ -165,15 +186,5 @@ function endSessions(fleet: Fleet, sessionIds: readonly SessionId[]): void {
     const session = fleet.get(id)
     if (session === undefined || !fleet.remove(session)) continue
     session.stream.end(new RotaError('SESSION_ENDED', 'the lease of the session has ended'))
-  }
-}
-
-/** Agents come back to whoever serves next; their leases hold meanwhile. */
-function sayGoodbye(fleet: Fleet): void {
-  for (const { stream } of fleet.all()) {
-    const reconnectDelay = durationFromMs(GOODBYE_DELAY_MS)
-    const reason = 'the coordinator stops'
-    stream.send({ $case: 'goodbye', value: { reason, reconnectDelay, coordinators: [] } })
-    stream.end(new RotaError('SHUTTING_DOWN', 'the coordinator is stopping'))
   }
 }

@@ -63,12 +63,13 @@ async function composeOn(
   const flow = composeFlow(deps, { leaseMs: config.leaseMs, address })
   const rpc: RpcServer = await composeRpc(deps, config, { flow, address })
   const http = createHttpServer(deps, { host: '127.0.0.1', port: config.httpPort })
-  const farewell: Service = { start: async () => {}, stop: async () => flow.sayGoodbye() }
+  const farewell: Service = { start: async () => {}, stop: () => flow.leave() }
   const database: Service = { start: async () => {}, stop: async () => db.destroy() }
   const retention = createRetentionLoop(deps, config.retentionMs)
   const service = inOrder([
-    ...[database, rpc, flow.membership, farewell, http],
-    ...[...flow.loops, retention],
+    ...[database, rpc, flow.membership, http],
+    // The loops go on until the agents have gone: their leases hold.
+    ...[...flow.loops, retention, farewell],
   ])
   return { ...service, grpcAddress: () => rpc.address(), httpAddress: () => http.address() }
 }

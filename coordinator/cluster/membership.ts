@@ -6,6 +6,7 @@
  *     wrong answer costs an agent one more try.
  * M3. Agents are sent only to coordinators that were heard of late and do not drain.
  */
+import { sleep } from '../../shared/clock.ts'
 import type { Service } from '../../shared/service.ts'
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
@@ -27,7 +28,9 @@ export interface Member {
 export interface Membership extends Service {
   /** This coordinator first, the others in the order in which they started. */
   members(): readonly Member[]
-  /** Where agents may go: the addresses of all that do not drain, the own one first. */
+  /** Those of the others to which agents may be sent (M3). */
+  open(): readonly Member[]
+  /** Where agents may go: the own address, unless this one drains, and those of the open ones. */
   addresses(): readonly string[]
   /** Says to the others that this one is about to stop. Never fails: without a database nobody could read it. */
   drain(): Promise<void>
@@ -42,12 +45,14 @@ export interface MembershipOptions {
   readonly leaseMs: number
   readonly sessionCount: () => number
   /** Told after each look. */
-  readonly onLook: () => void
+  readonly onLook: (own: Member) => void
 }
 
 const RENEW_MS = 1_000
 /** Of an old row, in leases. */
 const FORGET_LEASES = 10
+/** A statement while stopping is waited for so long, in ms. */
+const STOP_STATEMENT_MS = 1_000
 /** Agents are not sent to a coordinator that has missed this much, in renewals. */
 const MISSED_RENEWALS = 4
 
@@ -63,11 +68,14 @@ export function createMembership(deps: Deps, options: MembershipOptions): Member
     const counted = { sessionCount: sessionCount(), isDraining, startedAt, silentMs: 0 }
     return { id, address: address(), version, ...counted }
   }
+  const open = () => {
+    return others.filter((each) => !each.isDraining && each.silentMs <= MISSED_RENEWALS * renewMs)
+  }
   const renewNow = async () => {
     const times = { aliveMs: options.leaseMs, forgetMs: FORGET_LEASES * options.leaseMs }
     const { protocolVersions } = options
     others = (await renewCoordinator(deps.db, { ...own(), protocolVersions }, times)).map(toMember)
-    options.onLook()
+    options.onLook(own())
   }
   /** One after the other: a renewal of before must not undo what a later one says. */
   const renew = () => {
@@ -90,21 +98,22 @@ export function createMembership(deps: Deps, options: MembershipOptions): Member
     },
     async stop() {
       await ticker.stop()
-      await renewing.catch(() => {})
-      await tolerate(deps, 'forget this coordinator', () => deleteCoordinator(deps.db, options.id))
+      await tolerate(deps, 'forget this coordinator', async () => {
+        await renewing.catch(() => {})
+        await deleteCoordinator(deps.db, options.id)
+      })
     },
     members: () => [own(), ...others],
-    addresses: () => addressesOf(own(), others, MISSED_RENEWALS * renewMs),
+    open,
+    addresses() {
+      const all = isDraining ? open() : [own(), ...open()]
+      return [...new Set(all.map(({ address }) => address))]
+    },
     async drain() {
       isDraining = true
       await tolerate(deps, 'say that this coordinator drains', renew)
     },
   }
-}
-
-function addressesOf(own: Member, others: readonly Member[], silentMs: number): string[] {
-  const open = [own, ...others].filter((each) => !each.isDraining && each.silentMs <= silentMs)
-  return [...new Set(open.map(({ address }) => address))]
 }
 
 function toMember(row: CoordinatorRow): Member {
@@ -119,11 +128,10 @@ function toMember(row: CoordinatorRow): Member {
   }
 }
 
-/** While stopping nothing may fail any more; the others find out by themselves. */
+/** While stopping nothing may fail any more, or take long; the others find out by themselves. */
 async function tolerate(deps: Deps, what: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
+  const done = work().catch((error: unknown) => {
     deps.logger.warn({ err: error }, `could not ${what}`)
-  }
+  })
+  await Promise.race([done, sleep(deps.clock, STOP_STATEMENT_MS)])
 }

@@ -10,6 +10,8 @@ import type { HeldAttempt } from './dispatch-queries.ts'
  * understand `Goodbye.coordinators`, `Coordinators`, `Welcome.offer_again` and `Stop.Target.give_up`.
  */
 export const PROTOCOL_VERSIONS: readonly number[] = [1, 2]
+/** The first version whose agents can be told of other coordinators. */
+export const UNDERSTANDS_COORDINATORS = 2
 
 const SLOTS_MAX = 10_000
 const NAMES_MAX = 200

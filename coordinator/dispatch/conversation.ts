@@ -31,6 +31,8 @@ export interface ConversationOptions {
   readonly leaseMs: number
   readonly fleet: Fleet
   readonly settleLost: SettleLost
+  /** True when the coordinator is about to stop, and takes no more sessions. */
+  readonly isLeaving: () => boolean
   /** Addresses of all coordinators that serve, `host:port`. */
   readonly coordinators: () => readonly string[]
   /** From the report step: stores a report; answers the attempts that the agent must stop. */
@@ -89,6 +91,7 @@ async function greet(
   peer: { readonly workerId: WorkerId; readonly stream: AgentStream; readonly hello: Hello },
 ): Promise<AgentSession> {
   checkHello(peer.hello)
+  if (options.isLeaving()) throw new RotaError('SHUTTING_DOWN', 'the coordinator is stopping')
   const held = heldAttempts(peer.hello)
   const opened = await openSession(deps, { ...options, ...peer, held })
   const { session } = opened

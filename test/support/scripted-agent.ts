@@ -19,6 +19,7 @@ import {
   type EnrollRequest,
   type EnrollResponse,
   Finished,
+  type Goodbye,
   Heartbeat,
   Hello,
   PushLogsRequest,
@@ -99,6 +100,7 @@ export interface ScriptedSession {
   report(report: Partial<Report>): Promise<void>
   /** Sends any message. */
   send(message: NonNullable<ConnectRequest['message']>): void
+  readonly goodbyes: () => readonly Goodbye[]
   /** What it was told of other coordinators since Welcome. */
   coordinators(): readonly string[]
   /** The highest heartbeat that was answered. */
@@ -179,6 +181,7 @@ function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
   let acknowledged = 0n
   let answered = 0n
   let coordinators: readonly string[] = []
+  const goodbyes: Goodbye[] = []
   stream.on('data', ({ message }: ConnectResponse) => {
     switch (message?.$case) {
       case 'welcome':
@@ -200,6 +203,8 @@ function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
         coordinators = message.value.addresses
         break
       case 'goodbye':
+        goodbyes.push(message.value)
+        break
       case 'drain':
         break
       case undefined:
@@ -216,6 +221,7 @@ function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
     welcome: () => welcome,
     acknowledged: () => acknowledged,
     coordinators: () => coordinators,
+    goodbyes: () => goodbyes,
     answered: () => answered,
   }
 }
