@@ -10,6 +10,7 @@ import { inOrder, type Service } from '../shared/service.ts'
 import { composeFlow, type Flow } from './compose-flow.ts'
 import type { CoordinatorConfig } from './config.ts'
 import type { Deps } from './deps.ts'
+import { createEventFeed, type EventFeed } from './events/event-feed.ts'
 import { createHttpServer } from './gateway/http-server.ts'
 import { ensureAdminToken } from './identity/admin-token.ts'
 import { openAuthority } from './identity/certificate-authority.ts'
@@ -61,7 +62,8 @@ async function composeOn(
   await keepPartitions(deps, config.retentionMs)
   const address = () => advertisedAddress(config, rpc.address())
   const flow = composeFlow(deps, { leaseMs: config.leaseMs, address })
-  const rpc: RpcServer = await composeRpc(deps, config, { flow, address })
+  const events = createEventFeed(deps)
+  const rpc: RpcServer = await composeRpc(deps, config, { flow, events, address })
   const http = createHttpServer(deps, { host: '127.0.0.1', port: config.httpPort })
   const farewell: Service = { start: async () => {}, stop: () => flow.leave() }
   const database: Service = { start: async () => {}, stop: async () => db.destroy() }
@@ -69,15 +71,21 @@ async function composeOn(
   const service = inOrder([
     ...[database, rpc, flow.membership, http],
     // The loops go on until the agents have gone: their leases hold.
-    ...[...flow.loops, retention, farewell],
+    ...[...flow.loops, retention, farewell, events],
   ])
   return { ...service, grpcAddress: () => rpc.address(), httpAddress: () => http.address() }
+}
+
+interface RpcParts {
+  readonly flow: Flow
+  readonly events: EventFeed
+  readonly address: () => string
 }
 
 async function composeRpc(
   deps: Deps,
   config: CoordinatorConfig,
-  { address, flow }: { readonly flow: Flow; readonly address: () => string },
+  { address, events, flow }: RpcParts,
 ): Promise<RpcServer> {
   const files = coordinatorFiles(config.dataDir)
   const authority = await openAuthority({
@@ -96,6 +104,7 @@ async function composeRpc(
       endExecutions: flow.endExecutions,
       enrollment: { ...deps, authority, advertisedAddress: address },
       converse: flow.converse,
+      events,
     },
     {
       host: config.listen,

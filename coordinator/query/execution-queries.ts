@@ -89,6 +89,12 @@ export async function readExecution(db: Db, id: ExecutionId): Promise<ExecutionR
   return row
 }
 
+/** These executions, live or settled, as far as they are there. */
+export async function readExecutions(db: Db, ids: readonly ExecutionId[]): Promise<ExecutionRow[]> {
+  if (ids.length === 0) return []
+  return executions(db).where(sql<boolean>`e.id = any (${ids}::uuid[])`).execute()
+}
+
 export interface ExecutionListing extends Page<typeof EXECUTION_COLUMNS> {
   /** Undefined: of all jobs. */
   readonly jobId: JobId | undefined

@@ -77,6 +77,12 @@ export async function readWorker(db: Db, name: string): Promise<WorkerRow | unde
   return workers(db).where('w.name', '=', name).executeTakeFirst()
 }
 
+/** The workers of these names, as far as they are there. */
+export async function readWorkers(db: Db, names: readonly string[]): Promise<WorkerRow[]> {
+  if (names.length === 0) return []
+  return workers(db).where(sql<boolean>`w.name = any (${names}::text[])`).execute()
+}
+
 export async function listWorkers(
   db: Db,
   listing: Page<typeof WORKER_COLUMNS>,

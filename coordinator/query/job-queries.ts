@@ -79,6 +79,16 @@ export async function readJob(db: Db, name: string): Promise<JobRow | undefined>
   return row as JobRow | undefined
 }
 
+/** These jobs, also when they were deleted. */
+export async function readJobs(db: Db, ids: readonly JobId[]): Promise<JobRow[]> {
+  if (ids.length === 0) return []
+  const rows = await jobs(db)
+    .select(JOB_ROW)
+    .where(sql<boolean>`j.id = any (${ids}::bigint[])`)
+    .execute()
+  return rows as unknown as JobRow[]
+}
+
 export interface JobListing extends Page<typeof JOB_COLUMNS> {
   /** Free text over name, display name, description and definition. */
   readonly query: string

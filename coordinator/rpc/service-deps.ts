@@ -1,6 +1,7 @@
 import type { EndExecutions } from '../cancel/cancel.ts'
 import type { Deps } from '../deps.ts'
 import type { Enqueue } from '../enqueue/enqueue.ts'
+import type { EventFeed } from '../events/event-feed.ts'
 import type { EnrollmentDeps } from '../identity/enrollment.ts'
 import type { ErrorBoundary } from './error-boundary.ts'
 
@@ -10,4 +11,5 @@ export interface ServiceDeps extends Deps {
   readonly enqueue: Enqueue
   readonly endExecutions: EndExecutions
   readonly enrollment: EnrollmentDeps
+  readonly events: EventFeed
 }

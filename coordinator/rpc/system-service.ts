@@ -9,8 +9,9 @@ import { readStats } from '../query/stats-queries.ts'
 import { VERSION } from '../version.ts'
 import { CHANGES, READS } from './limits/call-limits.ts'
 import { refuseFeature } from './refuse-feature.ts'
-import { type Caller, complete, STREAMS_MAX, unary } from './serve.ts'
+import { type Caller, complete, STREAMS_MAX, serverStream, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
+import { watchEvents } from './watch-events.ts'
 
 const WINDOW_MS = 3_600_000
 const WINDOW_MS_MAX = 31 * 86_400_000
@@ -27,6 +28,7 @@ const FEATURES = [
   'tasks.api',
   'tasks.handler',
   'logs.follow',
+  'events.watch',
 ]
 
 export function createSystemService(deps: ServiceDeps): UntypedServiceImplementation {
@@ -38,6 +40,11 @@ export function createSystemService(deps: ServiceDeps): UntypedServiceImplementa
     getHealth: serve('GetHealth', async () => health(await checkDatabase())),
     getStats: serve('GetStats', async (request: api.GetStatsRequest) => stats(deps, request)),
     getServerInfo: serve('GetServerInfo', async () => info(deps)),
+    watchEvents: serverStream(
+      deps,
+      'SystemService/WatchEvents',
+      (request: api.WatchEventsRequest, caller) => watchEvents(deps, request, caller),
+    ),
   })
 }
 

@@ -2,6 +2,7 @@
 
 import { LogStream } from '../../proto/gen/rota/v1/execution.ts'
 import type { TailExecutionLogsResponse } from '../../proto/gen/rota/v1/execution_service.ts'
+import { Bell } from '../../shared/bell.ts'
 import { enumFromWord } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
 import type { ExecutionId } from '../job/execution.ts'
@@ -60,7 +61,7 @@ export async function* tailLogs(
       if (end?.isOver && chunks.length === 0) return yield* sayDropped(end.dropped, after)
       end = await whetherOver(deps, tail, quietSinceMs)
       if (end.isLive) quietSinceMs = deps.clock.monotonicMs()
-      if (!end.isOver) await changes.next(LOOK_MS)
+      if (!end.isOver) await changes.wait(LOOK_MS)
     }
   } finally {
     changes.stop()
@@ -138,30 +139,14 @@ function toResponse(chunk: LogChunkRow): TailExecutionLogsResponse {
   }
 }
 
-/** Waits for a hint, or a while. A hint between two waits is not lost. */
+/** Rings when there may be more, and when the client has gone. */
 function watchChanges(deps: Deps, signal: AbortSignal) {
-  let isChanged = false
-  let wake: (() => void) | undefined
-  const notice = () => {
-    isChanged = true
-    wake?.()
-  }
-  const stops = [deps.hints.on('logs', notice), deps.hints.on('executions', notice)]
-  signal.addEventListener('abort', notice, { once: true })
+  const bell = new Bell()
+  const ring = () => bell.ring()
+  const stops = [deps.hints.on('logs', ring), deps.hints.on('executions', ring)]
+  signal.addEventListener('abort', ring, { once: true })
   return {
-    async next(atMostMs: number): Promise<void> {
-      if (!isChanged) {
-        await new Promise<void>((resolve) => {
-          const timer = deps.clock.after(atMostMs, resolve)
-          wake = () => {
-            timer.cancel()
-            resolve()
-          }
-        })
-      }
-      isChanged = false
-      wake = undefined
-    },
+    wait: (atMostMs: number) => bell.wait(deps.clock, atMostMs),
     stop: () => {
       for (const stop of stops) stop()
     },

@@ -229,7 +229,9 @@ function answersToday(): string[] {
       ['ListWorkers', 'GetWorker', 'CreateEnrollmentToken'].map(
         (name) => `/rota.v1.WorkerService/${name}`,
       ),
-      ['GetHealth', 'GetStats', 'GetServerInfo'].map((name) => `/rota.v1.SystemService/${name}`),
+      ['GetHealth', 'GetStats', 'GetServerInfo', 'WatchEvents'].map(
+        (name) => `/rota.v1.SystemService/${name}`,
+      ),
       ['Enroll', 'Connect', 'PushLogs'].map((name) => `/rota.agent.v1.AgentService/${name}`),
       ['Check', 'Watch'].map((name) => `/grpc.health.v1.Health/${name}`),
       ['/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'],
