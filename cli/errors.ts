@@ -1,7 +1,8 @@
 /** How every error leaves the CLI: lines for a person on stderr, `google.rpc.Status` for a program, and an exit code. */
 import type { ServiceError } from '@grpc/grpc-js'
 import { CommanderError } from 'commander'
-import { type ErrorCode, errorDocs } from '../shared/errors/catalogue.ts'
+import { errorDocs } from '../shared/errors/catalogue.ts'
+import type { ErrorCode } from '../shared/errors/catalogue-entry.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import type { MachineFormat } from './output/proto-json.ts'

@@ -3,7 +3,6 @@ import type { Report } from '../proto/gen/rota/agent/v1/agent_service.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
 import { newId } from '../shared/ids.ts'
 import type { Service } from '../shared/service.ts'
-import type { Ticker } from '../shared/ticker.ts'
 import { createMembership, type Membership } from './cluster/membership.ts'
 import { Rebalancer } from './cluster/rebalancer.ts'
 import type { Deps } from './deps.ts'
@@ -29,7 +28,9 @@ import { receiveReport } from './report/receive-report.ts'
 import { createScheduleLoop } from './schedule/schedule-loop.ts'
 import { createExpireLoop } from './settle/expire-loop.ts'
 import { createSettle, type EndedAttempt, type Settle } from './settle/settle.ts'
+import type { Hint } from './store/hints.ts'
 import { VERSION } from './version.ts'
+import { createWorkerLoop } from './workers/worker-loop.ts'
 
 export interface FlowOptions {
   /** Length of a session's lease, L, in ms. */
@@ -74,14 +75,10 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const schedule = createScheduleLoop(deps, enqueue)
   const release = createReleaseLoop(deps, settle.endExecutions)
   const dependencies = createDependencyLoop(deps, { enqueue, endExecutions: settle.endExecutions })
-  const match = createMatchLoop(deps, {
-    offers: () => fleet.offers(deps.clock.monotonicMs()),
-    reserve: ({ offer, executionId, slots }) => fleet.reserve(offer.sessionId, executionId, slots),
-    unreserve: ({ offer, executionId }) => fleet.release(offer.sessionId, executionId),
-    dispatch: async (claimed) => dispatch(deps, fleet, claimed),
-  })
+  const match = createMatchLoop(deps, matchWith(deps, fleet))
   const renew = createRenewLoop(deps, fleet, heartbeatMs)
   const control = createControlLoop(deps, fleet)
+  const workers = createWorkerLoop(deps)
 
   // report -> settle
   const expire = createExpireLoop(deps, {
@@ -93,7 +90,13 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     },
   })
 
-  wakeByHints(deps, { schedule, release, dependencies, match, control })
+  wakeOn(deps, {
+    schedules: [schedule],
+    queue: [match, release],
+    dependencies: [dependencies],
+    cancels: [control],
+    workers: [renew, workers],
+  })
 
   const conversation: ConversationOptions = {
     coordinatorId,
@@ -109,7 +112,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     enqueue,
     endExecutions: settle.endExecutions,
     membership,
-    loops: [schedule, release, dependencies, match, renew, control, expire],
+    loops: [schedule, release, dependencies, match, renew, control, workers, expire],
     converse: (peer) => createConversation(deps, conversation, peer),
     async leave() {
       isLeaving = true
@@ -117,19 +120,6 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
       await sendAllElsewhere(deps, fleet, membership.addresses())
     },
   }
-}
-
-function wakeByHints(
-  { hints }: Deps,
-  loops: Readonly<Record<'schedule' | 'release' | 'dependencies' | 'match' | 'control', Ticker>>,
-): void {
-  hints.on('schedules', () => loops.schedule.wake())
-  hints.on('queue', () => {
-    loops.match.wake()
-    loops.release.wake()
-  })
-  hints.on('dependencies', () => loops.dependencies.wake())
-  hints.on('cancels', () => loops.control.wake())
 }
 
 function joinCluster(
@@ -155,6 +145,26 @@ function joinCluster(
   return membership
 }
 
+/** The connected workers, as the match step sees them. */
+function matchWith(deps: Deps, fleet: Fleet): Parameters<typeof createMatchLoop>[1] {
+  return {
+    offers: () => fleet.offers(deps.clock.monotonicMs()),
+    reserve: ({ offer, executionId, slots }) => fleet.reserve(offer.sessionId, executionId, slots),
+    unreserve: ({ offer, executionId }) => fleet.release(offer.sessionId, executionId),
+    dispatch: async (claimed) => dispatch(deps, fleet, claimed),
+  }
+}
+
+/** A hint wakes the loops that look for what it tells of. */
+function wakeOn(
+  { hints }: Deps,
+  loops: { readonly [H in Hint]?: readonly { wake(): void }[] },
+): void {
+  for (const [hint, woken] of Object.entries(loops)) {
+    hints.on(hint as Hint, () => woken.forEach((loop) => void loop.wake()))
+  }
+}
+
 function receiveWith(
   deps: Deps,
   { settleReported }: Settle,
@@ -172,9 +182,9 @@ function receiveWith(
 }
 
 function freeSlots(deps: Deps, fleet: Fleet, ended: readonly EndedAttempt[]): void {
-  for (const { ending, report } of ended) {
+  for (const { ending, report, isGivenUp } of ended) {
     fleet.release(ending.session_id, ending.id)
-    fleet.count(ending.session_id, report.outcome)
+    if (!isGivenUp) fleet.count(ending.session_id, report.outcome)
     if (report.outcome !== 'refused') continue
     fleet.pause(ending.session_id, deps.clock.monotonicMs() + REFUSED_PAUSE_MS)
   }

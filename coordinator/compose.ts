@@ -14,6 +14,7 @@ import { createEventFeed, type EventFeed } from './events/event-feed.ts'
 import { createHttpServer } from './gateway/http-server.ts'
 import { ensureAdminToken } from './identity/admin-token.ts'
 import { openAuthority } from './identity/certificate-authority.ts'
+import { type CertificateWatch, createCertificateWatch } from './identity/certificate-watch.ts'
 import { ensureClusterAuthority } from './identity/cluster-authority.ts'
 import { createAuthenticator } from './identity/principal.ts'
 import { createRetentionLoop, keepPartitions } from './retention/retention-loop.ts'
@@ -63,7 +64,13 @@ async function composeOn(
   const address = () => advertisedAddress(config, rpc.address())
   const flow = composeFlow(deps, { leaseMs: config.leaseMs, address })
   const events = createEventFeed(deps)
-  const rpc: RpcServer = await composeRpc(deps, config, { flow, events, address })
+  const certificates = createCertificateWatch(deps)
+  const rpc: RpcServer = await composeRpc(deps, config, {
+    flow,
+    events,
+    address,
+    certificates,
+  })
   const http = createHttpServer(deps, { host: '127.0.0.1', port: config.httpPort })
   const farewell: Service = { start: async () => {}, stop: () => flow.leave() }
   const database: Service = { start: async () => {}, stop: async () => db.destroy() }
@@ -71,7 +78,7 @@ async function composeOn(
   const service = inOrder([
     ...[database, rpc, flow.membership, http],
     // The loops go on until the agents have gone: their leases hold.
-    ...[...flow.loops, retention, farewell, events],
+    ...[...flow.loops, certificates, retention, farewell, events],
   ])
   return { ...service, grpcAddress: () => rpc.address(), httpAddress: () => http.address() }
 }
@@ -80,12 +87,13 @@ interface RpcParts {
   readonly flow: Flow
   readonly events: EventFeed
   readonly address: () => string
+  readonly certificates: CertificateWatch
 }
 
 async function composeRpc(
   deps: Deps,
   config: CoordinatorConfig,
-  { address, events, flow }: RpcParts,
+  { address, certificates, events, flow }: RpcParts,
 ): Promise<RpcServer> {
   const files = coordinatorFiles(config.dataDir)
   const authority = await openAuthority({
@@ -105,6 +113,7 @@ async function composeRpc(
       enrollment: { ...deps, authority, advertisedAddress: address },
       converse: flow.converse,
       events,
+      certificates,
     },
     {
       host: config.listen,

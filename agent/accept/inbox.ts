@@ -65,11 +65,8 @@ export class Inbox {
   stop(targets: readonly Stop_Target[]): void {
     for (const target of targets) {
       const { execution, epoch, reason } = target
-      const isLive = this.#options.live.stop(
-        target,
-        { kind: 'cancelled', reason },
-        durationToMs(target.killGrace),
-      )
+      const cause = { kind: target.giveUp ? 'lost' : 'cancelled', reason } as const
+      const isLive = this.#options.live.stop(target, cause, durationToMs(target.killGrace))
       this.#options.logger.info({ execution, epoch: String(epoch), reason, isLive }, 'told to stop')
     }
   }

@@ -2,8 +2,10 @@
 import type { ConnectResponse } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import type { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Epoch, ExecutionId, SessionId, WorkerId } from '../job/execution.ts'
+import type { HostLoad } from '../job/host-load.ts'
 import type { WorkerOffer } from '../job/offer.ts'
-import type { WorkerState } from '../store/tables.ts'
+import { judgeHealth, type WorkerHealth } from '../job/worker-health.ts'
+import type { WorkerOrders } from './dispatch-queries.ts'
 
 /** The way down to the agent; the stream behind it is bounded and ends when the agent does not read. */
 export interface AgentStream {
@@ -18,62 +20,70 @@ export interface InFlight {
   readonly epoch: Epoch | undefined
 }
 
+/** What stays the same as long as the session lives. */
 export interface SessionProfile {
   readonly id: SessionId
   /** Of the agent's hello. */
   readonly protocolVersion: number
   readonly workerId: WorkerId
   readonly workerName: string
-  readonly workerState: WorkerState
   readonly capabilities: ReadonlySet<string>
   readonly handlers: ReadonlySet<string>
-  readonly labels: Readonly<Record<string, string>>
-  readonly slots: number
-  readonly consecutiveFailures: number
 }
 
 export interface AgentSession {
   readonly profile: SessionProfile
   readonly stream: AgentStream
   readonly inFlight: Map<ExecutionId, InFlight>
-  /** Cancels that were sent; `atMs` is monotonic. */
+  /** Stops that were sent; `atMs` is monotonic. */
   readonly stopsSent: Map<ExecutionId, { readonly atMs: number; readonly isForced: boolean }>
+  /** As the database said last; brought up to date with the renewals. */
+  orders: WorkerOrders
+  /** The agent was told to drain; only a new session takes that back. */
+  isDrainTold: boolean
   consecutiveFailures: number
-  loadRatio: number
+  load: HostLoad
   clockSkewMs: number
   /** Monotonic time of the last message of any kind, in ms: liveness is progress on the stream. */
   lastHeardMs: number
+  /** What `lastHeardMs` was when the lease was renewed last. */
+  renewedForMs: number
   /** Offered nothing before this monotonic time, in ms. */
   pausedUntilMs: number
   /** The heartbeat that the next renewal answers; undefined when there was none since. */
   heartbeatSequence: bigint | undefined
 }
 
-/** An agent that is silent for this long is offered nothing new, in ms; its lease may still hold. */
-const RESPONSIVE_MS = 6_000
+/** 0 to 1: what the busiest of processor and memory is at. */
+export function loadRatioOf({ load }: AgentSession): number {
+  return Math.max(load.cpuRatio, load.memoryRatio)
+}
 
 export function offerOf(session: AgentSession, monotonicMs: number): WorkerOffer {
-  const { profile } = session
-  const isOpen =
-    profile.workerState === 'active' &&
-    monotonicMs - session.lastHeardMs < RESPONSIVE_MS &&
-    monotonicMs >= session.pausedUntilMs
+  const { profile, orders } = session
+  const silentMs = monotonicMs - session.lastHeardMs
+  const { health } = judgeHealth({ ...session, silentMs })
+  const isPaused = monotonicMs < session.pausedUntilMs
   return {
     workerId: profile.workerId,
     sessionId: profile.id,
     name: profile.workerName,
     capabilities: profile.capabilities,
     handlers: profile.handlers,
-    labels: profile.labels,
-    slots: profile.slots,
-    freeSlots: isOpen ? Math.max(0, profile.slots - usedSlots(session)) : 0,
+    labels: orders.labels,
+    slots: orders.slots,
+    freeSlots: isPaused ? 0 : freeSlots(session, health),
+    health,
     consecutiveFailures: session.consecutiveFailures,
-    loadRatio: session.loadRatio,
+    loadRatio: loadRatioOf(session),
   }
 }
 
-function usedSlots(session: AgentSession): number {
+/** A degraded worker gets a single execution and then nothing until that has ended: the probe. */
+function freeSlots({ inFlight, orders }: AgentSession, health: WorkerHealth): number {
+  if (orders.state !== 'active' || health === 'unresponsive') return 0
+  if (health === 'degraded' && inFlight.size > 0) return 0
   let used = 0
-  for (const { slots } of session.inFlight.values()) used += slots
-  return used
+  for (const { slots } of inFlight.values()) used += slots
+  return Math.max(0, orders.slots - used)
 }

@@ -1,4 +1,4 @@
-/** What goes down the streams besides new work: assignments that nobody accepted, once more, and cancels. */
+/** What goes down the streams besides new work: assignments that nobody accepted, once more, and stops. */
 import { durationFromMs, durationToMs } from '../../shared/duration.ts'
 import { Ticker } from '../../shared/ticker.ts'
 import { resourceName } from '../../shared/wire.ts'
@@ -14,6 +14,7 @@ const LOOK_MS = 1_000
 const ACCEPT_MS = 5_000
 /** A stop is sent again after this, in ms: the agent may have been between two streams. */
 const STOP_AGAIN_MS = 5_000
+const GIVE_UP_REASON = 'the deadline of the drain has come'
 
 export function createControlLoop(deps: Deps, fleet: Fleet): Ticker {
   return new Ticker({
@@ -25,13 +26,14 @@ export function createControlLoop(deps: Deps, fleet: Fleet): Ticker {
       const pending = await readPendingControl(deps.db, sessionIds, ACCEPT_MS)
       const unaccepted = pending.filter((row) => row.is_unaccepted)
       await dispatch(deps, fleet, unaccepted)
-      for (const row of pending) if (row.is_cancel_requested) await sendCancel(deps, fleet, row)
+      const ending = pending.filter((row) => row.is_cancel_requested || row.is_given_up)
+      for (const row of ending) await sendStop(deps, fleet, row)
       return LOOK_MS
     },
   })
 }
 
-async function sendCancel(deps: Deps, fleet: Fleet, row: PendingControl): Promise<void> {
+async function sendStop(deps: Deps, fleet: Fleet, row: PendingControl): Promise<void> {
   const session = fleet.get(row.session_id)
   const now = deps.clock.monotonicMs()
   if (session === undefined) return
@@ -49,9 +51,9 @@ async function sendCancel(deps: Deps, fleet: Fleet, row: PendingControl): Promis
         {
           execution: resourceName('executions', row.id),
           epoch: BigInt(row.epoch),
-          reason: row.cancel_reason,
+          reason: row.is_cancel_requested ? row.cancel_reason : GIVE_UP_REASON,
           killGrace: durationFromMs(killGraceMs),
-          giveUp: false,
+          giveUp: !row.is_cancel_requested,
         },
       ],
     },

@@ -19,11 +19,16 @@ import { RotaError } from '../../shared/errors/rota-error.ts'
 import { resourceName } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
 import type { SessionId, WorkerId } from '../job/execution.ts'
+import { readClockSkewMs, readHostLoad } from '../job/host-load.ts'
 import type { AgentSession, AgentStream } from './agent-session.ts'
 import { checkHello, heldAttempts } from './check-hello.ts'
 import type { HeldAttempt } from './dispatch-queries.ts'
 import type { Fleet } from './fleet.ts'
+import { tellDrain } from './follow-orders.ts'
 import { openSession, type SettleLost } from './open-session.ts'
+
+/** For the last messages of a stream that we end to go out, in ms. */
+const LAST_WORDS_MS = 250
 
 export interface ConversationOptions {
   readonly coordinatorId: string
@@ -41,6 +46,8 @@ export interface ConversationOptions {
 
 export interface Conversation {
   handle(message: ConnectRequest): Promise<void>
+  /** The agent may not go on, e.g. its certificate was revoked: it is told to stop all that it runs, and the stream ends. */
+  dismiss(error: RotaError): void
   /** The stream is over, whoever ended it. */
   end(): void
 }
@@ -69,7 +76,10 @@ export function createConversation(
         case 'heartbeat':
           return hear(deps, session, message.value)
         case 'report':
-          return store(options, session, message.value)
+          await store(options, session, message.value)
+          // However long that took: the next message waited for us.
+          session.lastHeardMs = deps.clock.monotonicMs()
+          return
         case 'drainProgress':
           return
         case 'hello':
@@ -77,6 +87,13 @@ export function createConversation(
         case undefined:
           throw violation('an empty message, or one of a newer protocol')
       }
+    },
+    dismiss(error) {
+      if (session === undefined) return peer.stream.end(error)
+      options.fleet.remove(session)
+      sendStops(session, inFlightOf(session), error.message)
+      // The end of a stream overtakes what was just written to it.
+      deps.clock.after(LAST_WORDS_MS, () => peer.stream.end(error))
     },
     end() {
       isEnded = true
@@ -115,10 +132,16 @@ async function greet(
     ({ executionId }) => !finished.has(resourceName('executions', executionId)),
   )
   sendStops(session, running, 'its epoch is not current any more')
+  tellDrain(session)
   options.fleet.add(session)
-  const { workerName, slots } = session.profile
+  const { workerName } = session.profile
   deps.logger.info(
-    { worker: workerName, slots, held: held.length, stale: opened.stale.length },
+    {
+      worker: workerName,
+      slots: session.orders.slots,
+      held: held.length,
+      stale: opened.stale.length,
+    },
     'an agent has connected',
   )
   deps.hints.give('queue')
@@ -135,10 +158,8 @@ function endReplaced(fleet: Fleet, sessionId: SessionId): void {
 function hear(deps: Deps, session: AgentSession, heartbeat: Heartbeat): void {
   const { load, agentTime } = heartbeat
   session.heartbeatSequence = heartbeat.sequence
-  session.loadRatio = Math.min(1, Math.max(load?.cpuRatio ?? 0, load?.memoryRatio ?? 0))
-  if (agentTime !== undefined) {
-    session.clockSkewMs = agentTime.getTime() - deps.clock.now().getTime()
-  }
+  session.load = readHostLoad(load)
+  session.clockSkewMs = readClockSkewMs(agentTime, deps.clock.now())
 }
 
 async function store(
@@ -166,6 +187,12 @@ function sendStops(session: AgentSession, stale: readonly HeldAttempt[], reason:
       })),
     },
   })
+}
+
+function inFlightOf({ inFlight }: AgentSession): HeldAttempt[] {
+  return [...inFlight].flatMap(([executionId, { epoch }]) =>
+    epoch === undefined ? [] : [{ executionId, epoch }],
+  )
 }
 
 function violation(message: string): RotaError {

@@ -1,17 +1,31 @@
 import { sql } from 'kysely'
 import { tellMoved } from '../events/record-event-queries.ts'
 import type { Epoch, ExecutionId, Guarantee, JobId, SessionId, WorkerId } from '../job/execution.ts'
+import type { HostLoad } from '../job/host-load.ts'
 import { MOVES } from '../job/transitions.ts'
 import type { Db } from '../store/database.ts'
 import type { WorkerState } from '../store/tables.ts'
 
-export interface WorkerRow {
+/** What the coordinators know of a worker beside what its agent says. */
+export interface WorkerOrders {
   readonly id: WorkerId
   readonly name: string
   readonly state: WorkerState
-  readonly granted_labels: Record<string, string>
+  /** Counts the changes of all the others here. */
+  readonly revision: number
+  /** Of the agent, of its join token, of operators; the later ones win. */
+  readonly labels: Record<string, string>
+  readonly slots: number
   readonly consecutive_failures: number
+  /** Until what runs is given up, in ms; null: never. */
+  readonly drain_left_ms: number | null
 }
+
+const ORDERS = sql<WorkerOrders>`
+  w.id, w.name, w.state, w.revision, w.consecutive_failures,
+  jsonb_strip_nulls(w.agent_labels || w.granted_labels || w.operator_labels) as labels,
+  least(w.slots, coalesce(w.slot_limit, w.slots)) as slots,
+  extract(epoch from w.drain_deadline_at - clock_timestamp())::float8 * 1000 as drain_left_ms`
 
 export interface WorkerProfile {
   readonly capabilities: readonly string[]
@@ -24,29 +38,39 @@ export interface WorkerProfile {
   readonly bootId: string
 }
 
-/** Writes what an agent says of itself. */
+/** Writes what an agent says of itself; undefined when the worker is deleted. */
 export async function updateWorker(
   db: Db,
   workerId: WorkerId,
   profile: WorkerProfile,
-): Promise<WorkerRow | undefined> {
-  return db
-    .updateTable('rota.worker')
-    .set({
-      capabilities: [...profile.capabilities],
-      handlers: [...profile.handlers],
-      agent_labels: JSON.stringify(profile.labels),
-      slots: profile.slots,
-      hostname: profile.hostname,
-      platform: profile.platform,
-      agent_version: profile.agentVersion,
-      boot_id: profile.bootId,
-      connected_at: sql<Date>`clock_timestamp()`,
-    })
-    .where('id', '=', workerId)
-    .returning(['id', 'name', 'state', 'consecutive_failures'])
-    .returning(sql<Record<string, string>>`granted_labels`.as('granted_labels'))
-    .executeTakeFirst()
+): Promise<WorkerOrders | undefined> {
+  const { rows } = await sql<WorkerOrders>`/* updateWorker */
+    update rota.worker w
+    set capabilities = ${profile.capabilities}::text[], handlers = ${profile.handlers}::text[],
+      agent_labels = ${JSON.stringify(profile.labels)}::jsonb, slots = ${profile.slots},
+      hostname = ${profile.hostname}, platform = ${profile.platform}, agent_version = ${profile.agentVersion},
+      boot_id = ${profile.bootId}, connected_at = clock_timestamp()
+    where w.id = ${workerId} and w.deleted_at is null
+    returning ${ORDERS}`.execute(db)
+  return rows[0]
+}
+
+/** Counts the beginning of a session. */
+export async function recordConnection(db: Db, workerId: WorkerId): Promise<void> {
+  await sql`/* recordConnection */
+    insert into rota.worker_connection (worker_id) values (${workerId}) on conflict do nothing`.execute(
+    db,
+  )
+}
+
+/** What the coordinators know of these workers now. */
+export async function readWorkerOrders(
+  db: Db,
+  workerIds: readonly WorkerId[],
+): Promise<WorkerOrders[]> {
+  const { rows } = await sql<WorkerOrders>`/* readWorkerOrders */
+    select ${ORDERS} from rota.worker w where w.id = any (${workerIds}::bigint[])`.execute(db)
+  return rows
 }
 
 /**
@@ -128,27 +152,46 @@ export async function readInFlight(
   return rows
 }
 
-export interface Renewal {
+export interface Renewal extends HostLoad {
   readonly sessionId: SessionId
+  /** Something was heard since the last renewal: the lease is renewed. Else it is only looked at. */
+  readonly isHeard: boolean
+  /** 0 to 1. */
   readonly loadRatio: number
   readonly clockSkewMs: number
 }
 
-/** Renews leases, all in one statement; answers the ones that still were. */
+export interface RenewedLease {
+  readonly id: SessionId
+  readonly is_renewed: boolean
+  /** Of its worker. */
+  readonly revision: number
+}
+
+/** Renews leases and tells which of all these sessions still are, all in one statement. */
 export async function renewLeases(
   db: Db,
   renewals: readonly Renewal[],
-): Promise<ReadonlySet<SessionId>> {
+): Promise<ReadonlyMap<SessionId, RenewedLease>> {
   const column = <K extends keyof Renewal>(key: K) => renewals.map((row) => row[key])
-  const { rows } = await sql<{ id: SessionId }>`/* renewLeases */
-    update rota.session s
-    set renewals = s.renewals + 1, renewed_at = clock_timestamp(), load_ratio = r.load_ratio,
-      clock_skew_ms = r.clock_skew_ms
-    from unnest(${column('sessionId')}::uuid[], ${column('loadRatio')}::real[], ${column('clockSkewMs')}::real[])
-      as r (id, load_ratio, clock_skew_ms)
-    where s.id = r.id
-    returning s.id`.execute(db)
-  return new Set(rows.map(({ id }) => id))
+  const { rows } = await sql<RenewedLease>`/* renewLeases */
+    with told as materialized (
+      select * from unnest(${column('sessionId')}::uuid[], ${column('isHeard')}::boolean[],
+        ${column('loadRatio')}::real[], ${column('clockSkewMs')}::real[], ${column('cpuRatio')}::real[],
+        ${column('memoryRatio')}::real[], ${column('diskRatio')}::real[], ${column('eventLoopDelayMs')}::real[])
+        as t (id, is_heard, load_ratio, clock_skew_ms, cpu_ratio, memory_ratio, disk_ratio, event_loop_delay_ms)
+    ), renewed as (
+      update rota.session s
+      set renewals = s.renewals + 1, renewed_at = clock_timestamp(), load_ratio = t.load_ratio,
+        clock_skew_ms = t.clock_skew_ms, cpu_ratio = t.cpu_ratio, memory_ratio = t.memory_ratio,
+        disk_ratio = t.disk_ratio, event_loop_delay_ms = t.event_loop_delay_ms
+      from told t where s.id = t.id and t.is_heard
+      returning s.id
+    )
+    select s.id, r.id is not null as is_renewed, w.revision
+    from told t join rota.session s on s.id = t.id join rota.worker w on w.id = s.worker_id
+    left join renewed r on r.id = s.id`.execute(db)
+  return new Map(rows.map((row) => [row.id, row]))
 }
 
 export interface PendingControl {
@@ -163,25 +206,28 @@ export interface PendingControl {
   readonly scheduled_for: Date | null
   readonly parameters: Record<string, unknown>
   readonly is_unaccepted: boolean
+  /** Its worker drains, and the deadline has come. */
+  readonly is_given_up: boolean
   readonly is_cancel_requested: boolean
   readonly cancel_reason: string
   readonly cancel_force: boolean
 }
 
-/** Of these sessions: assignments not accepted for `acceptMs`, and attempts that somebody wants cancelled. */
+/** Of these sessions: assignments not accepted for `acceptMs`, and attempts that are to end. */
 export async function readPendingControl(
   db: Db,
   sessionIds: readonly SessionId[],
   acceptMs: number,
 ): Promise<PendingControl[]> {
   const { rows } = await sql<PendingControl>`/* readPendingControl */
-    select id, job_id, job_version, attempt, epoch, worker_id, session_id, guarantee, scheduled_for, parameters,
-      is_unaccepted, cancel_requested_at is not null as is_cancel_requested, cancel_reason, cancel_force
-    from rota.execution e, lateral (
-      select state = 'assigned' and accepted_at is null
-        and assigned_at < clock_timestamp() - ${acceptMs} * interval '1 millisecond' as is_unaccepted) u
-    where session_id = any (${sessionIds}::uuid[]) and (is_unaccepted or cancel_requested_at is not null)`.execute(
-    db,
-  )
+    select e.id, e.job_id, e.job_version, e.attempt, e.epoch, e.worker_id, e.session_id, e.guarantee, e.scheduled_for,
+      e.parameters, is_unaccepted, is_given_up, e.cancel_requested_at is not null as is_cancel_requested,
+      e.cancel_reason, e.cancel_force
+    from rota.execution e join rota.worker w on w.id = e.worker_id, lateral (
+      select e.state = 'assigned' and e.accepted_at is null
+        and e.assigned_at < clock_timestamp() - ${acceptMs} * interval '1 millisecond' as is_unaccepted,
+        w.state = 'draining' and coalesce(w.drain_deadline_at <= clock_timestamp(), false) as is_given_up) u
+    where e.session_id = any (${sessionIds}::uuid[])
+      and (is_unaccepted or is_given_up or e.cancel_requested_at is not null)`.execute(db)
   return rows
 }

@@ -6,20 +6,23 @@
  * O3. What was sent and never accepted goes back into the queue; what was accepted and is not held any more is lost.
  */
 import type { Hello } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
 import { newId } from '../../shared/ids.ts'
 import type { Deps } from '../deps.ts'
 import { recordWorkerEvents } from '../events/record-event-queries.ts'
 import type { Epoch, ExecutionId, SessionId, WorkerId } from '../job/execution.ts'
+import { NO_LOAD } from '../job/host-load.ts'
 import type { Db } from '../store/database.ts'
 import type { AgentSession, AgentStream } from './agent-session.ts'
 import {
   adoptHeld,
   type HeldAttempt,
   readInFlight,
+  recordConnection,
   replaceSession,
   requeueUnaccepted,
   updateWorker,
-  type WorkerRow,
+  type WorkerOrders,
 } from './dispatch-queries.ts'
 
 /** From the settle step: ends what these sessions had in hand as lost. */
@@ -46,12 +49,12 @@ export interface OpenedSession {
 
 export async function openSession(deps: Deps, options: OpenSessionOptions): Promise<OpenedSession> {
   const id = newId(deps.clock, deps.random) as SessionId
-  const { worker, replaced, adopted, inFlight } = await deps.db
+  const { orders, replaced, adopted, inFlight } = await deps.db
     .transaction()
     .execute(async (tx) => moveIn(tx, id, options))
   deps.hints.give('queue')
   return {
-    session: newSession(deps, { id, worker, inFlight }, options),
+    session: newSession(deps, { id, orders, inFlight }, options),
     replaced,
     stale: options.held.filter(({ executionId }) => !adopted.has(executionId)),
   }
@@ -65,10 +68,11 @@ async function moveIn(tx: Db, id: SessionId, options: OpenSessionOptions) {
   const message = 'its worker came back without it'
   await options.settleLost(tx, { sessionIds: replaced, message })
   const inFlight = await readInFlight(tx, id)
-  const worker = await updateWorker(tx, workerId, profileOf(options.hello))
-  if (worker === undefined) throw new Error(`worker ${workerId} has no row`)
+  const orders = await updateWorker(tx, workerId, profileOf(options.hello))
+  if (orders === undefined) throw new RotaError('CERTIFICATE_INVALID', 'the worker is deleted')
+  await recordConnection(tx, workerId)
   await recordWorkerEvents(tx, [workerId], { change: 'connected', actor: '', message: '' })
-  return { worker, replaced, adopted, inFlight }
+  return { orders, replaced, adopted, inFlight }
 }
 
 function profileOf(hello: Hello) {
@@ -91,33 +95,33 @@ function unique(names: readonly string[]): string[] {
 
 interface Loaded {
   readonly id: SessionId
-  readonly worker: WorkerRow
+  readonly orders: WorkerOrders
   readonly inFlight: readonly { id: ExecutionId; epoch: Epoch; slots: number }[]
 }
 
 function newSession(deps: Deps, loaded: Loaded, options: OpenSessionOptions): AgentSession {
   const { hello, stream } = options
-  const { id, worker, inFlight } = loaded
+  const { id, orders, inFlight } = loaded
+  const nowMs = deps.clock.monotonicMs()
   return {
     profile: {
       id,
       protocolVersion: hello.protocolVersion,
-      workerId: worker.id,
-      workerName: worker.name,
-      workerState: worker.state,
+      workerId: orders.id,
+      workerName: orders.name,
       capabilities: new Set(hello.capabilities),
       handlers: new Set(hello.handlers),
-      labels: { ...hello.labels, ...worker.granted_labels },
-      slots: hello.slots,
-      consecutiveFailures: worker.consecutive_failures,
     },
     stream,
     inFlight: new Map(inFlight.map(({ id, epoch, slots }) => [id, { epoch, slots }])),
     stopsSent: new Map(),
-    consecutiveFailures: worker.consecutive_failures,
-    loadRatio: 0,
+    orders,
+    isDrainTold: false,
+    consecutiveFailures: orders.consecutive_failures,
+    load: NO_LOAD,
     clockSkewMs: 0,
-    lastHeardMs: deps.clock.monotonicMs(),
+    lastHeardMs: nowMs,
+    renewedForMs: nowMs,
     pausedUntilMs: 0,
     heartbeatSequence: undefined,
   }

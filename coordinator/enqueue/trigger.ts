@@ -1,14 +1,14 @@
 /** Runs a job because somebody asked for it. */
 import { Job } from '../../proto/gen/rota/v1/job.ts'
-import { RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
+import { refuseViolations } from '../../shared/errors/rota-error.ts'
 import { newId } from '../../shared/ids.ts'
-import { nearNames } from '../../shared/near-names.ts'
 import { requireJob } from '../definition/find-job.ts'
 import { once, type RequestKey } from '../definition/request-key.ts'
 import { readParameters, validateParameters } from '../definition/validate-parameters.ts'
 import type { Deps } from '../deps.ts'
 import type { ExecutionId } from '../job/execution.ts'
 import { readFleetNames } from '../query/fleet-queries.ts'
+import { workerNotFound } from '../query/worker-not-found.ts'
 import type { Enqueue } from './enqueue.ts'
 
 export interface Trigger {
@@ -59,12 +59,5 @@ export async function triggerJob(
 
 async function requireWorker(deps: Deps, worker: string): Promise<void> {
   const { workers } = await readFleetNames(deps.db)
-  if (workers.has(worker)) return
-  const near = nearNames(worker, workers)
-  const message = `there is no worker ${JSON.stringify(worker.slice(0, 80))}`
-  const hint = near.length === 0 ? {} : { hint: `Did you mean ${near.join(' or ')}?` }
-  throw new RotaError('WORKER_NOT_FOUND', `worker: ${message}`, {
-    ...hint,
-    violations: [{ field: 'worker', reason: 'WORKER_NOT_FOUND', message, ...hint }],
-  })
+  if (!workers.has(worker)) throw await workerNotFound(deps.db, worker, 'worker')
 }

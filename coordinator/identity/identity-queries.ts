@@ -101,6 +101,7 @@ export async function readmitWorker(
     .updateTable('rota.worker')
     .set({ granted_labels: JSON.stringify(labels) })
     .where('name', '=', name)
+    .where('deleted_at', 'is', null)
     .returning('id')
     .executeTakeFirst()
   if (worker === undefined) return undefined
@@ -149,4 +150,15 @@ export async function findCertifiedWorker(
     db,
   )
   return rows[0]
+}
+
+/** Of these certificates the ones that are revoked, or not known any more. */
+export async function findRevoked(db: Db, fingerprints: readonly string[]): Promise<string[]> {
+  const { rows } = await sql<{ fingerprint: string }>`/* findRevoked */
+    select f.fingerprint from unnest(${fingerprints}::text[]) as f (fingerprint)
+    where not exists (
+      select from rota.worker_certificate c where c.fingerprint = f.fingerprint and c.revoked_at is null)`.execute(
+    db,
+  )
+  return rows.map(({ fingerprint }) => fingerprint)
 }

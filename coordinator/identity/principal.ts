@@ -13,6 +13,8 @@ export type Principal =
       readonly kind: 'agent'
       readonly workerId: WorkerId
       readonly workerName: string
+      /** Of its certificate. */
+      readonly fingerprint: string
       readonly expiresAt: Date
     }
 
@@ -62,21 +64,9 @@ export function createAuthenticator(deps: {
     return principal
   }
 
-  const byCertificate = async (fingerprint: string): Promise<Principal> => {
-    const worker = await findCertifiedWorker(deps.db, fingerprint)
-    if (worker === undefined) {
-      throw new RotaError(
-        'CERTIFICATE_INVALID',
-        'the certificate is expired, revoked or of no known worker',
-      )
-    }
-    const { worker_id, name, expires_at } = worker
-    return { kind: 'agent', workerId: worker_id, workerName: name, expiresAt: expires_at }
-  }
-
   const lookUp = async ({ authorization, fingerprint }: Credentials): Promise<Principal> => {
     if (authorization !== undefined) return byToken(authorization)
-    if (fingerprint !== undefined) return byCertificate(fingerprint)
+    if (fingerprint !== undefined) return byCertificate(deps.db, fingerprint)
     return { kind: 'anonymous' }
   }
 
@@ -92,6 +82,23 @@ export function createAuthenticator(deps: {
       if (known.size > KNOWN_MAX && oldest !== undefined) known.delete(oldest)
       return principal
     },
+  }
+}
+
+async function byCertificate(db: Database, fingerprint: string): Promise<Principal> {
+  const worker = await findCertifiedWorker(db, fingerprint)
+  if (worker === undefined) {
+    throw new RotaError(
+      'CERTIFICATE_INVALID',
+      'the certificate is expired, revoked or of no known worker',
+    )
+  }
+  return {
+    kind: 'agent',
+    workerId: worker.worker_id,
+    workerName: worker.name,
+    fingerprint,
+    expiresAt: worker.expires_at,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { SessionId, WorkerId } from './execution.ts'
+import type { WorkerHealth } from './worker-health.ts'
 
 /** What one connected worker offers right now. */
 export interface WorkerOffer {
@@ -10,6 +11,8 @@ export interface WorkerOffer {
   readonly labels: Readonly<Record<string, string>>
   readonly slots: number
   readonly freeSlots: number
+  /** A degraded one gets a single execution, however many slots are free. */
+  readonly health: WorkerHealth
   readonly consecutiveFailures: number
   /** 0 to 1, as the agent last said. */
   readonly loadRatio: number

@@ -48,13 +48,18 @@ export async function lockQueued(
   }))
 }
 
-/** Of these sessions the ones that live; their leases cannot be ended before the transaction is over. */
+/**
+ * Of these sessions the ones that live and whose workers take work, whatever is known of them here; their leases cannot
+ * be ended before the transaction is over.
+ */
 export async function holdSessions(
   db: Db,
   sessionIds: readonly SessionId[],
 ): Promise<ReadonlySet<SessionId>> {
   const { rows } = await sql<{ id: SessionId }>`/* holdSessions */
-    select id from rota.session where id = any (${sessionIds}::uuid[]) for key share`.execute(db)
+    select s.id from rota.session s join rota.worker w on w.id = s.worker_id
+    where s.id = any (${sessionIds}::uuid[]) and w.state = 'active' and w.deleted_at is null
+    for key share of s`.execute(db)
   return new Set(rows.map(({ id }) => id))
 }
 

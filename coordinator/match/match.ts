@@ -2,6 +2,7 @@
 import type { ExecutionId } from '../job/execution.ts'
 import type { WorkerOffer } from '../job/offer.ts'
 import { type PlacementNeeds, rejections } from '../job/placement.ts'
+import { compareHealth } from '../job/worker-health.ts'
 
 export interface QueuedExecution {
   readonly id: ExecutionId
@@ -40,7 +41,8 @@ export function eligibleOffers(
 
 /**
  * Pairs in the order of the queue: highest priority first, then the longest available, then by id. Each goes to the
- * fitting worker with the fewest consecutive failures, then the least loaded.
+ * fitting worker of the best health, of these with the fewest consecutive failures, then the least loaded. A degraded
+ * worker gets one only.
  */
 export function matchQueued(
   queued: readonly QueuedExecution[],
@@ -55,7 +57,7 @@ export function matchQueued(
     const slots = slotsOf.get(execution.classId) ?? 1
     const offer = bestOffer(eligible.get(execution.classId) ?? [], free, slots)
     if (offer === undefined) continue
-    free.set(offer, (free.get(offer) ?? 0) - slots)
+    free.set(offer, offer.health === 'degraded' ? 0 : (free.get(offer) ?? 0) - slots)
     pairs.push({ executionId: execution.id, offer, slots })
   }
   return pairs
@@ -83,6 +85,7 @@ function bestOffer(
 }
 
 function isBetter(a: WorkerOffer, b: WorkerOffer, free: ReadonlyMap<WorkerOffer, number>): boolean {
+  if (a.health !== b.health) return compareHealth(a.health, b.health) < 0
   if (a.consecutiveFailures !== b.consecutiveFailures) {
     return a.consecutiveFailures < b.consecutiveFailures
   }

@@ -43,7 +43,7 @@ export const EXECUTION_COLUMNS = {
   state: sql<string>`e.state`,
   trigger: sql<string>`e.trigger`,
   priority: sql<number>`e.priority`,
-  worker: sql<string>`w.name`,
+  worker: sql<string>`coalesce(w.name, d.name)`,
   create_time: sql<Date>`e.created_at`,
   start_time: sql<Date>`e.started_at`,
   end_time: sql<Date>`e.settled_at`,
@@ -55,6 +55,7 @@ function executions(db: Db) {
     .selectFrom('rota.execution_any as e')
     .innerJoin('rota.job as j', 'j.id', 'e.job_id')
     .leftJoin('rota.worker as w', 'w.id', 'e.worker_id')
+    .leftJoin('rota.deleted_worker as d', 'd.id', 'e.worker_id')
     .select([
       'e.id',
       'e.job_id',
@@ -75,7 +76,7 @@ function executions(db: Db) {
       'e.replay_of',
       'e.attempt',
       'e.max_attempts',
-      'w.name as worker',
+      sql<string | null>`coalesce(w.name, d.name)`.as('worker'),
       'e.epoch',
       'e.session_id',
       'e.assigned_at',

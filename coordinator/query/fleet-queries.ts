@@ -25,7 +25,26 @@ export interface WorkerRow {
   readonly silent_ms: number | null
   readonly clock_skew_ms: number | null
   readonly load_ratio: number | null
+  readonly cpu_ratio: number | null
+  readonly memory_ratio: number | null
+  readonly disk_ratio: number | null
+  readonly event_loop_delay_ms: number | null
+  readonly state_reason: string
+  readonly state_actor: string
+  readonly state_at: Date | null
+  readonly drain_started_at: Date | null
+  readonly drain_deadline_at: Date | null
+  readonly drain_initial: number
+  /** Executions that it has in hand. */
+  readonly in_flight: number
+  readonly refused_messages: number
 }
+
+/** What the agent says of its labels, then its join token, then operators: the later ones win, and may take one away. */
+const LABELS = sql<
+  Record<string, string>
+>`jsonb_strip_nulls(w.agent_labels || w.granted_labels || w.operator_labels)`
+const SLOTS = sql<number>`least(w.slots, coalesce(w.slot_limit, w.slots))`
 
 export const WORKER_COLUMNS = {
   name: sql<string>`w.name`,
@@ -33,18 +52,27 @@ export const WORKER_COLUMNS = {
   hostname: sql<string>`w.hostname`,
   platform: sql<string>`w.platform`,
   agent_version: sql<string>`w.agent_version`,
-  slot_count: sql<number>`w.slots`,
+  slot_count: SLOTS,
   consecutive_failures: sql<number>`w.consecutive_failures`,
   connect_time: sql<Date>`coalesce(w.connected_at, '-infinity')`,
   capabilities: sql`w.capabilities`,
   handlers: sql`w.handlers`,
-  labels: sql`(w.agent_labels || w.granted_labels)`,
+  labels: LABELS,
 } as const
 
 function workers(db: Db) {
   return db
     .selectFrom('rota.worker as w')
     .leftJoin('rota.session as s', 's.worker_id', 'w.id')
+    .innerJoinLateral(
+      sql<{ used_slots: number; in_flight: number }>`(
+        select coalesce(sum(c.slots), 0)::int as used_slots, count(*)::int as in_flight
+        from rota.execution e join rota.placement_class c on c.id = e.class_id where e.session_id = s.id)`.as(
+        'u',
+      ),
+      (join) => join.onTrue(),
+    )
+    .where('w.deleted_at', 'is', null)
     .select([
       'w.id',
       'w.uid',
@@ -53,12 +81,10 @@ function workers(db: Db) {
       'w.state',
       'w.capabilities',
       'w.handlers',
-      sql<Record<string, string>>`w.agent_labels || w.granted_labels`.as('labels'),
-      'w.slots',
-      sql<number>`(select coalesce(sum(c.slots), 0)::int from rota.execution e
-        join rota.placement_class c on c.id = e.class_id where e.session_id = s.id)`.as(
-        'used_slots',
-      ),
+      LABELS.as('labels'),
+      SLOTS.as('slots'),
+      'u.used_slots',
+      'u.in_flight',
       'w.hostname',
       'w.platform',
       'w.agent_version',
@@ -70,6 +96,17 @@ function workers(db: Db) {
       ),
       's.clock_skew_ms',
       's.load_ratio',
+      's.cpu_ratio',
+      's.memory_ratio',
+      's.disk_ratio',
+      's.event_loop_delay_ms',
+      'w.state_reason',
+      'w.state_actor',
+      'w.state_at',
+      'w.drain_started_at',
+      'w.drain_deadline_at',
+      'w.drain_initial',
+      'w.refused_messages',
     ])
 }
 
@@ -96,6 +133,7 @@ export async function listWorkers(
   const { total } = await db
     .selectFrom('rota.worker as w')
     .select(sql<number>`count(*)`.as('total'))
+    .where('w.deleted_at', 'is', null)
     .where(listing.condition)
     .executeTakeFirstOrThrow()
   return { rows, total }
@@ -112,6 +150,7 @@ export async function readFleetNames(db: Db): Promise<FleetNames> {
   const rows = await db
     .selectFrom('rota.worker')
     .select(['name', 'capabilities', 'handlers'])
+    .where('deleted_at', 'is', null)
     .execute()
   return {
     capabilities: new Set(rows.flatMap(({ capabilities }) => capabilities)),

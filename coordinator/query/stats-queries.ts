@@ -26,7 +26,7 @@ export async function readStats(db: Db, windowMs: number): Promise<StatsRow> {
         (select state, count(*) as n from rota.execution group by state) e) as live_by_state,
       (select coalesce(jsonb_object_agg(state, n), '{}') from
         (select state, count(*) as n from settled group by state) s) as settled_by_state,
-      (select count(*) from rota.worker) as workers_total,
+      (select count(*) from rota.worker where deleted_at is null) as workers_total,
       (select count(*) from rota.session) as workers_connected,
       (select extract(epoch from clock_timestamp() - min(available_at))::float8 * 1000
         from rota.execution where state = 'queued') as oldest_queued_ms,

@@ -56,7 +56,10 @@ export async function deleteFromDefault(
   )
 }
 
-/** Forgets what is kept for a while only: request ids (24 h), late reports, used up join tokens. */
+/**
+ * Forgets what is kept for a while only: request ids (24 h), late reports, used up join tokens, when agents connected, and
+ * the names of deleted workers when no history can name them any more.
+ */
 export async function deleteForgettable(db: Db, keepMs: number): Promise<void> {
   await sql`delete from rota.request where created_at < clock_timestamp() - interval '24 hours'`.execute(
     db,
@@ -64,6 +67,14 @@ export async function deleteForgettable(db: Db, keepMs: number): Promise<void> {
   await sql`delete from rota.join_token where expires_at < clock_timestamp() - interval '24 hours'`.execute(
     db,
   )
-  await sql`delete from rota.late_report
-    where received_at < clock_timestamp() - ${keepMs} * interval '1 millisecond'`.execute(db)
+  for (const [table, column] of [
+    ['late_report', 'received_at'],
+    ['worker_connection', 'connected_at'],
+    ['deleted_worker', 'deleted_at'],
+  ] as const) {
+    await sql`delete from ${sql.id('rota', table)}
+      where ${sql.id(column)} < clock_timestamp() - ${keepMs} * interval '1 millisecond'`.execute(
+      db,
+    )
+  }
 }

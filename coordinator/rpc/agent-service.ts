@@ -6,6 +6,7 @@ import { toGrpcStatus } from '../../shared/errors/rpc-status.ts'
 import type { AgentStream } from '../dispatch/agent-session.ts'
 import { toAttemptRef } from '../dispatch/check-hello.ts'
 import type { Conversation } from '../dispatch/conversation.ts'
+import type { CertificateWatch } from '../identity/certificate-watch.ts'
 import { enroll } from '../identity/enrollment.ts'
 import type { Principal } from '../identity/principal.ts'
 import { createLogReceiver } from '../report/receive-logs.ts'
@@ -15,6 +16,7 @@ import type { ServiceDeps } from './service-deps.ts'
 import { createStreamWriter } from './stream-writer.ts'
 
 export interface AgentServiceDeps extends ServiceDeps {
+  readonly certificates: Pick<CertificateWatch, 'watch'>
   readonly converse: (peer: {
     readonly workerId: AgentPrincipal['workerId']
     readonly stream: AgentStream
@@ -47,6 +49,7 @@ function connect(deps: AgentServiceDeps, call: ConnectCall): void {
     stream: { send: (message) => writer.write({ message }), end },
   })
   const stopExpiry = endAtExpiry(deps, agent, end)
+  const unwatch = deps.certificates.watch(agent.fingerprint, () => conversation.dismiss(revoked()))
   const take = async (request: api.ConnectRequest) => {
     // The texts of a hello are stored as they are; those of reports are cleaned (report/read-finished.ts).
     if (request.message?.$case === 'hello') checkRequest(request)
@@ -54,6 +57,7 @@ function connect(deps: AgentServiceDeps, call: ConnectCall): void {
   }
   void read(call, take, end).finally(() => {
     stopExpiry()
+    unwatch()
     conversation.end()
   })
 }
@@ -64,8 +68,12 @@ function pushLogs(deps: AgentServiceDeps, call: PushLogsCall): void {
   const writer = createStreamWriter<api.PushLogsResponse>(call, end)
   const receiver = createLogReceiver(deps, toAttemptRef, agent.workerId)
   const stopExpiry = endAtExpiry(deps, agent, end)
+  const unwatch = deps.certificates.watch(agent.fingerprint, () => end(revoked()))
   const take = async (request: api.PushLogsRequest) => writer.write(await receiver.receive(request))
-  void read(call, take, end).finally(stopExpiry)
+  void read(call, take, end).finally(() => {
+    stopExpiry()
+    unwatch()
+  })
 }
 
 /**
@@ -118,6 +126,10 @@ function endAtExpiry(
     end(new RotaError('CERTIFICATE_INVALID', 'the certificate has expired')),
   )
   return () => timer.cancel()
+}
+
+function revoked(): RotaError {
+  return new RotaError('CERTIFICATE_INVALID', 'the certificate was revoked')
 }
 
 function requireAgent(call: ConnectCall | PushLogsCall): AgentPrincipal {

@@ -1,16 +1,18 @@
-import { Worker, WorkerHealth, WorkerState } from '../../proto/gen/rota/v1/worker_service.ts'
+import {
+  type DrainStatus,
+  Worker,
+  WorkerHealth,
+  WorkerState,
+} from '../../proto/gen/rota/v1/worker_service.ts'
 import { durationFromMs } from '../../shared/duration.ts'
 import { enumFromWord, resourceName } from '../../shared/wire.ts'
+import { type HostLoad, NO_LOAD } from '../job/host-load.ts'
+import { type HealthVerdict, judgeHealth } from '../job/worker-health.ts'
 import type { WorkerRow } from '../query/fleet-queries.ts'
 
-/** A session that was not renewed for this long has missed its heartbeats, in ms. */
-const UNRESPONSIVE_MS = 6_000
-/** Failures in a row from which a worker is chosen last, and from which it is in doubt. */
-const WARNING_FAILURES = 3
-const DEGRADED_FAILURES = 10
-
 export function toWorker(row: WorkerRow): Worker {
-  const [health, healthMessage] = healthOf(row)
+  const { health, message } = healthOf(row)
+  const load = loadOf(row)
   return Worker.fromPartial({
     name: resourceName('workers', row.name),
     uid: row.uid,
@@ -27,20 +29,51 @@ export function toWorker(row: WorkerRow): Worker {
     connectTime: row.connected_at ?? undefined,
     lastHeartbeatTime: row.last_heartbeat_at ?? undefined,
     clockSkew: row.clock_skew_ms === null ? undefined : durationFromMs(row.clock_skew_ms),
-    health,
-    healthMessage,
+    health: enumFromWord(WorkerHealth, health),
+    healthMessage: message,
     consecutiveFailures: row.consecutive_failures,
     loadRatio: row.load_ratio ?? 0,
+    stateReason: row.state_reason,
+    stateActor: row.state_actor,
+    stateTime: row.state_at ?? undefined,
+    drain: drainOf(row),
+    load: load && {
+      cpuRatio: load.cpuRatio,
+      memoryRatio: load.memoryRatio,
+      diskRatio: load.diskRatio,
+      eventLoopDelay: durationFromMs(load.eventLoopDelayMs),
+    },
+    refusedMessageCount: BigInt(row.refused_messages),
   })
 }
 
-function healthOf(row: WorkerRow): [WorkerHealth, string] {
-  const { silent_ms: silentMs, consecutive_failures: failures } = row
-  if (silentMs === null) return [WorkerHealth.OFFLINE, 'not connected']
-  if (silentMs > UNRESPONSIVE_MS) {
-    return [WorkerHealth.UNRESPONSIVE, `silent for ${Math.round(silentMs / 1_000)} s`]
+/** As the database knows the worker: its session may live on any coordinator. */
+export function healthOf(row: WorkerRow): HealthVerdict {
+  return judgeHealth({
+    silentMs: row.silent_ms ?? undefined,
+    consecutiveFailures: row.consecutive_failures,
+    load: loadOf(row) ?? NO_LOAD,
+    clockSkewMs: row.clock_skew_ms ?? 0,
+  })
+}
+
+/** Undefined without a session. */
+function loadOf(row: WorkerRow): HostLoad | undefined {
+  if (row.silent_ms === null) return undefined
+  return {
+    cpuRatio: row.cpu_ratio ?? 0,
+    memoryRatio: row.memory_ratio ?? 0,
+    diskRatio: row.disk_ratio ?? 0,
+    eventLoopDelayMs: row.event_loop_delay_ms ?? 0,
   }
-  if (failures >= DEGRADED_FAILURES) return [WorkerHealth.DEGRADED, `${failures} failures in a row`]
-  if (failures >= WARNING_FAILURES) return [WorkerHealth.WARNING, `${failures} failures in a row`]
-  return [WorkerHealth.HEALTHY, '']
+}
+
+function drainOf(row: WorkerRow): DrainStatus | undefined {
+  if (row.drain_started_at === null) return undefined
+  return {
+    startTime: row.drain_started_at,
+    deadlineTime: row.drain_deadline_at ?? undefined,
+    initialCount: row.drain_initial,
+    remainingCount: row.in_flight,
+  }
 }

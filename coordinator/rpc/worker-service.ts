@@ -1,12 +1,21 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js'
 import * as api from '../../proto/gen/rota/v1/worker_service.ts'
-import { RotaError } from '../../shared/errors/rota-error.ts'
-import { nearNames } from '../../shared/near-names.ts'
+import { durationToMs } from '../../shared/duration.ts'
+import { refuseViolations } from '../../shared/errors/rota-error.ts'
 import { parseResourceName, wordFromEnum } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
 import { createJoinToken } from '../identity/enrollment.ts'
-import { listWorkers, readFleetNames, readWorker } from '../query/fleet-queries.ts'
+import { principalName } from '../identity/principal.ts'
+import { listWorkers, readWorker } from '../query/fleet-queries.ts'
 import { finishPage, readPage } from '../query/keyset-queries.ts'
+import { workerNotFound } from '../query/worker-not-found.ts'
+import {
+  cordonWorker,
+  deleteWorker,
+  drainWorker,
+  releaseWorker,
+  type WorkerOrder,
+} from '../workers/control-worker.ts'
 import { WORKER_LIST } from './lists.ts'
 import { type Caller, complete, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
@@ -23,6 +32,25 @@ export function createWorkerService(deps: ServiceDeps): UntypedServiceImplementa
     getWorker: serve('GetWorker', async ({ name }: api.GetWorkerRequest) => ({
       worker: await requireWorker(deps, parseResourceName('workers', name, 'name')),
     })),
+    cordonWorker: serve('CordonWorker', async (request: api.CordonWorkerRequest, caller) => {
+      const order = readOrder(request, caller)
+      await cordonWorker(deps, order)
+      return { worker: await requireWorker(deps, order.worker) }
+    }),
+    drainWorker: serve('DrainWorker', async (request: api.DrainWorkerRequest, caller) => {
+      const order = readOrder(request, caller)
+      await drainWorker(deps, { ...order, deadlineMs: readDeadlineMs(request) })
+      return { worker: await requireWorker(deps, order.worker) }
+    }),
+    releaseWorker: serve('ReleaseWorker', async (request: api.ReleaseWorkerRequest, caller) => {
+      const order = readOrder(request, caller)
+      await releaseWorker(deps, order)
+      return { worker: await requireWorker(deps, order.worker) }
+    }),
+    deleteWorker: serve('DeleteWorker', async (request: api.DeleteWorkerRequest, caller) => {
+      await deleteWorker(deps, { ...readOrder(request, caller), force: request.force })
+      return {}
+    }),
     createEnrollmentToken: serve(
       'CreateEnrollmentToken',
       async (request: api.CreateEnrollmentTokenRequest, { principal }) =>
@@ -67,13 +95,32 @@ function workerKey(worker: api.Worker, field: string): string {
 
 async function requireWorker(deps: Deps, name: string): Promise<api.Worker> {
   const row = await readWorker(deps.db, name)
-  if (row !== undefined) return toWorker(row)
-  const near = nearNames(name, (await readFleetNames(deps.db)).workers)
-  throw new RotaError(
-    'WORKER_NOT_FOUND',
-    `there is no worker ${JSON.stringify(name.slice(0, 80))}`,
-    {
-      ...(near.length === 0 ? {} : { hint: `Did you mean ${near.join(' or ')}?` }),
-    },
-  )
+  if (row === undefined) throw await workerNotFound(deps.db, name)
+  return toWorker(row)
+}
+
+const REASON_LENGTH_MAX = 1_000
+const DEADLINE_MS_MAX = 31 * 86_400_000
+
+function readOrder(
+  { name, reason = '' }: { readonly name: string; readonly reason?: string },
+  { principal }: Caller,
+): WorkerOrder {
+  if (reason.length > REASON_LENGTH_MAX) {
+    const message = `is longer than ${REASON_LENGTH_MAX} characters`
+    refuseViolations([{ field: 'reason', reason: 'FIELD_TOO_LONG', message }])
+  }
+  const worker = parseResourceName('workers', name, 'name')
+  return { worker, reason, actor: principalName(principal) }
+}
+
+/** Undefined: as long as it takes. */
+function readDeadlineMs({ deadline, force }: api.DrainWorkerRequest): number | undefined {
+  if (force) return 0
+  const deadlineMs = durationToMs(deadline)
+  if (deadlineMs !== undefined && !(deadlineMs >= 0 && deadlineMs <= DEADLINE_MS_MAX)) {
+    const message = 'must be 0 s to 31 days'
+    refuseViolations([{ field: 'deadline', reason: 'FIELD_INVALID', message }])
+  }
+  return deadlineMs
 }

@@ -17,6 +17,8 @@ export interface AttemptContext {
   /** Attempts before this one that were lost. */
   readonly lostCount: number
   readonly isCancelRequested: boolean
+  /** It was taken from its worker on purpose. */
+  readonly isGivenUp: boolean
   /** In [0, 1): places the delay within its jitter. */
   readonly fraction: number
 }
@@ -32,7 +34,7 @@ export type Verdict =
   | {
       readonly kind: 'retry'
       readonly delayMs: number
-      readonly counts: 'failure' | 'loss'
+      readonly counts: 'failure' | 'loss' | 'nothing'
       readonly reasonCode: string
       readonly reasonMessage: string
     }
@@ -68,6 +70,7 @@ type Reason = { readonly reasonCode: string; readonly reasonMessage: string }
 function afterLoss(reason: Reason, context: AttemptContext): Verdict {
   if (context.isCancelRequested) return { kind: 'settle', state: 'cancelled', ...reason }
   if (context.guarantee === 'at_most_once') return { kind: 'settle', state: 'uncertain', ...reason }
+  if (context.isGivenUp) return { kind: 'retry', delayMs: 0, counts: 'nothing', ...reason }
   if (context.lostCount + 1 >= LOSSES_MAX) return { kind: 'settle', state: 'failed', ...reason }
   return { kind: 'retry', delayMs: 0, counts: 'loss', ...reason }
 }

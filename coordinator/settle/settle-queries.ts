@@ -32,12 +32,15 @@ export interface EndingExecution {
   readonly now: Date
   readonly is_cancel_requested: boolean
   readonly cancel_reason: string
+  /** Its worker drains and the deadline has come: the attempt is taken away from it. */
+  readonly is_given_up: boolean
 }
 
 const ENDING = sql`
   e.id, e.job_id, e.job_version, e.guarantee, e.attempt, e.epoch, e.failure_count, e.lost_count, e.worker_id,
   w.name as worker, e.session_id, e.assigned_at, e.started_at, clock_timestamp()::timestamptz(3) as now,
-  e.cancel_requested_at is not null as is_cancel_requested, e.cancel_reason`
+  e.cancel_requested_at is not null as is_cancel_requested, e.cancel_reason,
+  w.state = 'draining' and coalesce(w.drain_deadline_at <= clock_timestamp(), false) as is_given_up`
 
 /** Of what a session reports, the attempts that are its own and current, locked in one order. */
 export async function lockReported(

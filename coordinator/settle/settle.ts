@@ -34,6 +34,8 @@ import {
 export interface EndedAttempt {
   readonly ending: EndingExecution
   readonly report: AttemptReport
+  /** It was taken from its worker, and speaks against nobody. */
+  readonly isGivenUp: boolean
   readonly verdict: Verdict
 }
 
@@ -67,7 +69,7 @@ export function createSettle(deps: Deps): Settle {
         endings.flatMap((ending) => {
           const report = byExecution.get(ending.id)
           if (report === undefined) return []
-          return [{ ending, report: onDatabaseClock(asStarted(report, ending), ending) }]
+          return [toPending(ending, report)]
         }),
       )
     },
@@ -78,7 +80,11 @@ export function createSettle(deps: Deps): Settle {
       return endAttempts(
         deps,
         tx,
-        lost.map((ending) => ({ ending, report: lostReport(ending, loss.message) })),
+        lost.map((ending) => ({
+          ending,
+          report: lostReport(ending, loss.message),
+          isGivenUp: false,
+        })),
       )
     },
 
@@ -124,7 +130,7 @@ async function endAttempts(
     const ids = requeued.map(({ ending }) => ending.id)
     expectAll('requeued', await requeueExecutions(tx, ids), ids.length)
   }
-  const workers = workerChangesOf(ended)
+  const workers = workerChangesOf(ended.filter(({ isGivenUp }) => !isGivenUp))
   if (workers.length > 0) await recordWorkerFailures(tx, workers)
   return ended
 }
@@ -135,7 +141,7 @@ async function decide(deps: Deps, tx: Db, pending: readonly Pending[]): Promise<
     jobVersion: ending.job_version,
   }))
   const specs = await deps.specs.load(tx, refs)
-  return pending.map(({ ending, report }) => {
+  return pending.map(({ ending, report, isGivenUp }) => {
     const { spec } = specOf(specs, { jobId: ending.job_id, jobVersion: ending.job_version })
     const verdict = decideOutcome(explainCancel(report, ending), {
       guarantee: ending.guarantee,
@@ -143,9 +149,10 @@ async function decide(deps: Deps, tx: Db, pending: readonly Pending[]): Promise<
       failureCount: ending.failure_count,
       lostCount: ending.lost_count,
       isCancelRequested: ending.is_cancel_requested,
+      isGivenUp,
       fraction: deps.random.fraction(),
     })
-    return { ending, report, verdict }
+    return { ending, report, isGivenUp, verdict }
   })
 }
 
@@ -175,13 +182,12 @@ async function retry(tx: Db, ended: readonly EndedAttempt[]): Promise<void> {
   const retried = ended.flatMap(({ ending, verdict }) => {
     if (verdict.kind !== 'retry') return []
     const { delayMs, reasonCode, reasonMessage } = verdict
-    const countsFailure = verdict.counts === 'failure' ? 1 : 0
     return [
       {
         id: ending.id,
         delayMs,
-        countsFailure,
-        countsLoss: 1 - countsFailure,
+        countsFailure: verdict.counts === 'failure' ? 1 : 0,
+        countsLoss: verdict.counts === 'loss' ? 1 : 0,
         reasonCode,
         reasonMessage,
       },
@@ -193,6 +199,23 @@ async function retry(tx: Db, ended: readonly EndedAttempt[]): Promise<void> {
 /** The rows were locked in a state that the move may leave: fewer changed is a mistake of ours, and nothing is stored. */
 function expectAll(move: string, changed: number, locked: number): void {
   assert(changed === locked, `${move} ${changed} of ${locked} executions that were locked`)
+}
+
+function toPending(ending: EndingExecution, report: AttemptReport): Pending {
+  const isGivenUp = wasGivenUp(report, ending)
+  const told = isGivenUp ? { ...report, ...givenUp(ending) } : asStarted(report, ending)
+  return { ending, report: onDatabaseClock(told, ending), isGivenUp }
+}
+
+/** Only what we wanted given up is: an agent that says so of anything else has lost it. Older ones call it cancelled. */
+function wasGivenUp({ outcome }: AttemptReport, ending: EndingExecution): boolean {
+  const isEndedByUs = outcome === 'lost' || outcome === 'cancelled'
+  return ending.is_given_up && !ending.is_cancel_requested && isEndedByUs
+}
+
+function givenUp({ worker }: EndingExecution) {
+  const message = `taken from ${worker}: the deadline of its drain has come`
+  return { outcome: 'lost', reasonCode: 'DRAINED', message } as const
 }
 
 /** What has started cannot be refused any more as if it never was: its agent gave it up. */

@@ -2,7 +2,14 @@
  * Wake-ups between the steps of one coordinator. A hint says "look now"; every loop also looks by itself, so a lost hint
  * costs time, never work.
  */
-export type Hint = 'schedules' | 'queue' | 'dependencies' | 'cancels' | 'logs' | 'executions'
+export type Hint =
+  | 'schedules'
+  | 'queue'
+  | 'dependencies'
+  | 'cancels'
+  | 'logs'
+  | 'executions'
+  | 'workers'
 
 export interface Hints {
   give(hint: Hint): void

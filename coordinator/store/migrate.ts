@@ -11,6 +11,7 @@ import { type Kysely, sql, type Transaction } from 'kysely'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import * as foundation from './migrations/0001-foundation.ts'
 import * as cluster from './migrations/0002-cluster.ts'
+import * as workers from './migrations/0003-workers.ts'
 import * as events from './migrations/0004-events.ts'
 import { type AppliedMigration, planMigrations } from './plan-migrations.ts'
 import type { Tables } from './tables.ts'
@@ -27,6 +28,7 @@ export type Migrations = Readonly<Record<string, ReleasedMigration>>
 const MIGRATIONS: Migrations = {
   '0001-foundation': foundation,
   '0002-cluster': cluster,
+  '0003-workers': workers,
   '0004-events': events,
 }
 

@@ -45,6 +45,8 @@ export interface Tables {
   'rota.log_chunk': LogChunkTable
   'rota.worker': WorkerTable
   'rota.session': SessionTable
+  'rota.deleted_worker': { id: WorkerId; uid: string; name: string; deleted_at: Date }
+  'rota.worker_connection': { worker_id: WorkerId; connected_at: StampedAt }
   'rota.api_token': ApiTokenTable
   'rota.join_token': JoinTokenTable
   'rota.worker_certificate': WorkerCertificateTable
@@ -222,6 +224,17 @@ interface WorkerTable {
   created_at: StampedAt
   connected_at: Date | null
   last_heartbeat_at: Date | null
+  state_reason: Generated<string>
+  state_actor: Generated<string>
+  state_at: Date | null
+  revision: Generated<number>
+  operator_labels: ColumnType<Record<string, string | null>, string | undefined, string>
+  slot_limit: number | null
+  drain_started_at: Date | null
+  drain_deadline_at: Date | null
+  drain_initial: Generated<number>
+  deleted_at: Date | null
+  refused_messages: Generated<number>
 }
 
 interface SessionTable {
@@ -233,6 +246,10 @@ interface SessionTable {
   renewed_at: StampedAt
   load_ratio: Generated<number>
   clock_skew_ms: Generated<number>
+  cpu_ratio: Generated<number>
+  memory_ratio: Generated<number>
+  disk_ratio: Generated<number>
+  event_loop_delay_ms: Generated<number>
 }
 
 interface ApiTokenTable {

@@ -2,20 +2,8 @@
  * Every reason that Rota gives for an error or for the state of an execution: the one map to gRPC, HTTP and exit codes.
  * `docs/errors.md` is made from it (`npm run docs:errors`). A reason never changes its meaning.
  */
-
-export type ErrorCode =
-  | 'INVALID_ARGUMENT'
-  | 'NOT_FOUND'
-  | 'ALREADY_EXISTS'
-  | 'PERMISSION_DENIED'
-  | 'UNAUTHENTICATED'
-  | 'FAILED_PRECONDITION'
-  | 'ABORTED'
-  | 'RESOURCE_EXHAUSTED'
-  | 'UNIMPLEMENTED'
-  | 'UNAVAILABLE'
-  | 'DEADLINE_EXCEEDED'
-  | 'INTERNAL'
+import type { CatalogueEntry, ErrorCode } from './catalogue-entry.ts'
+import { EXECUTION_REASONS } from './execution-reasons.ts'
 
 /** gRPC status numbers (https://grpc.io/docs/guides/status-codes/) and the HTTP status that goes with each. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, { grpc: number; http: number }>> = {
@@ -31,14 +19,6 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { grpc: number; http: numbe
   INTERNAL: { grpc: 13, http: 500 },
   UNAVAILABLE: { grpc: 14, http: 503 },
   UNAUTHENTICATED: { grpc: 16, http: 401 },
-}
-
-interface CatalogueEntry {
-  readonly code: ErrorCode
-  /** What happened, for the docs page. */
-  readonly title: string
-  /** What to do about it. */
-  readonly hint: string
 }
 
 export const CATALOGUE = {
@@ -175,6 +155,16 @@ export const CATALOGUE = {
     title: 'A worker of this name has joined already.',
     hint: 'Join with another --name, or make a token for that worker: `rota token create --worker NAME`.',
   },
+  WORKER_STATE_CONFLICT: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The worker is in a state in which that cannot be done.',
+    hint: 'See its state with `rota worker get`; `rota worker release` makes it active again.',
+  },
+  WORKER_CONNECTED: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The worker is connected, so it is not forgotten without force.',
+    hint: 'Drain it and stop its agent, or delete it with --force.',
+  },
   ETAG_MISMATCH: {
     code: 'ABORTED',
     title: 'Somebody changed the job since it was read.',
@@ -290,92 +280,7 @@ export const CATALOGUE = {
     hint: 'Report it with the request id; the coordinator has logged the cause under it.',
   },
 
-  // Why an execution is in its state.
-  SCHEDULED_LATER: {
-    code: 'FAILED_PRECONDITION',
-    title: 'The execution waits for its start time.',
-    hint: 'It is queued by itself when the time comes.',
-  },
-  DEPENDENCY: {
-    code: 'FAILED_PRECONDITION',
-    title: 'The execution waits for the jobs that its job depends on.',
-    hint: 'It is queued by itself when they have completed.',
-  },
-  DEPENDENCY_FAILED: {
-    code: 'FAILED_PRECONDITION',
-    title: 'A job that this one depends on failed.',
-    hint: 'Mend the dependency and trigger it again.',
-  },
-  NO_ELIGIBLE_WORKER: {
-    code: 'FAILED_PRECONDITION',
-    title: 'No connected worker has what the job needs.',
-    hint: 'Compare `placement` of the job with `rota worker list`.',
-  },
-  EXIT_CODE: {
-    code: 'FAILED_PRECONDITION',
-    title: 'The command ended with an exit code other than 0.',
-    hint: 'Read its output: `rota exec logs`.',
-  },
-  SIGNALLED: {
-    code: 'FAILED_PRECONDITION',
-    title: 'The command was ended by a signal.',
-    hint: 'Read its output; SIGKILL often means that the host had no memory left.',
-  },
-  TIMEOUT: {
-    code: 'DEADLINE_EXCEEDED',
-    title: 'The attempt ran longer than the timeout of the job and was stopped.',
-    hint: 'Raise `timeout`, or find out what takes so long.',
-  },
-  CANCELLED: {
-    code: 'ABORTED',
-    title: 'Somebody cancelled the execution.',
-    hint: 'The message says who and why.',
-  },
-  START_FAILED: {
-    code: 'FAILED_PRECONDITION',
-    title: 'The command could not be started on the worker.',
-    hint: 'Check the interpreter, the path and the working directory on that worker.',
-  },
-  HTTP_STATUS: {
-    code: 'FAILED_PRECONDITION',
-    title: 'The call was answered with a status that is not expected.',
-    hint: 'Read the answer: `rota exec logs`.',
-  },
-  HTTP_FAILED: {
-    code: 'FAILED_PRECONDITION',
-    title: 'The call got no answer.',
-    hint: 'Check the URL from that worker.',
-  },
-  HANDLER_FAILED: {
-    code: 'FAILED_PRECONDITION',
-    title: 'The handler ended with an error.',
-    hint: 'Read its output: `rota exec logs`.',
-  },
-  TEMPLATE_INVALID: {
-    code: 'INVALID_ARGUMENT',
-    title: 'A template names something that does not exist.',
-    hint: 'Known are {{execution}}, {{job}}, {{attempt}}, {{epoch}}, {{scheduled_for}} and {{parameters.NAME}}.',
-  },
-  OUTPUT_LIMIT: {
-    code: 'RESOURCE_EXHAUSTED',
-    title: 'The command wrote more output than the worker keeps on disk and was stopped.',
-    hint: 'Write large results to a file of your own.',
-  },
-  LEASE_LOST: {
-    code: 'UNAVAILABLE',
-    title: 'The worker was lost while the attempt ran.',
-    hint: 'The attempt is run again elsewhere while retries or its guarantee allow.',
-  },
-  REFUSED: {
-    code: 'UNAVAILABLE',
-    title: 'The worker would not take the attempt.',
-    hint: 'It is given to another one.',
-  },
-  DEADLINE: {
-    code: 'DEADLINE_EXCEEDED',
-    title: 'The execution did not start within its start deadline.',
-    hint: 'Raise `start_deadline`, or add workers.',
-  },
+  ...EXECUTION_REASONS,
 } as const satisfies Record<string, CatalogueEntry>
 
 export type ErrorReason = keyof typeof CATALOGUE

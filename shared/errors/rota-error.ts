@@ -1,4 +1,5 @@
-import { CATALOGUE, type ErrorCode, type ErrorReason } from './catalogue.ts'
+import { CATALOGUE, type ErrorReason } from './catalogue.ts'
+import type { ErrorCode } from './catalogue-entry.ts'
 
 /** One field of a request and what is wrong with it. `field` is its path, e.g. `job.spec.schedule.recurrences[0].cron`. */
 export interface FieldViolation {

@@ -226,9 +226,10 @@ function answersToday(): string[] {
         ...['ListExecutions', 'GetExecution', 'CancelExecution', 'TailExecutionLogs'],
         'ListExecutionEvents',
       ].map((name) => `/rota.v1.ExecutionService/${name}`),
-      ['ListWorkers', 'GetWorker', 'CreateEnrollmentToken'].map(
-        (name) => `/rota.v1.WorkerService/${name}`,
-      ),
+      [
+        ...['ListWorkers', 'GetWorker', 'CreateEnrollmentToken', 'CordonWorker', 'DrainWorker'],
+        ...['ReleaseWorker', 'DeleteWorker'],
+      ].map((name) => `/rota.v1.WorkerService/${name}`),
       ['GetHealth', 'GetStats', 'GetServerInfo', 'WatchEvents'].map(
         (name) => `/rota.v1.SystemService/${name}`,
       ),

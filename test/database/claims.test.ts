@@ -55,6 +55,7 @@ const offer: WorkerOffer = {
   labels: {},
   slots: 1,
   freeSlots: 1,
+  health: 'healthy',
   consecutiveFailures: 0,
   loadRatio: 0,
 }

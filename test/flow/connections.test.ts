@@ -11,6 +11,7 @@ import { until } from '../support/until.ts'
 const token: Principal = { kind: 'token', name: 'admin', role: 'admin' }
 const agent: Principal = {
   kind: 'agent',
+  fingerprint: 'f',
   workerId: 1 as WorkerId,
   workerName: 'worker-1',
   expiresAt: new Date(0),

@@ -109,5 +109,8 @@ const DEFAULTS: Readonly<Record<string, object>> = {
   listExecutionEvents: { execution: '', pageSize: 0, pageToken: '' },
   cancelExecution: { reason: '', force: false },
   listWorkers: { ...LIST, capability: '' },
+  cordonWorker: { reason: '' },
+  drainWorker: { force: false, reason: '' },
+  deleteWorker: { force: false },
   createEnrollmentToken: { maxUses: 0, labels: {}, worker: '' },
 }

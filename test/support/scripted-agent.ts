@@ -16,12 +16,14 @@ import {
   type Assignment,
   ConnectRequest,
   type ConnectResponse,
+  type Drain,
   type EnrollRequest,
   type EnrollResponse,
   Finished,
   type Goodbye,
   Heartbeat,
   Hello,
+  type HostLoad,
   PushLogsRequest,
   type PushLogsResponse,
   Report,
@@ -94,6 +96,7 @@ export interface ScriptedSession {
   readonly welcome: Welcome
   readonly assignments: readonly Assignment[]
   readonly stops: readonly Stop_Target[]
+  readonly drains: readonly Drain[]
   /** The first assignment of an execution, or of any. */
   assignment(execution?: string): Promise<Assignment>
   /** Sends a report; resolves when it was acknowledged. */
@@ -106,6 +109,8 @@ export interface ScriptedSession {
   /** The highest heartbeat that was answered. */
   answered(): bigint
   silence(): void
+  /** What the heartbeats from now on say of the host; the first one goes at once. */
+  sayLoad(load: HostLoad): void
   /** Destroys the TCP connection under it, without a word. */
   cut(): void
   /** How the coordinator ended the stream. */
@@ -130,9 +135,11 @@ export async function connectScripted(
     heard.ended.then((error) => Promise.reject(error)),
   ])
   let sequence = 0n
+  let load: HostLoad | undefined
   const beat = () => {
     sequence += 1n
-    send({ $case: 'heartbeat', value: Heartbeat.fromPartial({ sequence, agentTime: new Date() }) })
+    const said = { sequence, agentTime: new Date(), ...(load && { load }) }
+    send({ $case: 'heartbeat', value: Heartbeat.fromPartial(said) })
   }
   const timer = setInterval(beat, durationToMs(welcome.heartbeatInterval))
   const silence = () => clearInterval(timer)
@@ -143,6 +150,10 @@ export async function connectScripted(
     welcome,
     send,
     silence,
+    sayLoad(said) {
+      load = said
+      beat()
+    },
     assignment: (execution) =>
       until(`${execution ?? 'something'} is assigned to ${identity.name}`, () =>
         heard.assignments.find((each) => execution === undefined || each.execution === execution),
@@ -177,6 +188,7 @@ export async function sayAtOnce(
 function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
   const assignments: Assignment[] = []
   const stops: Stop_Target[] = []
+  const drains: Drain[] = []
   let welcome: Welcome | undefined
   let acknowledged = 0n
   let answered = 0n
@@ -206,6 +218,7 @@ function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
         goodbyes.push(message.value)
         break
       case 'drain':
+        drains.push(message.value)
         break
       case undefined:
         throw new Error('the coordinator sent an empty message')
@@ -217,6 +230,7 @@ function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
   return {
     assignments,
     stops,
+    drains,
     ended,
     welcome: () => welcome,
     acknowledged: () => acknowledged,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { ExecutionId, SessionId, WorkerId } from '../../../../coordinator/job/execution.ts'
 import type { WorkerOffer } from '../../../../coordinator/job/offer.ts'
 import { rejections } from '../../../../coordinator/job/placement.ts'
+import { HEALTHS } from '../../../../coordinator/job/worker-health.ts'
 import {
   matchQueued,
   type Pair,
@@ -17,6 +18,7 @@ const anOffer = fc.record({
   region: fc.constantFrom('eu', 'us'),
   slots: fc.integer({ min: 1, max: 4 }),
   used: fc.integer({ min: 0, max: 4 }),
+  health: fc.constantFrom('healthy', 'warning', 'degraded'),
   consecutiveFailures: fc.nat({ max: 3 }),
   loadRatio: fc.constantFrom(0, 0.5, 1),
 })
@@ -45,7 +47,7 @@ function toOffer(
   parts: typeof anOffer extends fc.Arbitrary<infer T> ? T : never,
   index: number,
 ): WorkerOffer {
-  const { skills, region, slots, used, consecutiveFailures, loadRatio } = parts
+  const { skills, region, slots, used, health, consecutiveFailures, loadRatio } = parts
   return {
     workerId: index as WorkerId,
     sessionId: `session-${index}` as SessionId,
@@ -55,6 +57,7 @@ function toOffer(
     labels: { region },
     slots,
     freeSlots: Math.max(0, slots - used),
+    health,
     consecutiveFailures,
     loadRatio,
   }
@@ -109,6 +112,7 @@ describe('whatever is queued and offered', () => {
           const couldTake = offers.filter(
             (offer) =>
               rejections(needs, offer).length === 0 &&
+              !(offer.health === 'degraded' && used(pairs, offer) > 0) &&
               offer.freeSlots - used(pairs, offer) >= needs.slots,
           )
           expect(couldTake, id).toEqual([])
@@ -133,7 +137,18 @@ describe('whatever is queued and offered', () => {
     )
   })
 
-  test('the first in the queue gets the worker with the fewest failures in a row', () => {
+  test('a degraded worker gets one execution at a time', () => {
+    fc.assert(
+      fc.property(rounds, ({ offers, classes, queued }) => {
+        const pairs = matchQueued(queued, classes, offers)
+        for (const offer of offers.filter(({ health }) => health === 'degraded')) {
+          expect(pairs.filter((pair) => pair.offer === offer).length).toBeLessThanOrEqual(1)
+        }
+      }),
+    )
+  })
+
+  test('the first in the queue gets the best health, then the fewest failures in a row', () => {
     fc.assert(
       fc.property(rounds, ({ offers, classes, queued }) => {
         const [pair] = matchQueued(queued, classes, offers)
@@ -143,7 +158,10 @@ describe('whatever is queued and offered', () => {
         const fitting = offers.filter(
           (offer) => offer.freeSlots >= needs.slots && rejections(needs, offer).length === 0,
         )
-        const fewest = Math.min(...fitting.map(({ consecutiveFailures }) => consecutiveFailures))
+        const best = HEALTHS.find((each) => fitting.some(({ health }) => health === each))
+        const equals = fitting.filter(({ health }) => health === best)
+        const fewest = Math.min(...equals.map(({ consecutiveFailures }) => consecutiveFailures))
+        expect(pair.offer.health).toBe(best)
         expect(pair.offer.consecutiveFailures).toBe(fewest)
       }),
     )

@@ -39,6 +39,7 @@ const aContext: fc.Arbitrary<AttemptContext> = fc.record({
   failureCount: fc.nat({ max: 8 }),
   lostCount: fc.nat({ max: 8 }),
   isCancelRequested: fc.boolean(),
+  isGivenUp: fc.boolean(),
   fraction: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
 })
 
@@ -63,7 +64,7 @@ describe('whatever happened', () => {
         let context = { ...start, failureCount: 0, lostCount: 0 }
         let tries = 0
         for (const attempt of attempts) {
-          const verdict = decideOutcome(attempt, context)
+          const verdict = decideOutcome(attempt, { ...context, isGivenUp: false })
           if (verdict.kind === 'requeue') continue
           tries += 1
           if (verdict.kind === 'settle') break
@@ -75,6 +76,15 @@ describe('whatever happened', () => {
         expect(tries).toBeLessThanOrEqual(start.retry.maxRetries + LOSSES_MAX + 1)
       }),
     )
+  })
+
+  test('what was taken from its worker goes on at once and counts against nothing', () => {
+    forAll((attempt, context) => {
+      const given = { ...attempt, outcome: 'lost' as const }
+      const asked = { ...context, isGivenUp: true, isCancelRequested: false }
+      const verdict = decideOutcome(given, { ...asked, guarantee: 'exclusive' })
+      expect(verdict).toMatchObject({ kind: 'retry', delayMs: 0, counts: 'nothing' })
+    })
   })
 
   test('nothing that may start once only is tried again, unless it never started', () => {

@@ -15,6 +15,7 @@ const other: Principal = { kind: 'token', name: 'other', role: 'admin' }
 const nobody: Principal = { kind: 'anonymous' }
 const agent: Principal = {
   kind: 'agent',
+  fingerprint: 'f',
   workerId: 1 as WorkerId,
   workerName: 'worker-1',
   expiresAt: new Date(0),
