@@ -64,6 +64,12 @@ const GROUPS: readonly Group[] = [
     register: async (...to) => (await import('./commands/status.ts')).registerStatus(...to),
   },
   {
+    name: 'events',
+    summary: 'follow what changes, as it happens',
+    heading: 'Observe:',
+    register: async (...to) => (await import('./commands/events.ts')).registerEvents(...to),
+  },
+  {
     name: 'version',
     summary: 'the version of this program and of the coordinator',
     heading: 'Other:',

@@ -3,6 +3,7 @@ import { addExamples, type Run, setAction } from '../action.ts'
 import { repeatable } from '../option-values.ts'
 import { addListOptions } from '../paging.ts'
 import { cancelExecution } from './exec/cancel.ts'
+import { showTimeline, watchExecution } from './exec/events.ts'
 import { getExecution } from './exec/get.ts'
 import { listExecutions } from './exec/list.ts'
 import { showLogs } from './exec/logs.ts'
@@ -42,6 +43,16 @@ function registerReaders(exec: Command, run: Run): void {
   addExamples(get, 'rota exec get @last', 'rota exec get 0198c5d2-7a1b -o json')
   setAction(get, run, getExecution)
 
+  const events = oneExecution(exec, 'events').description(
+    'Show what happened to an execution, step by step.',
+  )
+  addExamples(
+    events,
+    'rota exec events @last --job backup',
+    'rota exec events 0198c5d2-7a1b -o wide',
+  )
+  setAction(events, run, showTimeline)
+
   const logs = oneExecution(exec, 'logs')
     .description('Print the output of an execution: its stdout to stdout, its stderr to stderr.')
     .option('-f, --follow', 'go on until it ends')
@@ -62,6 +73,12 @@ function registerWaiters(exec: Command, run: Run): void {
     .option('--timeout <duration>', 'wait no longer than this; exit code 8 when it still runs')
   addExamples(wait, 'rota exec wait @last --timeout 10m', 'rota exec wait 0198c5d2-7a1b --follow')
   setAction(wait, run, waitForExecution)
+
+  const watch = oneExecution(exec, 'watch').description(
+    'Show what happens to an execution until it has ended; exit code 10 when it failed.',
+  )
+  addExamples(watch, 'rota exec watch @last', 'rota exec watch 0198c5d2-7a1b -o jsonl')
+  setAction(watch, run, watchExecution)
 
   const cancel = oneExecution(exec, 'cancel')
     .description(

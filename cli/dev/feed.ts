@@ -12,6 +12,7 @@ import type { Api } from '../client.ts'
 import { toId } from '../names.ts'
 import type { Screen } from '../output/screen.ts'
 import { escapeControls, truncate } from '../output/text.ts'
+import { timeOfDay } from '../output/time.ts'
 import { paintState, word } from '../words.ts'
 
 const LATE_MS = 10_000
@@ -75,9 +76,4 @@ export function renderEnd(execution: Ended, screen: Screen): string {
   ].join('  ')
   const cut = screen.width === undefined ? line : truncate(line, screen.width)
   return cut.replace(outcome, paintState(screen, outcome))
-}
-
-/** In the zone of the terminal. */
-export function timeOfDay(time: Date): string {
-  return time.toTimeString().slice(0, 8)
 }

@@ -14,6 +14,11 @@ export function exactTime(time: Date, now: Date): string {
   return `${isoSeconds(time)} (${relativeTime(time, now)})`
 }
 
+/** `10:15:02`, in the zone of the terminal. */
+export function timeOfDay(time: Date): string {
+  return time.toTimeString().slice(0, 8)
+}
+
 /** RFC 3339 in UTC without a fraction. */
 export function isoSeconds(time: Date): string {
   return `${time.toISOString().slice(0, 19)}Z`

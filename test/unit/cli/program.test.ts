@@ -5,7 +5,10 @@ import { systemClock } from '../../../shared/clock.ts'
 import { systemRandom } from '../../../shared/random.ts'
 import { rota } from '../../support/cli.ts'
 
-const GROUPS = ['dev', 'server', 'agent', 'job', 'exec', 'worker', 'token', 'status', 'version']
+const GROUPS = [
+  ...['dev', 'server', 'agent', 'job', 'exec', 'worker', 'token', 'status', 'events'],
+  'version',
+]
 
 /** Every command without subcommands, with the words that lead to it. */
 async function leaves(): Promise<[string, Command][]> {

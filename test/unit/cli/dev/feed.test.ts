@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { createFeed, renderEnd, timeOfDay } from '../../../../cli/dev/feed.ts'
+import { createFeed, renderEnd } from '../../../../cli/dev/feed.ts'
+import { timeOfDay } from '../../../../cli/output/time.ts'
 import { Execution, ExecutionState } from '../../../../proto/gen/rota/v1/execution.ts'
 import {
   ListExecutionsRequest,
