@@ -4,7 +4,6 @@ import type { Clock } from '../shared/clock.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
 import { Inbox } from './accept/inbox.ts'
-import { AddressBook } from './connect/address-book.ts'
 import type { ConnectedAgent, ConnectionTarget } from './connect/connection.ts'
 import {
   type AgentFacts,
@@ -19,7 +18,6 @@ import type { AttemptRef } from './report/attempt-ref.ts'
 import type { AttemptStore } from './report/attempt-store.ts'
 import type { Outbox } from './report/outbox.ts'
 import { LiveAttempts, type RunAttempt } from './run/live-attempts.ts'
-import { PROTOCOL_VERSIONS } from './version.ts'
 
 export interface AgentFlowOptions {
   readonly clock: Clock
@@ -28,10 +26,6 @@ export interface AgentFlowOptions {
   readonly facts: AgentFacts
   /** Addresses of coordinators, `host:port`. */
   readonly coordinators: readonly string[]
-  /** Heard of in an earlier life of the agent. */
-  readonly remembered?: readonly string[]
-  /** What the coordinators say of each other, to remember it. */
-  readonly onLearned?: (addresses: readonly string[]) => void
   /** With the newest certificate. */
   readonly target: (address: string) => ConnectionTarget
   readonly host: LoadProbe
@@ -74,14 +68,12 @@ export function composeAgentFlow(options: AgentFlowOptions): AgentFlow {
     const stopped = live.stopGuarded(marginMs)
     logger.warn({ stopped }, 'the lease ends; attempts that must not outlive it are stopped')
   })
-  const { coordinators: configured, random, remembered = [] } = options
-  const book = new AddressBook({ configured, remembered, random })
-  const supervisor = new Supervisor({
-    agent: connectedAgent(options, { inbox, live, lease }, book),
+  const agent = connectedAgent(options, { inbox, live, lease }, () => supervisor)
+  const supervisor: Supervisor = new Supervisor({
+    agent,
     logger,
-    random,
-    book,
-    protocolVersions: PROTOCOL_VERSIONS,
+    random: options.random,
+    coordinators: options.coordinators,
     target: options.target,
     onLost: () => options.onPlace(undefined),
   })
@@ -92,20 +84,16 @@ export function composeAgentFlow(options: AgentFlowOptions): AgentFlow {
 function connectedAgent(
   options: AgentFlowOptions,
   { inbox, live, lease }: Pick<AgentFlow, 'inbox' | 'live' | 'lease'>,
-  book: AddressBook,
+  supervisor: () => Supervisor,
 ): ConnectedAgent {
   const { clock, facts, host, outbox, store, wakeup } = options
   let previousSession = ''
-  const learned = (addresses: readonly string[]) => {
-    const told = book.learn(addresses)
-    options.onLearned?.(told)
-  }
   return {
     clock,
     outbox,
     lease,
     wakeup,
-    hello: (protocolVersion) => composeHello({ facts, protocolVersion, store, previousSession }),
+    hello: () => composeHello({ facts, store, previousSession }),
     heartbeat: (sequence, lateMs) => {
       const freeSlots = inbox.isDraining ? 0 : Math.max(0, facts.slots - live.slotsInUse)
       return composeHeartbeat({ sequence, lateMs, freeSlots, now: clock.now(), host })
@@ -115,10 +103,10 @@ function connectedAgent(
       previousSession = welcome.session
       inbox.release()
       options.onPlace(address)
-      learned(welcome.coordinators)
+      supervisor().welcomed(welcome)
       options.onSession(welcome)
     },
-    learned,
+    learned: (addresses) => supervisor().learned(addresses),
     assigned: (assignments) => inbox.take(assignments),
     told: (targets) => inbox.stop(targets),
     drain: () => inbox.drain(),

@@ -17,7 +17,6 @@ import type { AgentConfig } from './config.ts'
 import type { ConnectionTarget } from './connect/connection.ts'
 import { HostWatch } from './connect/host-load.ts'
 import type { AgentFacts } from './connect/introduce.ts'
-import { readRemembered, rememberIn } from './connect/remembered-coordinators.ts'
 import { Wakeup } from './connect/wakeup.ts'
 import type { Identity } from './identity/identity-files.ts'
 import { Renewal } from './identity/renewal.ts'
@@ -30,7 +29,7 @@ import { loadHandlers } from './run/handler-registry.ts'
 import { recoverAttempts } from './run/recover.ts'
 import { type AttemptServices, runAttempt } from './run/run-attempt.ts'
 import { WorkspaceTidier } from './run/tidy-workspaces.ts'
-import { AGENT_VERSION } from './version.ts'
+import { AGENT_VERSION, PROTOCOL_VERSION } from './version.ts'
 
 export interface AgentDependencies {
   readonly clock: Clock
@@ -64,7 +63,6 @@ export async function composeAgent(
   const wakeup = new Wakeup()
   const services = await composeServices(config, wakeup, dependencies)
   const host = new HostWatch(clock, config.dataDir)
-  const { coordinators: remembered } = agentFiles(config.dataDir)
   const renewal: Renewal = new Renewal(joined.identity, {
     clock,
     logger,
@@ -79,8 +77,6 @@ export async function composeAgent(
     ...services,
     facts: factsOf(config, services, newId(clock, random)),
     coordinators: config.coordinators,
-    remembered: readRemembered(remembered),
-    onLearned: rememberIn(remembered, logger),
     target: (address) => targetOf(address, renewal.identity),
     host,
     wakeup,
@@ -135,6 +131,7 @@ async function composeServices(
 function factsOf(config: AgentConfig, services: Services, startId: string): AgentFacts {
   const { capabilities, labels, slots } = config
   return {
+    protocolVersion: PROTOCOL_VERSION,
     agentVersion: AGENT_VERSION,
     hostname: hostname(),
     platform: `${process.platform}-${process.arch}`,
@@ -196,15 +193,7 @@ function targetOf(address: string, identity: Identity): ConnectionTarget {
     dial() {
       const { credentials } = logTarget(address, identity)
       const client = new AgentServiceClient(address, credentials, CLIENT_CHANNEL_OPTIONS)
-      const connected = Promise.withResolvers<void>()
-      client.waitForReady(Number.POSITIVE_INFINITY, (error) => {
-        if (error === undefined) connected.resolve()
-      })
-      return {
-        stream: client.connect(),
-        connected: connected.promise,
-        close: () => client.close(),
-      }
+      return { stream: client.connect(), close: () => client.close() }
     },
   }
 }

@@ -2,7 +2,7 @@
 import type { Report } from '../proto/gen/rota/agent/v1/agent_service.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
 import { newId } from '../shared/ids.ts'
-import type { Service } from '../shared/service.ts'
+import type { Ticker } from '../shared/ticker.ts'
 import { createMembership, type Membership } from './cluster/membership.ts'
 import { Rebalancer } from './cluster/rebalancer.ts'
 import type { Deps } from './deps.ts'
@@ -45,7 +45,7 @@ export interface Flow {
   /** Starts when the address is known, before the loops; stops last. */
   readonly membership: Membership
   /** In the order in which they start. */
-  readonly loops: readonly Service[]
+  readonly loops: readonly Ticker[]
   /** One for each stream of an agent. */
   converse(peer: { readonly workerId: WorkerId; readonly stream: AgentStream }): Conversation
   /** The coordinator stops: takes no more agents, sends its own elsewhere, and waits for them a little. */

@@ -20,10 +20,11 @@ import { createAuthenticator } from './identity/principal.ts'
 import { createRetentionLoop, keepPartitions } from './retention/retention-loop.ts'
 import { createErrorBoundary } from './rpc/error-boundary.ts'
 import { createRpcServer, type RpcServer } from './rpc/server.ts'
-import { type Database, openDatabase } from './store/database.ts'
 import { createHints } from './store/hints.ts'
 import { createJobSpecs } from './store/job-specs.ts'
 import { migrateToLatest } from './store/migrate.ts'
+import { openPrimary } from './store/open-primary.ts'
+import type { Primary } from './store/primary.ts'
 
 export interface Ambient {
   readonly clock: Clock
@@ -42,20 +43,23 @@ export async function composeCoordinator(
   config: CoordinatorConfig,
   connection: string | Readonly<pg.ClientConfig>,
 ): Promise<Coordinator> {
-  const db = openDatabase({ connection, logger: ambient.logger })
+  const seenFile = coordinatorFiles(config.dataDir).timelines
+  const primary = await openPrimary(connection, { ...ambient, seenFile })
   try {
-    return await composeOn(db, ambient, config)
+    await primary.start()
+    return await composeOver(primary, ambient, config)
   } catch (error) {
-    await db.destroy()
+    await primary.stop()
     throw error
   }
 }
 
-async function composeOn(
-  db: Database,
+async function composeOver(
+  primary: Primary,
   ambient: Ambient,
   config: CoordinatorConfig,
 ): Promise<Coordinator> {
+  const { db } = primary
   const deps: Deps = { ...ambient, db, hints: createHints(), specs: createJobSpecs() }
   const { applied, later } = await migrateToLatest(db)
   if (applied.length > 0) ambient.logger.info({ applied }, 'migrated the database')
@@ -72,11 +76,13 @@ async function composeOn(
     certificates,
   })
   const http = createHttpServer(deps, { host: '127.0.0.1', port: config.httpPort })
+  primary.onServing(() => {
+    for (const loop of flow.loops) loop.wake()
+  })
   const farewell: Service = { start: async () => {}, stop: () => flow.leave() }
-  const database: Service = { start: async () => {}, stop: async () => db.destroy() }
   const retention = createRetentionLoop(deps, config.retentionMs)
   const service = inOrder([
-    ...[database, rpc, flow.membership, http],
+    ...[primary, rpc, flow.membership, http],
     // The loops go on until the agents have gone: their leases hold.
     ...[...flow.loops, certificates, retention, farewell, events],
   ])

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { resolveDataDir } from '../shared/data-dir.ts'
 import { parseDurationMs } from '../shared/duration.ts'
 import { parseClusterKey } from './identity/cluster-key.ts'
+import { parseAddresses } from './store/addresses.ts'
 
 /** A name or address under which agents reach this coordinator. */
 export interface Advertised {
@@ -59,7 +60,8 @@ Options (each also as a variable, e.g. ROTA_GRPC_PORT)
   --help
 
 Variables
-  DATABASE_URL                use this PostgreSQL instead
+  DATABASE_URL                use this PostgreSQL instead; several hosts, of which one is
+                              the primary, are separated by commas
   ROTA_CLUSTER_KEY            the cluster key itself: 32 bytes, hex or base64
 
 Any number of coordinators may serve one database: start each with the same
@@ -139,11 +141,16 @@ function toConfig(
 
 function readDatabaseUrl(url: string | undefined): string | undefined {
   if (url === undefined || url === '') return undefined
-  if (/^postgres(ql)?:\/\/.+/.test(url)) return url
-  throw new ConfigError(
-    'DATABASE_URL is not the URL of a PostgreSQL database',
-    'Write it like postgres://user:password@host:5432/database.',
-  )
+  try {
+    parseAddresses(url)
+    return url
+  } catch (error) {
+    const why = error instanceof RangeError ? error.message : 'it is malformed'
+    throw new ConfigError(
+      `DATABASE_URL is not the URL of a PostgreSQL database: ${why}`,
+      'Write it like postgres://user:password@host:5432/database; several hosts with commas.',
+    )
+  }
 }
 
 function readAdvertised(text: string): Advertised[] {

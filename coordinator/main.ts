@@ -8,7 +8,7 @@ import { createLogger, type Logger } from '../shared/logger.ts'
 import { systemRandom } from '../shared/random.ts'
 import { type Ambient, type Coordinator, composeCoordinator } from './compose.ts'
 import { type CoordinatorConfig, readConfig } from './config.ts'
-import { isDatabaseRefusal } from './store/database.ts'
+import { isDatabaseRefusal } from './store/database-errors.ts'
 import { createEmbeddedPostgres } from './store/embedded/embedded-postgres.ts'
 
 /** A stop that takes longer ends the process; leases and the journal of the agents cover it. */

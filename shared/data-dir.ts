@@ -24,6 +24,8 @@ export function coordinatorFiles(dataDir: string) {
     serverCertificate: join(folder, 'server.crt'),
     adminToken: join(folder, 'admin.token'),
     postgres: join(dataDir, 'postgres'),
+    /** The newest timeline that was seen of each PostgreSQL cluster. */
+    timelines: join(folder, 'timelines.json'),
     /** What the CLI needs to find this coordinator; see cli-context.ts. */
     context: join(dataDir, 'context.json'),
   }

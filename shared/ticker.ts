@@ -3,10 +3,12 @@
  *
  * T1. Never two runs at once.
  * T2. A wake-up during a run causes one more run after it.
- * T3. A failing run is logged and tried again after `retryMs`; the loop never ends by itself.
+ * T3. A failing run is logged and tried again after `retryMs`; the loop never ends by itself. That the database is away is
+ *     said once for all loops, by who watches it.
  * T4. After `stop` resolves nothing runs.
  */
 import type { Clock, Timer } from './clock.ts'
+import { RotaError } from './errors/rota-error.ts'
 import type { Logger } from './logger.ts'
 import type { Service } from './service.ts'
 
@@ -70,7 +72,8 @@ export class Ticker implements Service {
     try {
       return await this.#options.runOnce()
     } catch (error) {
-      this.#options.logger.error(
+      const isAway = error instanceof RotaError && error.reason === 'DATABASE_UNAVAILABLE'
+      this.#options.logger[isAway ? 'debug' : 'error'](
         { err: error, loop: this.#options.name },
         'a round failed; it is tried again',
       )

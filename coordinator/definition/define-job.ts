@@ -7,7 +7,8 @@ import type { Deps } from '../deps.ts'
 import { recordJobEvents } from '../events/record-event-queries.ts'
 import { readFleetNames } from '../query/fleet-queries.ts'
 import type { JobRow } from '../query/job-queries.ts'
-import { type Db, isUniqueViolation } from '../store/database.ts'
+import type { Db } from '../store/database.ts'
+import { isUniqueViolation } from '../store/database-errors.ts'
 import {
   databaseNow,
   insertJob,

@@ -30,7 +30,7 @@ async function check(deps: Pick<Deps, 'db' | 'clock' | 'logger'>): Promise<Datab
     await ping(deps.db)
     return { isReady: true, message: '', latencyMs: deps.clock.monotonicMs() - startMs }
   } catch (error) {
-    deps.logger.warn({ err: error }, 'the database does not answer')
+    deps.logger.debug({ err: error }, 'the database does not answer')
     const latencyMs = deps.clock.monotonicMs() - startMs
     return { isReady: false, message: 'the database does not answer', latencyMs }
   }

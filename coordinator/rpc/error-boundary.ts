@@ -3,7 +3,7 @@
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { newId } from '../../shared/ids.ts'
 import type { Deps } from '../deps.ts'
-import { isDatabaseUnavailable } from '../store/database.ts'
+import { isDatabaseUnavailable } from '../store/database-errors.ts'
 
 export interface ExplainedError {
   readonly known: RotaError

@@ -13,6 +13,7 @@ import * as foundation from './migrations/0001-foundation.ts'
 import * as cluster from './migrations/0002-cluster.ts'
 import * as workers from './migrations/0003-workers.ts'
 import * as events from './migrations/0004-events.ts'
+import * as recovery from './migrations/0005-recovery.ts'
 import { type AppliedMigration, planMigrations } from './plan-migrations.ts'
 import type { Tables } from './tables.ts'
 
@@ -30,6 +31,7 @@ const MIGRATIONS: Migrations = {
   '0002-cluster': cluster,
   '0003-workers': workers,
   '0004-events': events,
+  '0005-recovery': recovery,
 }
 
 /** Any number of our own; no other program takes it in our database. */

@@ -56,6 +56,7 @@ export interface Tables {
   'rota.coordinator': CoordinatorTable
   'rota.authority': AuthorityTable
   'rota.event': EventTable
+  'rota.cluster_state': ClusterStateTable
 }
 
 interface JobTable {
@@ -235,6 +236,7 @@ interface WorkerTable {
   drain_initial: Generated<number>
   deleted_at: Date | null
   refused_messages: Generated<number>
+  recovery: Generated<number>
 }
 
 interface SessionTable {
@@ -288,6 +290,14 @@ interface RequestTable {
   fingerprint: Buffer
   resource: string
   created_at: StampedAt
+}
+
+interface ClusterStateTable {
+  id: Generated<boolean>
+  timeline: number | null
+  recovery: Generated<number>
+  recovering_since: Date | null
+  epoch_floor: Generated<number>
 }
 
 interface LateReportTable {

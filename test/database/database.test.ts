@@ -2,12 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import {
-  type Database,
-  type Db,
-  isDatabaseUnavailable,
-  openDatabase,
-} from '../../coordinator/store/database.ts'
+import { type Database, type Db, openDatabase } from '../../coordinator/store/database.ts'
+import { isDatabaseUnavailable } from '../../coordinator/store/database-errors.ts'
 import { migrateToLatest, type ReleasedMigration } from '../../coordinator/store/migrate.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'

@@ -25,11 +25,10 @@ import {
   type PushLogsRequest,
   type PushLogsResponse,
   type Report,
-  type Welcome,
 } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { COORDINATOR_TLS_NAME, SERVER_OPTIONS } from '../../shared/channel-options.ts'
 import { durationFromMs } from '../../shared/duration.ts'
-import { RotaError } from '../../shared/errors/rota-error.ts'
+import type { RotaError } from '../../shared/errors/rota-error.ts'
 import { toGrpcStatus } from '../../shared/errors/rpc-status.ts'
 import { formatJoinToken } from '../../shared/join-token.ts'
 import { createFakeAuthority, type FakeAuthority, type Validity } from './fake-authority.ts'
@@ -42,8 +41,6 @@ export interface Script {
   heartbeatMs: number
   /** Other coordinators, as Welcome names them. */
   coordinators: string[]
-  /** Versions of the protocol that it speaks. */
-  protocolVersions: readonly number[]
   /** Refuses each Connect with this. */
   refusal: RotaError | undefined
   /** What becomes of a piece of output; default: it is stored where it fits. */
@@ -63,24 +60,12 @@ export class FakeSession {
   readonly drainProgress: number[] = []
   isOver = false
   readonly #call: ConnectCall
-  readonly #welcome: Welcome
   readonly #changed: () => void
 
-  constructor(options: {
-    readonly hello: Hello
-    readonly call: ConnectCall
-    readonly welcome: Welcome
-    readonly changed: () => void
-  }) {
-    this.hello = options.hello
-    this.#call = options.call
-    this.#welcome = options.welcome
-    this.#changed = options.changed
-  }
-
-  /** Done at once unless the script does not welcome. */
-  welcome(): void {
-    this.send({ $case: 'welcome', value: this.#welcome })
+  constructor(hello: Hello, call: ConnectCall, changed: () => void) {
+    this.hello = hello
+    this.#call = call
+    this.#changed = changed
   }
 
   send(message: NonNullable<ConnectResponse['message']>): void {
@@ -158,7 +143,6 @@ export class FakeCoordinator {
     leaseMs: 12_000,
     heartbeatMs: 500,
     coordinators: [],
-    protocolVersions: [1, 2],
     refusal: undefined,
     takesLog: (request, logs) => logs.append(request),
     validity: {},
@@ -301,7 +285,7 @@ export class FakeCoordinator {
     }
     let session: FakeSession | undefined
     call.on('data', ({ message }: ConnectRequest) => {
-      if (message?.$case === 'hello') session = this.#meet(message.value, call)
+      if (message?.$case === 'hello') session = this.#greet(message.value, call)
       else if (session !== undefined) this.#hear(session, message)
       this.#changed()
     })
@@ -314,32 +298,24 @@ export class FakeCoordinator {
     call.on('error', over)
   }
 
-  #meet(hello: Hello, call: ConnectCall): FakeSession | undefined {
-    const { protocolVersions } = this.script
-    if (protocolVersions.includes(hello.protocolVersion)) return this.#greet(hello, call)
-    const metadata = { protocol_versions: protocolVersions.join(',') }
-    call.emit(
-      'error',
-      toGrpcStatus(new RotaError('AGENT_INCOMPATIBLE', 'no', { metadata }), 'test'),
-    )
-    this.refusals += 1
-    return undefined
-  }
-
   #greet(hello: Hello, call: ConnectCall): FakeSession {
-    const { coordinators, heartbeatMs, leaseMs } = this.script
-    const welcome = {
-      worker: 'workers/worker-1',
-      session: `session-${this.sessions.length + 1}`,
-      heartbeatInterval: durationFromMs(heartbeatMs),
-      lease: durationFromMs(leaseMs),
-      serverTime: new Date(),
-      coordinators,
-      offerAgain: false,
-    }
-    const session = new FakeSession({ hello, call, welcome, changed: this.#changed })
+    const session = new FakeSession(hello, call, this.#changed)
     this.sessions.push(session)
-    if (this.script.welcomes) session.welcome()
+    const { welcomes, leaseMs, heartbeatMs, coordinators } = this.script
+    if (welcomes) {
+      session.send({
+        $case: 'welcome',
+        value: {
+          worker: 'workers/worker-1',
+          session: `session-${this.sessions.length}`,
+          heartbeatInterval: durationFromMs(heartbeatMs),
+          lease: durationFromMs(leaseMs),
+          serverTime: new Date(),
+          coordinators,
+          offerAgain: false,
+        },
+      })
+    }
     return session
   }
 

@@ -40,8 +40,10 @@ export interface PostgresServer {
   thaw(): Promise<void>
   /** A standby becomes a primary, on a new timeline. */
   promote(): Promise<void>
-  /** One statement on a connection of its own. */
+  /** One statement on a connection of its own to the database `rota`. */
   query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>
+  /** The same in the database `postgres`, which is always there. */
+  maintain<Row>(text: string): Promise<Row[]>
 }
 
 export interface PostgresServerOptions {
@@ -108,22 +110,16 @@ function serverAt(
     send(wanted(pids), signal)
     await until(`${name} has ended`, () => !pids.some(isProcessAlive), START_MS)
   }
-  const query = async <Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> => {
-    const client = new Client({ ...base, database: 'postgres', connectionTimeoutMillis: 5_000 })
-    client.on('error', () => {})
-    try {
-      await client.connect()
-      return (await client.query(text, [...values])).rows as Row[]
-    } finally {
-      await client.end()
-    }
-  }
+  const query = <Row>(text: string, values: readonly unknown[] = []) =>
+    ask<Row>({ ...base, database: 'rota' }, text, values)
+  const maintain = <Row>(text: string) => ask<Row>({ ...base, database: 'postgres' }, text, [])
   return {
     name,
     port,
     place,
     connection: { ...base, database: 'rota' },
     query,
+    maintain,
     async start(changes = {}) {
       settings = { ...settings, ...changes }
       const log = await openServerLog(join(folder, 'server.log'), place.user)
@@ -137,7 +133,7 @@ function serverAt(
         `${name} answers`,
         () => {
           if (launched.ended() !== undefined) throw new Error(`${name}: ${launched.ended()}`)
-          return query('select 1').catch(() => undefined)
+          return maintain('select 1').catch(() => undefined)
         },
         START_MS,
       )
@@ -148,8 +144,23 @@ function serverAt(
     freeze: async () => send(await processes(), 'SIGSTOP'),
     thaw: async () => send(await processes(), 'SIGCONT'),
     async promote() {
-      await query('select pg_promote(true, 20)')
+      await maintain('select pg_promote(true, 20)')
     },
+  }
+}
+
+async function ask<Row>(
+  connection: PostgresConnection,
+  text: string,
+  values: readonly unknown[],
+): Promise<Row[]> {
+  const client = new Client({ ...connection, connectionTimeoutMillis: 5_000 })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return (await client.query(text, [...values])).rows as Row[]
+  } finally {
+    await client.end()
   }
 }
 

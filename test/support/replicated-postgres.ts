@@ -6,9 +6,13 @@
  *   await pair.primary.kill(); await pair.standby.promote()
  *   await pair.remove()
  */
-import { writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { SUPERUSER } from '../../coordinator/store/embedded/initialise.ts'
+import type { TestDatabase } from './postgres.ts'
 import {
   copyPostgresServer,
   createPostgresServer,
@@ -23,6 +27,8 @@ export interface ReplicatedPostgres {
   readonly standby: PostgresServer
   /** Names both, as DATABASE_URL does. */
   readonly url: string
+  /** For coordinators of the test. */
+  readonly database: TestDatabase
   /** From now on the primary commits what the standby never gets (asynchronous), or waits for ever (synchronous). */
   stallReplication(): Promise<void>
   resumeReplication(): Promise<void>
@@ -34,31 +40,36 @@ export interface ReplicatedPostgres {
 
 export interface SinglePostgres {
   readonly server: PostgresServer
+  /** On its disk. */
+  readonly folder: string
   readonly url: string
+  /** For coordinators of the test. */
+  readonly database: TestDatabase
   remove(): Promise<void>
 }
 
 const STANDBY = 'standby'
 
-/** A server alone, with an empty database `rota`. */
+/** A server alone, with an empty database `rota`; with `diskMb` on a disk of its own of this size (needs root). */
 export async function startSinglePostgres(
-  settings: Readonly<Record<string, string>> = {},
+  options: { readonly diskMb?: number } = {},
 ): Promise<SinglePostgres> {
   const temporary = await makeTemporaryFolder()
   const folder = join(temporary.path, 'single')
-  const server = await createPostgresServer({ name: 'single', folder, settings })
+  if (options.diskMb !== undefined) await mountDisk(folder, options.diskMb)
+  const server = await createPostgresServer({ name: 'single', folder })
   const remove = async () => {
     await server.kill()
     await temporary.remove()
   }
   try {
     await server.start()
-    await server.query('create database rota')
+    await server.maintain('create database rota')
   } catch (error) {
     await remove()
     throw error
   }
-  return { server, url: databaseUrl([server]), remove }
+  return { server, folder, url: databaseUrl([server]), database: testDatabase([server]), remove }
 }
 
 /** Both serve, the standby streams, and an empty database `rota` is on both. */
@@ -76,7 +87,7 @@ export async function startReplicatedPostgres(options: {
     const primary = await createPostgresServer({ name: 'primary', folder })
     servers.push(primary)
     await primary.start()
-    await primary.query('create database rota')
+    await primary.maintain('create database rota')
     await primary.stop()
     const standby = await copyPostgresServer(primary, {
       name: STANDBY,
@@ -108,6 +119,7 @@ function replicated(
     primary,
     standby,
     url: databaseUrl([primary, standby]),
+    database: testDatabase([primary, standby]),
     stallReplication: () => signalSender('SIGSTOP'),
     resumeReplication: () => signalSender('SIGCONT'),
     async caughtUp() {
@@ -123,6 +135,22 @@ function replicated(
 
 function conninfo({ port }: PostgresServer): string {
   return `host=127.0.0.1 port=${port} user=${SUPERUSER} password=${PASSWORD} application_name=${STANDBY}`
+}
+
+async function mountDisk(folder: string, sizeMb: number): Promise<void> {
+  await mkdir(folder)
+  const options = `size=${sizeMb}m,mode=0711`
+  await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', options, 'rota-test', folder])
+}
+
+function testDatabase(servers: readonly [PostgresServer, ...PostgresServer[]]): TestDatabase {
+  return {
+    connection: servers[0].connection,
+    connectionString: databaseUrl(servers),
+    clusterKey: randomBytes(32).toString('hex'),
+    // Goes with its server.
+    drop: async () => {},
+  }
 }
 
 function databaseUrl(servers: readonly PostgresServer[]): string {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 export interface TemporaryFolder {
   /** Without symlinks; others may pass it. */
   readonly path: string
-  /** Ends the PostgreSQL servers whose data lies in it, and removes it. */
+  /** Ends the PostgreSQL servers whose data lies in it, unmounts what is mounted right in it, and removes it. */
   remove(): Promise<void>
 }
 
@@ -17,6 +17,7 @@ cat > /dev/null
 servers=$(find "$0" -name postmaster.pid -exec head -n 1 {} \\; 2> /dev/null)
 for pid in $servers; do kill -QUIT "$pid"; kill -CONT "$pid"; done 2> /dev/null
 for pid in $servers; do while kill -0 "$pid" 2> /dev/null; do sleep 0.05; done; done
+for folder in "$0"/*/; do umount "$folder" 2> /dev/null; done
 rm -rf "$0"
 `
 

@@ -94,7 +94,7 @@ export async function startTestCoordinator(
     const opened = await composeCoordinator(
       { clock, random, logger },
       reading.config,
-      database.connection,
+      database.connectionString,
     )
     await opened.start()
     return opened

@@ -1,0 +1,97 @@
+/**
+ * The driver's client, hardened against what it does by default (evidence: node-postgres #2973, #3399).
+ *
+ * D2. A client whose query timed out is destroyed, never used again: its next answer would be the old one.
+ * D5. A statement that begins with a comment is prepared under its text, so hot statements are planned once.
+ * D6. A commit that the server answers without waiting for its synchronous standby is an error: it may not be there
+ *     after a failover (PostgreSQL says success, with a warning).
+ * D7. What fails because the server is away leaves as DATABASE_UNAVAILABLE, and says when a change may have been stored.
+ */
+import pg from 'pg'
+import { isAnswered, isServerTrouble, READ_TIMEOUT, unavailable } from './database-errors.ts'
+
+/** Told what the statements of a client show of the server. */
+export interface ClientHooks {
+  readonly onTrouble: (error: unknown) => void
+  /** A statement begins; what it returns is called when it has ended. */
+  readonly onStatement: () => () => void
+}
+
+export interface HardenedConfig extends pg.ClientConfig {
+  readonly hooks?: ClientHooks
+}
+
+/** `/* claimQueued *\/ ...`: the name under which a statement is prepared. */
+const STATEMENT_NAME = /^\s*\/\* (\w+) \*\//
+const READS = /^\s*(\/\*.*?\*\/\s*)?(select|show|begin|start transaction|rollback)\b/i
+const COMMIT = /^commit\b/i
+
+export class HardenedClient extends pg.Client {
+  readonly #names = new Map<string, string | undefined>()
+  readonly #hooks: ClientHooks | undefined
+  #isUnreplicated = false
+
+  constructor(config: HardenedConfig) {
+    super(config)
+    this.#hooks = config.hooks
+    this.on('notice', (notice) => {
+      if (Reflect.get(notice, 'routine') === 'SyncRepWaitForLSN') this.#isUnreplicated = true
+    })
+  }
+
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the overloads of pg meet in one untyped function
+  override query(...args: any[]): any {
+    const [text, values] = args
+    const name = typeof text === 'string' && Array.isArray(values) ? this.#nameOf(text) : undefined
+    const isChange = typeof text === 'string' && this.#mayChange(text)
+    const result: unknown =
+      name === undefined
+        ? super.query(...(args as [string]))
+        : super.query(...([{ name, text }, ...args.slice(1)] as unknown as [string]))
+    return result instanceof Promise ? this.#watch(result, isChange) : result
+  }
+
+  /** Cuts the connection; whoever waits for an answer is told so now. */
+  destroy(): void {
+    const { connection } = this as unknown as { connection: { stream: { destroy(): void } } }
+    connection.stream.destroy()
+    // A pool looks at this before the destroyed socket has said that it is closed.
+    Reflect.set(this, '_queryable', false)
+  }
+
+  async #watch(result: Promise<unknown>, isChange: boolean): Promise<unknown> {
+    const onEnd = this.#hooks?.onStatement()
+    try {
+      const answer = await result
+      if (this.#isUnreplicated) throw new Error('committed here only, not by the standby (D6)')
+      return answer
+    } catch (error) {
+      throw this.#explain(error, isChange)
+    } finally {
+      onEnd?.()
+    }
+  }
+
+  #explain(error: unknown, isChange: boolean): unknown {
+    if (this.#isUnreplicated) {
+      this.destroy()
+      return unavailable(error, { isUnknown: true })
+    }
+    if (!isServerTrouble(error)) return error
+    if (error instanceof Error && error.message === READ_TIMEOUT) this.destroy()
+    this.#hooks?.onTrouble(error)
+    return unavailable(error, { isUnknown: isChange && !isAnswered(error) })
+  }
+
+  /** True for what commits: COMMIT, and a statement outside of a transaction that does more than read. */
+  #mayChange(text: string): boolean {
+    if (COMMIT.test(text)) return true
+    return this.getTransactionStatus() === 'I' && !READS.test(text)
+  }
+
+  #nameOf(text: string): string | undefined {
+    if (!text.includes('/*')) return undefined
+    if (!this.#names.has(text)) this.#names.set(text, STATEMENT_NAME.exec(text)?.[1])
+    return this.#names.get(text)
+  }
+}
