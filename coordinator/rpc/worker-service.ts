@@ -1,6 +1,6 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js'
 import * as api from '../../proto/gen/rota/v1/worker_service.ts'
-import { durationToMs } from '../../shared/duration.ts'
+import { durationFromMs, durationToMs } from '../../shared/duration.ts'
 import { refuseViolations } from '../../shared/errors/rota-error.ts'
 import { parseResourceName, wordFromEnum } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
@@ -9,6 +9,7 @@ import { principalName } from '../identity/principal.ts'
 import { listWorkers, readWorker } from '../query/fleet-queries.ts'
 import { finishPage, readPage } from '../query/keyset-queries.ts'
 import { workerNotFound } from '../query/worker-not-found.ts'
+import { readWorkerStats } from '../query/worker-stats-queries.ts'
 import {
   cordonWorker,
   deleteWorker,
@@ -16,6 +17,8 @@ import {
   releaseWorker,
   type WorkerOrder,
 } from '../workers/control-worker.ts'
+import { readWorkerUpdate } from '../workers/read-worker-update.ts'
+import { updateWorker } from '../workers/update-worker.ts'
 import { WORKER_LIST } from './lists.ts'
 import { type Caller, complete, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
@@ -32,6 +35,15 @@ export function createWorkerService(deps: ServiceDeps): UntypedServiceImplementa
     getWorker: serve('GetWorker', async ({ name }: api.GetWorkerRequest) => ({
       worker: await requireWorker(deps, parseResourceName('workers', name, 'name')),
     })),
+    getWorkerStats: serve('GetWorkerStats', async (request: api.GetWorkerStatsRequest) =>
+      stats(deps, request),
+    ),
+    updateWorker: serve('UpdateWorker', async (request: api.UpdateWorkerRequest, caller) => {
+      const worker = parseResourceName('workers', request.worker?.name ?? '', 'worker.name')
+      const actor = principalName(caller.principal)
+      await updateWorker(deps, { worker, actor, update: readWorkerUpdate(request) })
+      return { worker: await requireWorker(deps, worker) }
+    }),
     cordonWorker: serve('CordonWorker', async (request: api.CordonWorkerRequest, caller) => {
       const order = readOrder(request, caller)
       await cordonWorker(deps, order)
@@ -91,6 +103,32 @@ function workerKey(worker: api.Worker, field: string): string {
     default:
       return worker.name.replace(/^workers\//, '')
   }
+}
+
+const WINDOW_MS = 3_600_000
+const WINDOW_MS_MAX = 31 * 86_400_000
+
+async function stats(
+  deps: Deps,
+  request: api.GetWorkerStatsRequest,
+): Promise<api.GetWorkerStatsResponse> {
+  const name = parseResourceName('workers', request.name, 'name')
+  const windowMs = durationToMs(request.window) ?? WINDOW_MS
+  if (!(windowMs > 0 && windowMs <= WINDOW_MS_MAX)) {
+    const message = 'must be above 0 and at most 31 days'
+    refuseViolations([{ field: 'window', reason: 'FIELD_INVALID', message }])
+  }
+  const worker = await readWorker(deps.db, name)
+  if (worker === undefined) throw await workerNotFound(deps.db, name)
+  const row = await readWorkerStats(deps.db, worker, windowMs)
+  return api.GetWorkerStatsResponse.fromPartial({
+    succeededCount: BigInt(row.succeeded),
+    failedCount: BigInt(row.failed),
+    runningCount: BigInt(row.running),
+    busyRatio: Math.min(1, row.busy_ratio),
+    durationP95: row.duration_p95_ms === null ? undefined : durationFromMs(row.duration_p95_ms),
+    reconnectCount: BigInt(row.connections),
+  })
 }
 
 async function requireWorker(deps: Deps, name: string): Promise<api.Worker> {

@@ -228,7 +228,7 @@ function answersToday(): string[] {
       ].map((name) => `/rota.v1.ExecutionService/${name}`),
       [
         ...['ListWorkers', 'GetWorker', 'CreateEnrollmentToken', 'CordonWorker', 'DrainWorker'],
-        ...['ReleaseWorker', 'DeleteWorker'],
+        ...['ReleaseWorker', 'DeleteWorker', 'UpdateWorker', 'GetWorkerStats'],
       ].map((name) => `/rota.v1.WorkerService/${name}`),
       ['GetHealth', 'GetStats', 'GetServerInfo', 'WatchEvents'].map(
         (name) => `/rota.v1.SystemService/${name}`,

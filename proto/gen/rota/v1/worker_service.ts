@@ -19,6 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.ts";
+import { FieldMask } from "../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 
 /** What an operator wants of the worker. */
@@ -165,6 +166,7 @@ export interface Worker {
   uid: string;
   displayName: string;
   state: WorkerState;
+  /** As its agent says. */
   capabilities: string[];
   labels: { [key: string]: string };
   slotCount: number;
@@ -248,20 +250,33 @@ export interface GetWorkerResponse {
 
 export interface GetWorkerStatsRequest {
   name: string;
+  /** Default 1 hour, at most 31 days. */
   window?: Duration | undefined;
 }
 
 export interface GetWorkerStatsResponse {
+  /** Attempts that ended within the window; `failed_count` also of those that timed out, could not be started or were lost. */
   succeededCount: bigint;
   failedCount: bigint;
   runningCount: bigint;
+  /** Share of the time of its slots that was in use, 0 to 1. */
   busyRatio: number;
-  durationP95?: Duration | undefined;
+  durationP95?:
+    | Duration
+    | undefined;
+  /** Sessions that began within the window. */
   reconnectCount: bigint;
 }
 
 export interface UpdateWorkerRequest {
-  worker?: Worker | undefined;
+  worker?:
+    | Worker
+    | undefined;
+  /**
+   * `display_name`, `slot_count`, `labels` (all of them) or `labels.KEY` (one; taken away when `worker.labels` lacks it).
+   * Left out: the fields that are set. `slot_count` is at most what the agent offers; 0: all of that.
+   */
+  updateMask?: string[] | undefined;
 }
 
 export interface UpdateWorkerResponse {
@@ -1948,13 +1963,16 @@ export const GetWorkerStatsResponse: MessageFns<GetWorkerStatsResponse> = {
 };
 
 function createBaseUpdateWorkerRequest(): UpdateWorkerRequest {
-  return { worker: undefined };
+  return { worker: undefined, updateMask: undefined };
 }
 
 export const UpdateWorkerRequest: MessageFns<UpdateWorkerRequest> = {
   encode(message: UpdateWorkerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.worker !== undefined) {
       Worker.encode(message.worker, writer.uint32(10).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1980,6 +1998,14 @@ export const UpdateWorkerRequest: MessageFns<UpdateWorkerRequest> = {
             message.worker = Worker.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1993,13 +2019,23 @@ export const UpdateWorkerRequest: MessageFns<UpdateWorkerRequest> = {
   },
 
   fromJSON(object: any): UpdateWorkerRequest {
-    return { worker: isSet(object.worker) ? Worker.fromJSON(object.worker) : undefined };
+    return {
+      worker: isSet(object.worker) ? Worker.fromJSON(object.worker) : undefined,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
+    };
   },
 
   toJSON(message: UpdateWorkerRequest): unknown {
     const obj: any = {};
     if (message.worker !== undefined) {
       obj.worker = Worker.toJSON(message.worker);
+    }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
     }
     return obj;
   },
@@ -2012,6 +2048,7 @@ export const UpdateWorkerRequest: MessageFns<UpdateWorkerRequest> = {
     message.worker = (object.worker !== undefined && object.worker !== null)
       ? Worker.fromPartial(object.worker)
       : undefined;
+    message.updateMask = object.updateMask ?? undefined;
     return message;
   },
 };
@@ -3086,7 +3123,7 @@ export const WorkerServiceService = {
       Buffer.from(GetWorkerStatsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetWorkerStatsResponse => GetWorkerStatsResponse.decode(value),
   },
-  /** Changes labels, slots or display name. */
+  /** Changes labels, slots or display name, without a reconnect. They win over what the agent says of itself. */
   updateWorker: {
     path: "/rota.v1.WorkerService/UpdateWorker" as const,
     requestStream: false as const,
@@ -3161,7 +3198,7 @@ export interface WorkerServiceServer extends UntypedServiceImplementation {
   getWorker: handleUnaryCall<GetWorkerRequest, GetWorkerResponse>;
   /** Counters of one worker over a window. */
   getWorkerStats: handleUnaryCall<GetWorkerStatsRequest, GetWorkerStatsResponse>;
-  /** Changes labels, slots or display name. */
+  /** Changes labels, slots or display name, without a reconnect. They win over what the agent says of itself. */
   updateWorker: handleUnaryCall<UpdateWorkerRequest, UpdateWorkerResponse>;
   /** Takes no new executions and finishes the running ones. */
   drainWorker: handleUnaryCall<DrainWorkerRequest, DrainWorkerResponse>;
@@ -3224,7 +3261,7 @@ export interface WorkerServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetWorkerStatsResponse) => void,
   ): ClientUnaryCall;
-  /** Changes labels, slots or display name. */
+  /** Changes labels, slots or display name, without a reconnect. They win over what the agent says of itself. */
   updateWorker(
     request: UpdateWorkerRequest,
     callback: (error: ServiceError | null, response: UpdateWorkerResponse) => void,
