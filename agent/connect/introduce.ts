@@ -31,9 +31,8 @@ export function composeHello(options: {
   readonly previousSession: string
 }): Hello {
   const { facts, previousSession, store } = options
-  const held = store.list().filter(({ acknowledgedAtMs, isJournaled }) => {
-    return acknowledgedAtMs === undefined && isJournaled
-  })
+  // Also what is just being journaled: it will run, so nobody else may be given it meanwhile.
+  const held = store.list().filter(({ acknowledgedAtMs }) => acknowledgedAtMs === undefined)
   return {
     ...facts,
     capabilities: [...facts.capabilities],

@@ -125,7 +125,10 @@ export async function adoptHeld(
   return new Set(rows.map(({ id }) => id))
 }
 
-/** Move `requeue` of what was sent to these sessions and never accepted: the agent has said that it does not have it. */
+/**
+ * Move `requeue` of what was sent to these sessions and never accepted: the agent has said that it does not have it. What
+ * somebody wants cancelled does not begin again.
+ */
 export async function requeueUnaccepted(db: Db, sessionIds: readonly SessionId[]): Promise<number> {
   const { rows } = await sql`/* requeueUnaccepted */
     with moved as (
@@ -134,6 +137,7 @@ export async function requeueUnaccepted(db: Db, sessionIds: readonly SessionId[]
       from rota.execution o
       where o.id = e.id and e.session_id = any (${sessionIds}::uuid[])
         and e.state = any (${[...MOVES.requeue.from]}::text[]) and e.accepted_at is null
+        and e.cancel_requested_at is null
       returning e.id, e.job_id, e.state, e.reason_code, e.reason_message, o.worker_id, o.attempt, e.epoch
     ), told as (${tellMoved('requeued')})
     select id from moved`.execute(db)

@@ -4,6 +4,8 @@
  * M1. An assignment is committed before anything is sent (A2).
  * M2. Slots are reserved before the commit, so that two rounds never give the same slot away.
  * M3. A claim holds the leases of its sessions: one that ends at the same time either sees the claim or prevents it.
+ * M4. Slots whose claim was not confirmed stay taken until the database has told what became of it: a COMMIT whose
+ *     answer was lost may have happened.
  */
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
@@ -15,6 +17,7 @@ import {
   holdSessions,
   lockQueued,
   queuedClasses,
+  readClaims,
 } from './match-queries.ts'
 
 /** Executions claimed in one transaction. */
@@ -34,10 +37,13 @@ export interface Fleet {
 }
 
 export function createMatchLoop(deps: Deps, fleet: Fleet): Ticker {
+  /** M4. */
+  const doubtful: Pair[] = []
   return new Ticker({
     ...deps,
     name: 'match',
     runOnce: async () => {
+      if (doubtful.length > 0) await resolveDoubt(deps, fleet, doubtful)
       const offers = fleet.offers().filter(({ freeSlots }) => freeSlots > 0)
       if (offers.length === 0) return LOOK_MS
       const classes = await queuedClasses(deps.db)
@@ -46,6 +52,7 @@ export function createMatchLoop(deps: Deps, fleet: Fleet): Ticker {
       const claimed = await claim(deps, fleet, {
         offers,
         classes: classes.filter(({ id }) => eligible.has(id)),
+        doubtful,
       })
       await fleet.dispatch(claimed)
       return claimed.length === 0 ? LOOK_MS : 0
@@ -56,6 +63,16 @@ export function createMatchLoop(deps: Deps, fleet: Fleet): Ticker {
 interface Round {
   readonly offers: readonly WorkerOffer[]
   readonly classes: readonly PlacementClass[]
+  /** Gets the pairs of a claim that was not confirmed. */
+  readonly doubtful: Pair[]
+}
+
+/** Gives back what was not claimed after all, and sends what was. */
+async function resolveDoubt(deps: Deps, fleet: Fleet, doubtful: Pair[]): Promise<void> {
+  const claimed = await readClaims(deps.db, doubtful)
+  const ids = new Set(claimed.map(({ id }) => id))
+  for (const pair of doubtful.splice(0)) if (!ids.has(pair.executionId)) fleet.unreserve(pair)
+  await fleet.dispatch(claimed)
 }
 
 async function claim(deps: Deps, fleet: Fleet, round: Round): Promise<ClaimedExecution[]> {
@@ -81,7 +98,7 @@ async function claim(deps: Deps, fleet: Fleet, round: Round): Promise<ClaimedExe
     for (const pair of reserved) if (!ids.has(pair.executionId)) fleet.unreserve(pair)
     return claimed
   } catch (error) {
-    for (const pair of reserved) fleet.unreserve(pair)
+    round.doubtful.push(...reserved)
     throw error
   }
 }

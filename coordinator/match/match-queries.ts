@@ -94,3 +94,21 @@ export async function claimQueued(db: Db, pairs: readonly Pair[]): Promise<Claim
     from moved`.execute(db)
   return rows
 }
+
+/**
+ * Of these pairs the ones that were claimed after all. All their rows are locked first, whatever they look like: that
+ * waits for a claim whose COMMIT is still on its way.
+ */
+export async function readClaims(db: Db, pairs: readonly Pair[]): Promise<ClaimedExecution[]> {
+  const { rows } = await sql<ClaimedExecution>`/* readClaims */
+    with held as materialized (
+      select id, job_id, job_version, attempt, epoch, worker_id, session_id, guarantee, scheduled_for, parameters
+      from rota.execution where id = any (${pairs.map((pair) => pair.executionId)}::uuid[])
+      order by id
+      for no key update
+    )
+    select held.* from held
+    join unnest(${pairs.map((pair) => pair.executionId)}::uuid[], ${pairs.map((pair) => pair.offer.sessionId)}::uuid[])
+      as p (id, session_id) on p.id = held.id and p.session_id = held.session_id`.execute(db)
+  return rows
+}

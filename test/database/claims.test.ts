@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { requeueUnaccepted } from '../../coordinator/dispatch/dispatch-queries.ts'
 import type { ExecutionId, JobId, SessionId, WorkerId } from '../../coordinator/job/execution.ts'
 import type { WorkerOffer } from '../../coordinator/job/offer.ts'
-import { claimQueued, lockQueued } from '../../coordinator/match/match-queries.ts'
+import { claimQueued, lockQueued, readClaims } from '../../coordinator/match/match-queries.ts'
 import { PARTITIONED, readPartitions } from '../../coordinator/retention/partition-queries.ts'
 import { keepPartitions } from '../../coordinator/retention/retention-loop.ts'
 import { insertOccurrences, lockDueSchedules } from '../../coordinator/schedule/schedule-queries.ts'
@@ -15,6 +16,7 @@ import { createJobSpecs } from '../../coordinator/store/job-specs.ts'
 import { systemRandom as random } from '../../shared/random.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
 
 const DAY_MS = 86_400_000
 
@@ -94,6 +96,46 @@ describe('claiming', () => {
     expect(await claimQueued(db, pairs)).toHaveLength(1)
     expect(await claimQueued(db, pairs)).toEqual([])
   })
+})
+
+describe('a claim whose answer was lost', () => {
+  test('is found when it has been committed, also when that was only just on its way', async () => {
+    await queue(2)
+    const [first, second] = await lockQueued(db, [1, 2], 2)
+    const pairOf = (row: typeof first) => ({ executionId: row!.id, offer, slots: 1 })
+    const { promise: claimed, resolve: onClaimed } = Promise.withResolvers<void>()
+    const { promise: mayCommit, resolve: commit } = Promise.withResolvers<void>()
+    const claiming = db.transaction().execute(async (tx) => {
+      await claimQueued(tx, [pairOf(first)])
+      onClaimed()
+      await mayCommit
+    })
+    await claimed
+    const looking = readClaims(db, [pairOf(first), pairOf(second)])
+    await until('the look waits for the claim', async () => {
+      const { rows } = await sql`select from pg_locks where not granted`.execute(db)
+      return rows.length > 0
+    })
+    commit()
+    await claiming
+    expect((await looking).map(({ id }) => id)).toEqual([first!.id])
+  })
+})
+
+test('an assignment that was never accepted goes back into the queue, unless it is to be cancelled', async () => {
+  await queue(2)
+  const queued = await lockQueued(db, [1, 2], 2)
+  await claimQueued(
+    db,
+    queued.map(({ id }) => ({ executionId: id, offer, slots: 1 })),
+  )
+  await sql`update rota.execution set cancel_requested_at = clock_timestamp() where id = ${queued[0]!.id}`.execute(
+    db,
+  )
+  expect(await requeueUnaccepted(db, [offer.sessionId])).toBe(1)
+  const { rows } = await sql<{ id: ExecutionId }>`select id from rota.execution
+    where state = 'queued'`.execute(db)
+  expect(rows).toEqual([{ id: queued[1]!.id }])
 })
 
 test('settling moves a row once, whoever else tries at the same time', async () => {

@@ -1,0 +1,138 @@
+/**
+ * A host: its disk, its clock, and the processes of jobs on it, which live whether or not an agent does.
+ *
+ * H1. A process ends by itself, by a signal, or with its host; never because its agent has.
+ * H2. A suspended host stands still: its processes neither end nor hear of anything.
+ */
+
+import { attemptKey } from '../../../agent/report/attempt-ref.ts'
+import type { TaskEnd } from '../../../agent/run/task-end.ts'
+import type { Assignment } from '../../../proto/gen/rota/agent/v1/agent_service.ts'
+import { Guarantee } from '../../../proto/gen/rota/v1/job.ts'
+import { parseResourceName, wordFromEnum } from '../../../shared/wire.ts'
+import type { SeededRandom } from '../world/seeded-random.ts'
+import { VirtualDisk } from '../world/virtual-disk.ts'
+import { tagOf, type World, type WorldEvent } from '../world/world.ts'
+import type { Life, Witness } from './witness.ts'
+
+const PROCESS_TAG = tagOf('process')
+
+/** How a job behaves. */
+export interface Behaviour {
+  readonly durationMs: readonly [number, number]
+  readonly failureRate: number
+  /** It ignores TERM. */
+  readonly isDeaf: boolean
+}
+
+export interface VirtualJob {
+  readonly key: string
+  readonly life: Life
+  readonly isDeaf: boolean
+  end: TaskEnd | undefined
+  onEnd: (end: TaskEnd) => void
+  timer: WorldEvent | undefined
+}
+
+export class VirtualHost {
+  readonly name: string
+  readonly disk: VirtualDisk
+  readonly wall = { offsetMs: 0 }
+  readonly jobs = new Map<string, VirtualJob>()
+  boots = 1
+  isSuspended = false
+  readonly #world: World
+  readonly #witness: Witness
+  readonly #behaviourOf: (job: string) => Behaviour
+  readonly #random: SeededRandom
+  #waiting: (() => void)[] = []
+
+  constructor(
+    name: string,
+    around: {
+      readonly world: World
+      readonly witness: Witness
+      readonly behaviourOf: (job: string) => Behaviour
+    },
+  ) {
+    this.name = name
+    this.#world = around.world
+    this.#witness = around.witness
+    this.#behaviourOf = around.behaviourOf
+    this.#random = around.world.random.fork()
+    this.disk = new VirtualDisk(around.world.random.fork())
+  }
+
+  start(assignment: Assignment): VirtualJob {
+    const job = parseResourceName('jobs', assignment.job, 'job')
+    const behaviour = this.#behaviourOf(job)
+    const life = this.#witness.started({
+      executionId: parseResourceName('executions', assignment.execution, 'execution'),
+      attempt: assignment.attempt,
+      epoch: Number(assignment.epoch),
+      job,
+      guarantee: wordFromEnum(Guarantee, assignment.guarantee) ?? 'at_least_once',
+      host: this.name,
+      slots: Math.max(1, assignment.slots),
+    })
+    const started: VirtualJob = {
+      key: attemptKey(assignment),
+      life,
+      isDeaf: behaviour.isDeaf,
+      end: undefined,
+      onEnd: () => {},
+      timer: undefined,
+    }
+    this.jobs.set(started.key, started)
+    const exitCode = this.#random.chance(behaviour.failureRate) ? 1 : 0
+    const [low, high] = behaviour.durationMs
+    this.#endLater(started, this.#random.span(low, high), { kind: 'exited', exitCode })
+    return started
+  }
+
+  signal(job: VirtualJob, signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (job.end !== undefined || (signal === 'SIGTERM' && job.isDeaf)) return
+    const delayMs = signal === 'SIGKILL' ? 1 : this.#random.span(1, 300)
+    const earlier = (job.timer?.atMs ?? 0) - this.#world.nowMs
+    if (earlier > delayMs) this.#endLater(job, delayMs, { kind: 'signalled', signal })
+  }
+
+  suspend(): void {
+    this.isSuspended = true
+    for (const { life } of this.jobs.values()) life.wasSuspended = true
+  }
+
+  resume(): void {
+    this.isSuspended = false
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const fn of waiting) this.#world.after(0, PROCESS_TAG, fn)
+  }
+
+  /** The power goes: nothing of it is left but what was synced. */
+  crash(): void {
+    this.boots += 1
+    for (const job of this.jobs.values()) {
+      if (job.timer !== undefined) job.timer.run = undefined
+      job.onEnd = () => {}
+      this.#end(job, { kind: 'signalled', signal: 'SIGKILL' })
+    }
+    this.disk.losePower()
+  }
+
+  #endLater(job: VirtualJob, delayMs: number, end: TaskEnd): void {
+    if (job.timer !== undefined) job.timer.run = undefined
+    job.timer = this.#world.after(delayMs, PROCESS_TAG, () => {
+      if (this.isSuspended) this.#waiting.push(() => this.#end(job, end))
+      else this.#end(job, end)
+    })
+  }
+
+  #end(job: VirtualJob, end: TaskEnd): void {
+    if (job.end !== undefined) return
+    job.end = end
+    this.jobs.delete(job.key)
+    this.#witness.ended(job.life, end.kind === 'exited' ? end.exitCode : undefined)
+    job.onEnd(end)
+  }
+}

@@ -1,0 +1,104 @@
+/** What the statements of coordinator/schedule/schedule-queries.ts do. */
+import type { ExecutionId, JobId } from '../../../coordinator/job/execution.ts'
+import type { Decision } from '../../../coordinator/store/tables.ts'
+import type { ScheduleRow, StatementModel } from './schema.ts'
+import { FOR_UPDATE } from './versioned-table.ts'
+
+const lockDueSchedules: StatementModel = ({ tx, tables, parameters, nowMs, now }) => {
+  const [limit] = parameters as [number]
+  const due = tables.schedule.list(tx).filter((row) => row.due_at.getTime() <= nowMs)
+  const rows: ScheduleRow[] = []
+  for (const row of due.sort(byDue)) {
+    if (rows.length === limit) break
+    if (tables.schedule.tryLock(tx, row.job_id, FOR_UPDATE)) rows.push(row)
+  }
+  return rows.map(({ job_id, job_version, marked_at }) => ({ job_id, job_version, marked_at, now }))
+}
+
+const nextDueMs: StatementModel = ({ tx, tables, nowMs }) => {
+  const [first] = tables.schedule.list(tx).sort(byDue)
+  return first === undefined ? [] : [{ wait_ms: first.due_at.getTime() - nowMs }]
+}
+
+const insertOccurrences: StatementModel = ({ tx, tables, parameters, now }) => {
+  const [jobIds, times, decisions, reasons, executionIds] = parameters as [
+    JobId[],
+    Date[],
+    Decision[],
+    string[],
+    (ExecutionId | null)[],
+  ]
+  const inserted: object[] = []
+  for (const [index, job_id] of jobIds.entries()) {
+    const scheduled_for = times[index] as Date
+    const isNew = tables.occurrence.insert(tx, {
+      job_id,
+      scheduled_for,
+      decided_at: now,
+      decision: decisions[index] as Decision,
+      reason: reasons[index] as string,
+      execution_id: executionIds[index] ?? null,
+    })
+    if (isNew) inserted.push({ job_id, scheduled_for })
+  }
+  return inserted
+}
+
+const advanceSchedules: StatementModel = ({ tx, tables, parameters }) => {
+  const [jobIds, marks, dues] = parameters as [JobId[], Date[], Date[]]
+  for (const [index, jobId] of jobIds.entries()) {
+    const row = tables.schedule.get(tx, jobId)
+    const marked_at = marks[index] as Date
+    if (row === undefined || row.marked_at > marked_at) continue
+    tables.schedule.update(tx, { ...row, marked_at, due_at: dues[index] as Date })
+  }
+  return []
+}
+
+const recordLastDue: StatementModel = ({ tx, tables, parameters }) => {
+  const [jobIds, times] = parameters as [JobId[], (Date | null)[]]
+  for (const [index, jobId] of jobIds.entries()) {
+    const last_due_at = times[index] ?? null
+    const row = tables.activity.get(tx, jobId)
+    if (row !== undefined && last_due_at !== null)
+      tables.activity.update(tx, { ...row, last_due_at })
+  }
+  return []
+}
+
+const deleteSchedules: StatementModel = ({ tx, tables, parameters }) => {
+  const [jobIds] = parameters as [JobId[]]
+  for (const jobId of jobIds) {
+    if (tables.schedule.get(tx, jobId) !== undefined) tables.schedule.delete(tx, jobId)
+  }
+  return []
+}
+
+const completeJobs: StatementModel = ({ tx, tables, parameters, now }) => {
+  const [jobIds] = parameters as [JobId[]]
+  for (const jobId of jobIds) {
+    const row = tables.job.get(tx, jobId)
+    if (row?.state !== 'active') continue
+    tables.job.update(tx, {
+      ...row,
+      state: 'completed',
+      revision: row.revision + 1,
+      updated_at: now,
+    })
+  }
+  return []
+}
+
+function byDue(a: ScheduleRow, b: ScheduleRow): number {
+  return a.due_at.getTime() - b.due_at.getTime()
+}
+
+export const SCHEDULE_STATEMENTS: Readonly<Record<string, StatementModel>> = {
+  lockDueSchedules,
+  nextDueMs,
+  insertOccurrences,
+  advanceSchedules,
+  recordLastDue,
+  deleteSchedules,
+  completeJobs,
+}

@@ -1,0 +1,70 @@
+/** What one transaction has changed and holds, so that it can be taken back: a statement of it, or all of it. */
+import type { AnyTable, Key, Pending, RowChange, RowOwner } from './versioned-table.ts'
+
+interface Undo {
+  readonly table: AnyTable
+  readonly key: Key
+  readonly pending: Pending | undefined
+}
+
+export class StoreTransaction implements RowOwner {
+  readonly id: number
+  /** By the database's clock. */
+  readonly beganMs: number
+  /** `aborted`: a statement failed; only a rollback is understood. */
+  state: 'open' | 'aborted' | 'ended' = 'open'
+  /** Told when it has ended. */
+  waiters: (() => void)[] = []
+  /** Whose end one of its statements waits for. */
+  waitsFor: StoreTransaction | undefined
+  /** Names of its statements, for checks and traces. */
+  readonly statements: string[] = []
+  readonly #changed = new Map<string, { table: AnyTable; key: Key }>()
+  readonly #held: { table: AnyTable; key: Key }[] = []
+  #statement: Undo[] = []
+
+  constructor(id: number, beganMs: number) {
+    this.id = id
+    this.beganMs = beganMs
+  }
+
+  changes(table: AnyTable, key: Key, pending: Pending | undefined): void {
+    this.#statement.push({ table, key, pending })
+    this.#changed.set(`${table.name}/${key}`, { table, key })
+  }
+
+  holds(table: AnyTable, key: Key): void {
+    this.#held.push({ table, key })
+  }
+
+  beginStatement(): void {
+    this.#statement = []
+  }
+
+  undoStatement(): void {
+    for (const { table, key, pending } of this.#statement.reverse()) {
+      table.undo(key, pending)
+      if (pending === undefined) this.#changed.delete(`${table.name}/${key}`)
+    }
+    this.#statement = []
+  }
+
+  commit(): RowChange[] {
+    const changes = [...this.#changed.values()].map(({ table, key }) => table.publish(key))
+    this.#end()
+    return changes
+  }
+
+  rollback(): void {
+    for (const { table, key } of this.#changed.values()) table.discard(key)
+    this.#end()
+  }
+
+  #end(): void {
+    this.state = 'ended'
+    for (const { table, key } of this.#held) table.unlock(key, this)
+    const { waiters } = this
+    this.waiters = []
+    for (const wake of waiters) wake()
+  }
+}

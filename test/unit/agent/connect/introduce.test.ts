@@ -1,0 +1,44 @@
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import { type AgentFacts, composeHello } from '../../../../agent/connect/introduce.ts'
+import { AttemptStore } from '../../../../agent/report/attempt-store.ts'
+import { Finished } from '../../../../proto/gen/rota/agent/v1/agent_service.ts'
+import { shellOf } from '../../../support/assignments.ts'
+import { createFakeClock } from '../../../support/fake-clock.ts'
+
+const facts: AgentFacts = {
+  protocolVersion: 1,
+  agentVersion: '1',
+  hostname: 'host',
+  platform: 'linux-x64',
+  bootId: 'boot',
+  slots: 1,
+  capabilities: ['shell'],
+  handlers: [],
+  labels: {},
+}
+
+test('hello names what is being journaled, and leaves out what was acknowledged', async () => {
+  const disk = Promise.withResolvers<void>()
+  let isSlow = false
+  const journal = {
+    append: () => (isSlow ? disk.promise : Promise.resolve()),
+    close: async () => {},
+  }
+  const store = await AttemptStore.open({
+    openJournal: async () => ({ journal, records: [] }),
+    clock: createFakeClock(),
+    logger: pino({ level: 'silent' }),
+  })
+  const [ended, running] = [shellOf('true'), shellOf('sleep 1')]
+  await store.accept(ended)
+  const { execution, epoch } = ended
+  await store.finish(Finished.fromPartial({ execution, epoch }), { stdoutBytes: 0, stderrBytes: 0 })
+  store.acknowledge(ended)
+  isSlow = true
+  const accepting = store.accept(running)
+  const { held } = composeHello({ facts, store, previousSession: '' })
+  expect(held).toEqual([{ execution: running.execution, epoch: running.epoch, finished: false }])
+  disk.resolve()
+  await accepting
+})
