@@ -121,6 +121,18 @@ function insertWorker(
     created_at: now,
     connected_at: null,
     last_heartbeat_at: null,
+    state_reason: '',
+    state_actor: '',
+    state_at: null,
+    revision: 1,
+    operator_labels: {},
+    slot_limit: null,
+    drain_started_at: null,
+    drain_deadline_at: null,
+    drain_initial: 0,
+    deleted_at: null,
+    refused_messages: 0,
+    recovery: 0,
   })
 }
 

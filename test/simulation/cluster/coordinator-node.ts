@@ -152,8 +152,8 @@ export class CoordinatorNode {
   }
 
   async #leave(process: VirtualProcess, flow: Flow): Promise<void> {
+    await flow.leave()
     for (const loop of [...flow.loops].reverse()) await loop.stop()
-    flow.sayGoodbye()
     await flow.membership.stop()
     // The edge lets what it has written go out before it closes its connections.
     process.clock.after(100, () => {

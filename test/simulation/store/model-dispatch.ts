@@ -1,6 +1,6 @@
 /** What the statements of coordinator/dispatch/dispatch-queries.ts do. */
 import type { ExecutionId, SessionId, WorkerId } from '../../../coordinator/job/execution.ts'
-import type { SessionRow, StatementModel, WorkerRow } from './schema.ts'
+import { isGivenUp, type SessionRow, type StatementModel } from './schema.ts'
 import { Blocked, FOR_UPDATE } from './versioned-table.ts'
 
 const lockSessionStart: StatementModel = ({ tx, tables, parameters }) => {
@@ -35,28 +35,13 @@ const insertSession: StatementModel = ({ tx, tables, parameters, now }) => {
     renewed_at: now,
     load_ratio: 0,
     clock_skew_ms: 0,
+    cpu_ratio: 0,
+    memory_ratio: 0,
+    disk_ratio: 0,
+    event_loop_delay_ms: 0,
   }
   tables.session.insert(tx, row)
   return []
-}
-
-/** The columns that it writes come with the text of the statement: `"slots" = $4`. */
-export function updateWorkerModel(columns: readonly string[]): StatementModel {
-  return ({ tx, tables, parameters, now }) => {
-    const id = parameters[columns.length] as WorkerId
-    const row = tables.worker.get(tx, id)
-    if (row === undefined) return []
-    const values = columns.map(
-      (column, index) => [column, jsonOr(column, parameters[index])] as const,
-    )
-    const next = { ...row, ...Object.fromEntries(values), connected_at: now } as WorkerRow
-    tables.worker.update(tx, next)
-    return [next]
-  }
-}
-
-function jsonOr(column: string, value: unknown): unknown {
-  return column === 'agent_labels' && typeof value === 'string' ? JSON.parse(value) : value
 }
 
 const adoptHeld: StatementModel = ({ tx, tables, parameters, now }) => {
@@ -101,18 +86,31 @@ const readInFlight: StatementModel = ({ tx, tables, parameters }) => {
 }
 
 const renewLeases: StatementModel = ({ tx, tables, parameters, now }) => {
-  const [ids, loads, skews] = parameters as [SessionId[], number[], number[]]
+  const [ids, heard, loads, skews, cpus, memories, disks, delays] = parameters as [
+    SessionId[],
+    boolean[],
+    ...number[][],
+  ]
   return ids.flatMap((id, index) => {
     const row = tables.session.get(tx, id)
     if (row === undefined) return []
-    tables.session.update(tx, {
-      ...row,
-      renewals: row.renewals + 1,
-      renewed_at: now,
-      load_ratio: loads[index] as number,
-      clock_skew_ms: skews[index] as number,
-    })
-    return [{ id }]
+    const at = (column: readonly number[] | undefined) => column?.[index] as number
+    const is_renewed = heard[index] === true
+    if (is_renewed) {
+      tables.session.update(tx, {
+        ...row,
+        renewals: row.renewals + 1,
+        renewed_at: now,
+        load_ratio: at(loads),
+        clock_skew_ms: at(skews),
+        cpu_ratio: at(cpus),
+        memory_ratio: at(memories),
+        disk_ratio: at(disks),
+        event_loop_delay_ms: at(delays),
+      })
+    }
+    const revision = tables.worker.get(tx, row.worker_id)?.revision
+    return [{ id, is_renewed, revision }]
   })
 }
 
@@ -125,8 +123,10 @@ const readPendingControl: StatementModel = ({ tx, tables, parameters, nowMs }) =
       row.accepted_at === null &&
       (row.assigned_at?.getTime() ?? 0) < nowMs - acceptMs
     const is_cancel_requested = row.cancel_requested_at !== null
-    return is_unaccepted || is_cancel_requested
-      ? [{ ...row, is_unaccepted, is_cancel_requested }]
+    const worker = tables.worker.get(tx, row.worker_id as WorkerId)
+    const is_given_up = isGivenUp(worker, nowMs)
+    return is_unaccepted || is_cancel_requested || is_given_up
+      ? [{ ...row, is_unaccepted, is_given_up, is_cancel_requested }]
       : []
   })
 }

@@ -40,7 +40,9 @@ const lockQueued: StatementModel = ({ tx, tables, parameters }) => {
 const holdSessions: StatementModel = ({ tx, tables, parameters }) => {
   const [ids] = parameters as [SessionId[]]
   return ids.flatMap((id) => {
-    if (tables.session.get(tx, id) === undefined) return []
+    const session = tables.session.get(tx, id)
+    const worker = session && tables.worker.get(tx, session.worker_id)
+    if (worker?.state !== 'active' || worker.deleted_at !== null) return []
     tables.session.lock(tx, id, KEY_SHARE)
     return [{ id }]
   })

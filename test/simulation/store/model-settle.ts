@@ -7,7 +7,12 @@ import type {
   SessionId,
   WorkerId,
 } from '../../../coordinator/job/execution.ts'
-import type { ExecutionRow, StatementContext, StatementModel } from './schema.ts'
+import {
+  type ExecutionRow,
+  isGivenUp,
+  type StatementContext,
+  type StatementModel,
+} from './schema.ts'
 import { FOR_UPDATE, NO_KEY_UPDATE } from './versioned-table.ts'
 
 const lockReported: StatementModel = (context) => {
@@ -31,15 +36,20 @@ const lockOfSessions: StatementModel = (context) => {
   return lockEnding(context, rows)
 }
 
-function lockEnding({ tx, tables, now }: StatementContext, rows: ExecutionRow[]): object[] {
+function lockEnding(context: StatementContext, rows: ExecutionRow[]): object[] {
+  const { tx, tables, now, nowMs } = context
   rows.sort((a, b) => (a.id < b.id ? -1 : 1))
   for (const { id } of rows) tables.execution.lock(tx, id, FOR_UPDATE)
-  return rows.map((row) => ({
-    ...row,
-    worker: tables.worker.get(tx, row.worker_id as WorkerId)?.name,
-    now,
-    is_cancel_requested: row.cancel_requested_at !== null,
-  }))
+  return rows.map((row) => {
+    const worker = tables.worker.get(tx, row.worker_id as WorkerId)
+    return {
+      ...row,
+      worker: worker?.name,
+      now,
+      is_cancel_requested: row.cancel_requested_at !== null,
+      is_given_up: isGivenUp(worker, nowMs),
+    }
+  })
 }
 
 const insertAttempts: StatementModel = ({ tx, tables, parameters }) => {

@@ -24,6 +24,12 @@ export type DependencyRow = Tables['rota.dependency']
 /** PostgreSQL's `infinity`: the latest time that JavaScript has. */
 export const INFINITY = new Date(8.64e15)
 
+/** It drains, and its time is over. */
+export function isGivenUp(worker: WorkerRow | undefined, nowMs: number): boolean {
+  const endMs = worker?.drain_deadline_at?.getTime() ?? Number.POSITIVE_INFINITY
+  return worker?.state === 'draining' && endMs <= nowMs
+}
+
 export function occurrenceKey(jobId: number, scheduledFor: Date): string {
   return `${jobId}/${scheduledFor.getTime()}`
 }

@@ -4,12 +4,13 @@
  */
 import { CLUSTER_STATEMENTS } from './model-cluster.ts'
 import { DEFINITION_STATEMENTS } from './model-definition.ts'
-import { DISPATCH_STATEMENTS, updateWorkerModel } from './model-dispatch.ts'
+import { DISPATCH_STATEMENTS } from './model-dispatch.ts'
 import { ENQUEUE_STATEMENTS } from './model-enqueue.ts'
 import { MATCH_STATEMENTS } from './model-match.ts'
 import { REPORT_STATEMENTS } from './model-report.ts'
 import { SCHEDULE_STATEMENTS } from './model-schedule.ts'
 import { SETTLE_STATEMENTS } from './model-settle.ts'
+import { WORKER_STATEMENTS } from './model-workers.ts'
 import type { StatementModel } from './schema.ts'
 
 export class UnknownStatement extends Error {}
@@ -24,6 +25,7 @@ const MODELS: ReadonlyMap<string, StatementModel> = new Map(
     ...SETTLE_STATEMENTS,
     ...DEFINITION_STATEMENTS,
     ...CLUSTER_STATEMENTS,
+    ...WORKER_STATEMENTS,
   }),
 )
 
@@ -56,15 +58,5 @@ function find(text: string): NamedStatement {
   const name = BUILT.find(([pattern]) => pattern.test(text))?.[1] ?? text
   const model = MODELS.get(name)
   if (model !== undefined) return { name, model }
-  const columns = workerColumns(text)
-  if (columns !== undefined) return { name: 'updateWorker', model: updateWorkerModel(columns) }
   throw new UnknownStatement(`the simulation has no model of the statement ${text}`)
-}
-
-/** The columns that `updateWorker` writes, in the order of its parameters. */
-function workerColumns(text: string): string[] | undefined {
-  if (!text.startsWith('update "rota"."worker" set ')) return undefined
-  return [...text.matchAll(/"(\w+)" = \$\d+/g)]
-    .map(([, column = '']) => column)
-    .filter((column) => column !== 'id')
 }
