@@ -180,7 +180,8 @@ function send(pids: readonly number[], signal: NodeJS.Signals): void {
   }
 }
 
-async function findFreePort(): Promise<number> {
+/** A TCP port of 127.0.0.1 that nobody has; whoever wants it takes it at once. */
+export async function findFreePort(): Promise<number> {
   const server = createServer()
   return new Promise((resolve, reject) => {
     server.once('error', reject)
