@@ -17,7 +17,7 @@ export interface Host {
   readonly clock: Clock
   readonly random: Random
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly stdin: AsyncIterable<Uint8Array>
+  readonly stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean }
   readonly stdout: Sink
   readonly stderr: Sink
   /** From the first call on, Ctrl-C aborts this signal instead of ending the process. */

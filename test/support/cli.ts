@@ -197,7 +197,7 @@ export async function rota(argv: readonly string[], options: CliOptions = {}): P
     clock: systemClock,
     random: systemRandom,
     env: { ROTA_DATA_DIR: options.dataDir ?? '/nonexistent', ...options.env },
-    stdin: toStdin(options.stdin ?? ''),
+    stdin: Object.assign(toStdin(options.stdin ?? ''), { isTTY: options.columns !== undefined }),
     stdout: stdout.sink,
     stderr: stderr.sink,
     interruptSignal: () => options.interrupt ?? new AbortController().signal,

@@ -2,6 +2,7 @@ import {
   GetWorkerRequest,
   Worker,
   WorkerServiceService,
+  WorkerState,
 } from '../../../proto/gen/rota/v1/worker_service.ts'
 import { assert } from '../../../shared/assert.ts'
 import { durationToMs, formatDurationMs } from '../../../shared/duration.ts'
@@ -12,7 +13,13 @@ import { present } from '../../output/present.ts'
 import type { Screen } from '../../output/screen.ts'
 import { exactTime } from '../../output/time.ts'
 import { paintState } from '../../words.ts'
-import { describeHealth, describeLabels } from './describe.ts'
+import {
+  describeDrain,
+  describeHealth,
+  describeLabels,
+  describeLoads,
+  describeState,
+} from './describe.ts'
 
 export const getWorker: Handler<object, readonly [string]> = async (invocation, _options, name) => {
   const api = await invocation.connect()
@@ -32,17 +39,22 @@ function workerLines(worker: Worker, screen: Screen): Detail[] {
   const skewMs = durationToMs(worker.clockSkew) ?? 0
   return [
     ['worker', toId(worker.name)],
+    ['name', worker.displayName],
     [
       'health',
       [health, worker.healthMessage].filter(Boolean).join(': '),
       (line) => paintState(screen, health.split(',')[0] ?? '', line),
     ],
+    ['state', describeState(worker)],
+    ['since', worker.state === WorkerState.ACTIVE ? '' : at(worker.stateTime)],
+    ['drain', describeDrain(worker, screen.now)],
     ['slots', `${worker.usedSlotCount} of ${worker.slotCount} used`],
     ['capabilities', worker.capabilities.join(', ')],
     ['handlers', worker.handlers.join(', ')],
     ['labels', describeLabels(worker.labels)],
     ['failures', worker.consecutiveFailures > 0 ? `${worker.consecutiveFailures} in a row` : ''],
-    ['load', worker.loadRatio > 0 ? `${Math.round(worker.loadRatio * 100)} %` : ''],
+    ['load', describeLoads(worker)],
+    ['refused', worker.refusedMessageCount > 0n ? `${worker.refusedMessageCount} messages` : ''],
     ['host', worker.hostname],
     ['platform', worker.platform],
     ['agent', worker.agentVersion],

@@ -12,7 +12,7 @@ import { type Column, renderTable } from '../../output/table.ts'
 import { relativeTime } from '../../output/time.ts'
 import { collectPages, type ListOptions, talkOfMore } from '../../paging.ts'
 import { paintState } from '../../words.ts'
-import { describeHealth, describeLabels } from './describe.ts'
+import { describeDrain, describeHealth, describeLabels, describeLoad } from './describe.ts'
 
 type WorkerListOptions = ListOptions & { readonly capability?: string }
 
@@ -51,13 +51,14 @@ export const listWorkers: Handler<WorkerListOptions, readonly []> = async (invoc
 
 function columns(screen: Screen): Column<Worker>[] {
   return [
-    { title: 'NAME', value: ({ name }) => toId(name), shrinkTo: 12 },
+    { title: 'NAME', value: ({ name }) => toId(name), shrinkTo: 10 },
     {
       title: 'HEALTH',
       value: describeHealth,
       paint: (worker, cell) => paintState(screen, describeHealth(worker).split(',')[0] ?? '', cell),
     },
     { title: 'SLOTS', value: ({ usedSlotCount, slotCount }) => `${usedSlotCount}/${slotCount}` },
+    { title: 'LOAD', value: describeLoad },
     { title: 'CAPABILITIES', value: ({ capabilities }) => capabilities.join(','), shrinkTo: 12 },
     { title: 'LABELS', value: ({ labels }) => describeLabels(labels), shrinkTo: 8 },
     {
@@ -67,6 +68,8 @@ function columns(screen: Screen): Column<Worker>[] {
     },
     ...(screen.isWide
       ? [
+          { title: 'DRAIN', value: (worker: Worker) => describeDrain(worker, screen.now) },
+          { title: 'REASON', value: ({ stateReason }: Worker) => stateReason },
           { title: 'HOST', value: ({ hostname }: Worker) => hostname },
           { title: 'PLATFORM', value: ({ platform }: Worker) => platform },
           { title: 'AGENT', value: ({ agentVersion }: Worker) => agentVersion },

@@ -30,6 +30,7 @@ const healthy = Worker.fromPartial({
   slotCount: 4,
   usedSlotCount: 1,
   clockSkew: { seconds: -2n, nanos: 0 },
+  load: { cpuRatio: 0.12, memoryRatio: 0.4, diskRatio: 0.7 },
 })
 const draining = Worker.fromPartial({
   ...healthy,
@@ -98,10 +99,10 @@ describe('worker list', () => {
       env: { NO_COLOR: '1' },
     })
     expect(stdout.split('\n').slice(0, 4)).toEqual([
-      'NAME      HEALTH             SLOTS  CAPABILITIES  LABELS   SEEN',
-      'worker-1  healthy            1/4    api,shell     zone=z1  -',
-      'worker-2  healthy, draining  1/4    api,shell     zone=z1  -',
-      'worker-3  offline            0/0    -             -        -',
+      'NAME      HEALTH             SLOTS  LOAD  CAPABILITIES  LABELS   SEEN',
+      'worker-1  healthy            1/4    70%   api,shell     zone=z1  -',
+      'worker-2  healthy, draining  1/4    70%   api,shell     zone=z1  -',
+      'worker-3  offline            0/0    -     -             -        -',
     ])
     expect(listed.at(-1)).toMatchObject({ capability: 'shell', pageSize: 50 })
   })
