@@ -5,6 +5,7 @@ import { newId } from '../shared/ids.ts'
 import type { Ticker } from '../shared/ticker.ts'
 import { createMembership, type Membership } from './cluster/membership.ts'
 import { Rebalancer } from './cluster/rebalancer.ts'
+import { type Conduct, createConduct } from './conduct/conduct.ts'
 import type { Deps } from './deps.ts'
 import type { AgentSession, AgentStream } from './dispatch/agent-session.ts'
 import { announceTo } from './dispatch/announce-coordinators.ts'
@@ -24,12 +25,13 @@ import { createEnqueue, type Enqueue } from './enqueue/enqueue.ts'
 import { createReleaseLoop } from './enqueue/release-loop.ts'
 import type { SessionId, WorkerId } from './job/execution.ts'
 import { createMatchLoop } from './match/match-loop.ts'
-import { receiveReport } from './report/receive-report.ts'
+import { type ReportSteps, receiveReport } from './report/receive-report.ts'
 import { createScheduleLoop } from './schedule/schedule-loop.ts'
 import { createExpireLoop } from './settle/expire-loop.ts'
 import { createSettle, type EndedAttempt, type Settle } from './settle/settle.ts'
 import type { Hint } from './store/hints.ts'
 import { VERSION } from './version.ts'
+import { cordonWorker } from './workers/control-worker.ts'
 import { createWorkerLoop } from './workers/worker-loop.ts'
 
 export interface FlowOptions {
@@ -44,6 +46,8 @@ export interface Flow {
   readonly endExecutions: Settle['endExecutions']
   /** Starts when the address is known, before the loops; stops last. */
   readonly membership: Membership
+  /** Judges what agents do. */
+  readonly conduct: Conduct
   /** In the order in which they start. */
   readonly loops: readonly Ticker[]
   /** One for each stream of an agent. */
@@ -69,6 +73,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const coordinatorId = newId(deps.clock, deps.random)
   const membership = joinCluster(deps, fleet, { ...options, coordinatorId })
   let isLeaving = false
+  const conduct = createConduct({ ...deps, cordon: cordonWith(deps) })
   const onEnded = (ended: readonly EndedAttempt[]) => freeSlots(deps, fleet, ended)
 
   // schedule -> enqueue -> match -> dispatch
@@ -81,14 +86,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const workers = createWorkerLoop(deps)
 
   // report -> settle
-  const expire = createExpireLoop(deps, {
-    times: { leaseMs: options.leaseMs, graceMs: GRACE_MS },
-    settle,
-    onLost: async (sessionIds, ended) => {
-      onEnded(ended)
-      endSessions(fleet, sessionIds)
-    },
-  })
+  const expire = createExpireLoop(deps, expireWith(fleet, { ...options, settle, onEnded }))
 
   wakeOn(deps, {
     schedules: [schedule],
@@ -106,13 +104,18 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     settleLost: settle.settleLost,
     isLeaving: () => isLeaving,
     coordinators: () => membership.addresses(),
-    receiveReport: receiveWith(deps, settle, onEnded),
+    receiveReport: receiveWith(deps, settle, { onEnded, onOthers: conduct.noteAttempts }),
+    onOthers: conduct.noteAttempts,
   }
   return {
     enqueue,
     endExecutions: settle.endExecutions,
     membership,
-    loops: [schedule, release, dependencies, match, renew, control, workers, expire],
+    conduct,
+    loops: [
+      ...[schedule, release, dependencies, match, renew, control, workers, expire],
+      ...[conduct.loop],
+    ],
     converse: (peer) => createConversation(deps, conversation, peer),
     async leave() {
       isLeaving = true
@@ -155,6 +158,30 @@ function matchWith(deps: Deps, fleet: Fleet): Parameters<typeof createMatchLoop>
   }
 }
 
+/** What follows when leases end. */
+function expireWith(
+  fleet: Fleet,
+  options: {
+    readonly leaseMs: number
+    readonly settle: Settle
+    readonly onEnded: (ended: readonly EndedAttempt[]) => void
+  },
+): Parameters<typeof createExpireLoop>[1] {
+  return {
+    times: { leaseMs: options.leaseMs, graceMs: GRACE_MS },
+    settle: options.settle,
+    onLost: async (sessionIds, ended) => {
+      options.onEnded(ended)
+      endSessions(fleet, sessionIds)
+    },
+  }
+}
+
+/** How Rota itself takes a worker out of service. */
+function cordonWith(deps: Deps): Parameters<typeof createConduct>[0]['cordon'] {
+  return async (worker, reason) => cordonWorker(deps, { worker, reason, actor: 'rota' })
+}
+
 /** A hint wakes the loops that look for what it tells of. */
 function wakeOn(
   { hints }: Deps,
@@ -168,16 +195,19 @@ function wakeOn(
 function receiveWith(
   deps: Deps,
   { settleReported }: Settle,
-  onEnded: (ended: readonly EndedAttempt[]) => void,
+  told: {
+    readonly onEnded: (ended: readonly EndedAttempt[]) => void
+    readonly onOthers: ReportSteps['onOthers']
+  },
 ) {
-  const steps = {
+  const steps: ReportSteps = {
     toRef: toAttemptRef,
     settleReported,
-    onEnded: (ended: readonly object[]) => onEnded(ended as readonly EndedAttempt[]),
+    onEnded: (ended: readonly object[]) => told.onEnded(ended as readonly EndedAttempt[]),
+    onOthers: told.onOthers,
   }
   return async ({ profile, clockSkewMs }: AgentSession, report: Report) => {
-    const { id, workerName } = profile
-    return receiveReport(deps, steps, { session: { id, workerName, clockSkewMs }, report })
+    return receiveReport(deps, steps, { session: { ...profile, clockSkewMs }, report })
   }
 }
 

@@ -120,6 +120,7 @@ async function composeRpc(
       converse: flow.converse,
       events,
       certificates,
+      conduct: flow.conduct,
     },
     {
       host: config.listen,

@@ -17,10 +17,19 @@ const SLOTS_MAX = 10_000
 const NAMES_MAX = 200
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/
 const TEXT_LENGTH_MAX = 255
-const HELD_MAX = 20_000
+/** What runs (at most 1,000 slots) and what nobody has acknowledged yet (as many), with room. */
+const HELD_MAX = 4_000
 
-/** Refuses a hello that this coordinator cannot work with. */
+/** Refuses a hello that this coordinator cannot work with. What is large is counted before it is looked at. */
 export function checkHello(hello: Hello): void {
+  if (hello.held.length > HELD_MAX) violation(`at most ${HELD_MAX} attempts may be held`)
+  for (const names of namesOf(hello)) {
+    if (names.length > NAMES_MAX)
+      violation(`at most ${NAMES_MAX} capabilities, handlers and labels`)
+  }
+  for (const text of textsOf(hello)) {
+    if (text.length > TEXT_LENGTH_MAX) violation(`a text is longer than ${TEXT_LENGTH_MAX}`)
+  }
   if (!PROTOCOL_VERSIONS.includes(hello.protocolVersion)) {
     throw new RotaError(
       'AGENT_INCOMPATIBLE',
@@ -29,22 +38,27 @@ export function checkHello(hello: Hello): void {
     )
   }
   if (hello.slots < 0 || hello.slots > SLOTS_MAX) violation(`slots must be 0 to ${SLOTS_MAX}`)
-  for (const names of [hello.capabilities, hello.handlers, Object.keys(hello.labels)]) {
-    if (names.length > NAMES_MAX)
-      violation(`at most ${NAMES_MAX} capabilities, handlers and labels`)
+  for (const names of namesOf(hello)) {
     const wrong = names.find((name) => !NAME.test(name))
     if (wrong !== undefined) violation(`${JSON.stringify(wrong.slice(0, 80))} is not a name`)
   }
-  const { hostname, platform, agentVersion, bootId } = hello
-  for (const text of [hostname, platform, agentVersion, bootId, ...Object.values(hello.labels)]) {
-    if (text.length > TEXT_LENGTH_MAX) violation(`a text is longer than ${TEXT_LENGTH_MAX}`)
-  }
-  if (hello.held.length > HELD_MAX) violation(`at most ${HELD_MAX} attempts may be held`)
 }
 
-/** The attempts of a hello, by id. */
+function namesOf({ capabilities, handlers, labels }: Hello): readonly (readonly string[])[] {
+  return [capabilities, handlers, Object.keys(labels)]
+}
+
+function textsOf(hello: Hello): readonly string[] {
+  const { hostname, platform, agentVersion, bootId, previousSession, labels } = hello
+  return [hostname, platform, agentVersion, bootId, previousSession, ...Object.values(labels)]
+}
+
+/** The attempts of a hello, by id. An agent holds each once. */
 export function heldAttempts(hello: Hello): HeldAttempt[] {
-  return hello.held.map((held) => toAttemptRef(held))
+  const held = hello.held.map((each) => toAttemptRef(each))
+  const keys = new Set(held.map(({ executionId, epoch }) => `${executionId}.${epoch}`))
+  if (keys.size < held.length) violation('an attempt is held twice')
+  return held
 }
 
 /** Reads the execution and epoch that every message about an attempt carries. */

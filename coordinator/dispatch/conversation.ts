@@ -20,7 +20,7 @@ import { resourceName } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
 import type { SessionId, WorkerId } from '../job/execution.ts'
 import { readClockSkewMs, readHostLoad } from '../job/host-load.ts'
-import type { AgentSession, AgentStream } from './agent-session.ts'
+import type { AgentSession, AgentStream, SessionProfile } from './agent-session.ts'
 import { checkHello, heldAttempts } from './check-hello.ts'
 import type { HeldAttempt } from './dispatch-queries.ts'
 import type { Fleet } from './fleet.ts'
@@ -42,6 +42,8 @@ export interface ConversationOptions {
   readonly coordinators: () => readonly string[]
   /** From the report step: stores a report; answers the attempts that the agent must stop. */
   readonly receiveReport: (session: AgentSession, report: Report) => Promise<readonly HeldAttempt[]>
+  /** Attempts that an agent holds and that are not its own (any more); never rejects. */
+  readonly onOthers: (profile: SessionProfile, others: readonly HeldAttempt[]) => Promise<void>
 }
 
 export interface Conversation {
@@ -145,6 +147,7 @@ async function greet(
     'an agent has connected',
   )
   deps.hints.give('queue')
+  await options.onOthers(session.profile, opened.stale)
   return session
 }
 

@@ -136,6 +136,10 @@ export interface CertifiedWorker {
   readonly worker_id: WorkerId
   readonly name: string
   readonly expires_at: Date
+  /** Above 0: refused for so much longer. */
+  readonly quarantined_ms: number | null
+  /** Why. */
+  readonly evidence: string
 }
 
 /** The worker that a certificate belongs to, unless it is revoked or has expired. */
@@ -144,8 +148,11 @@ export async function findCertifiedWorker(
   fingerprint: string,
 ): Promise<CertifiedWorker | undefined> {
   const { rows } = await sql<CertifiedWorker>`/* findCertifiedWorker */
-    select c.worker_id, w.name, c.expires_at
+    select c.worker_id, w.name, c.expires_at,
+      extract(epoch from q.until - clock_timestamp())::float8 * 1000 as quarantined_ms,
+      coalesce(q.evidence, '') as evidence
     from rota.worker_certificate c join rota.worker w on w.id = c.worker_id
+      left join rota.quarantine q on q.worker_id = w.id
     where c.fingerprint = ${fingerprint} and c.revoked_at is null and c.expires_at > clock_timestamp()`.execute(
     db,
   )

@@ -27,7 +27,7 @@ export interface Credentials {
 }
 
 export interface Authenticator {
-  /** Throws TOKEN_INVALID or CERTIFICATE_INVALID; without any credentials the caller is anonymous. */
+  /** Throws TOKEN_INVALID, CERTIFICATE_INVALID or WORKER_QUARANTINED; without any credentials the caller is anonymous. */
   authenticate(credentials: Credentials): Promise<Principal>
   /** True when these credentials were good not long ago: their lookup is worth the database. */
   isKnown(credentials: Credentials): boolean
@@ -92,6 +92,11 @@ async function byCertificate(db: Database, fingerprint: string): Promise<Princip
       'CERTIFICATE_INVALID',
       'the certificate is expired, revoked or of no known worker',
     )
+  }
+  const { evidence, quarantined_ms: quarantinedMs } = worker
+  if (quarantinedMs !== null && quarantinedMs > 0) {
+    const retryAfterMs = Math.ceil(quarantinedMs)
+    throw new RotaError('WORKER_QUARANTINED', evidence, { retryAfterMs })
   }
   return {
     kind: 'agent',

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Epoch, ExecutionId, WorkerId } from '../job/execution.ts'
+import type { Epoch, ExecutionId, JobId, WorkerId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 
 export type LogStreamWord = 'stdout' | 'stderr'
@@ -7,6 +7,8 @@ export type LogStreamWord = 'stdout' | 'stderr'
 export interface LogOwner {
   readonly run_at: Date
   readonly attempt: number
+  readonly job_id: JobId
+  readonly job_version: number
 }
 
 /** The attempt that a worker sends output of; undefined when it is not one of that worker's. */
@@ -19,10 +21,11 @@ export async function readLogOwner(
   },
 ): Promise<LogOwner | undefined> {
   const { rows } = await sql<LogOwner>`/* readLogOwner */
-    select assigned_at as run_at, attempt from rota.execution
+    select assigned_at as run_at, attempt, job_id, job_version from rota.execution
     where id = ${attempt.executionId} and epoch = ${attempt.epoch} and worker_id = ${attempt.workerId}
     union all
-    select a.assigned_at, a.number from rota.attempt a join rota.worker w on w.name = a.worker
+    select a.assigned_at, a.number, x.job_id, x.job_version
+    from rota.attempt a join rota.worker w on w.name = a.worker join rota.execution_any x on x.id = a.execution_id
     where a.execution_id = ${attempt.executionId} and a.epoch = ${attempt.epoch} and w.id = ${attempt.workerId}
     limit 1`.execute(db)
   return rows[0]
@@ -35,14 +38,20 @@ export interface LogPlace {
   readonly runAt: Date
 }
 
-/** Up to which byte this output is stored. */
-export async function readStoredEnd(db: Db, place: LogPlace): Promise<number> {
-  const { rows } = await sql<{ stored: number }>`/* readStoredEnd */
-    select "offset" + octet_length(data) as stored from rota.log_chunk
-    where execution_id = ${place.executionId} and epoch = ${place.epoch} and stream = ${place.stream}
-      and run_at = ${place.runAt}
-    order by "offset" desc limit 1`.execute(db)
-  return rows[0]?.stored ?? 0
+/** Up to which byte each output of an attempt is stored. */
+export async function readStoredEnds(
+  db: Db,
+  attempt: Omit<LogPlace, 'stream'>,
+): Promise<Record<LogStreamWord, number>> {
+  const { rows } = await sql<{ stream: LogStreamWord; stored: number }>`/* readStoredEnds */
+    select s.stream, c.stored
+    from unnest(array['stdout', 'stderr']) as s (stream), lateral (
+      select "offset" + octet_length(data) as stored from rota.log_chunk
+      where execution_id = ${attempt.executionId} and epoch = ${attempt.epoch} and stream = s.stream
+        and run_at = ${attempt.runAt}
+      order by "offset" desc limit 1) c`.execute(db)
+  const ends = Object.fromEntries(rows.map(({ stream, stored }) => [stream, stored]))
+  return { stdout: 0, stderr: 0, ...ends }
 }
 
 export interface LogChunkInsert extends LogPlace {

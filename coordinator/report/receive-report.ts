@@ -9,7 +9,7 @@ import type { Report } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Deps } from '../deps.ts'
 import type { AttemptReport } from '../job/attempt-report.ts'
-import type { AttemptOutcome, ExecutionId, SessionId } from '../job/execution.ts'
+import type { AttemptOutcome, ExecutionId, SessionId, WorkerId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import { readFinished, readRefused } from './read-finished.ts'
 import {
@@ -22,6 +22,7 @@ import {
 
 export interface ReportingSession {
   readonly id: SessionId
+  readonly workerId: WorkerId
   readonly workerName: string
   readonly clockSkewMs: number
 }
@@ -41,6 +42,8 @@ export interface ReportSteps {
   ) => Promise<readonly Ended[]>
   /** Told after the commit. */
   readonly onEnded: (ended: readonly Ended[]) => void
+  /** Of what was reported, the attempts that are not the session's (any more); never rejects. */
+  readonly onOthers: (session: ReportingSession, others: readonly AttemptRef[]) => Promise<void>
 }
 
 /** Entries in one report; an agent that has more sends more reports. */
@@ -54,12 +57,13 @@ export async function receiveReport(
 ): Promise<AttemptRef[]> {
   const { session, report } = request
   const read = readReport(steps, session, report)
-  const { stale, ended, late } = await deps.db.transaction().execute(async (tx) => {
-    const stale = await storeMoves(tx, session, read)
+  const { stale, ended, late, others } = await deps.db.transaction().execute(async (tx) => {
+    const { stale, unmoved } = await storeMoves(tx, session, read)
     const ended = await steps.settleReported(tx, session.id, read.ended)
     const known = new Set(ended.map(({ ending }) => ending.id))
     const unknown = read.ended.filter(({ executionId }) => !known.has(executionId))
-    return { stale, ended, late: await storeLate(tx, session, unknown) }
+    const late = await storeLate(tx, session, unknown)
+    return { stale, ended, late, others: [...unmoved, ...unknown] }
   })
   if (late > 0) deps.logger.warn({ worker: session.workerName, late }, 'results of replaced epochs')
   steps.onEnded(ended)
@@ -67,6 +71,7 @@ export async function receiveReport(
     deps.hints.give('queue')
     deps.hints.give('executions')
   }
+  await steps.onOthers(session, others)
   return stale
 }
 
@@ -104,23 +109,28 @@ function clampProgress(progress: number): number {
   return Number.isFinite(progress) ? Math.min(1, Math.max(0, progress)) : 0
 }
 
+/** `unmoved`: not the session's own and current. `stale`: those of them that its agent has to stop. */
 async function storeMoves(
   tx: Db,
   session: ReportingSession,
   read: ReadReport,
-): Promise<AttemptRef[]> {
+): Promise<{ readonly stale: AttemptRef[]; readonly unmoved: AttemptRef[] }> {
   const ended = new Set(read.ended.map(({ executionId }) => executionId))
-  const stale: AttemptRef[] = []
+  const unmoved: AttemptRef[] = []
   for (const [refs, store] of [
     [read.accepted, recordAccepted],
     [read.started, recordStarted],
   ] as const) {
     if (refs.length === 0) continue
     const current = await store(tx, session.id, refs)
-    stale.push(...refs.filter(({ executionId }) => !current.has(executionId)))
+    unmoved.push(...refs.filter(({ executionId }) => !current.has(executionId)))
   }
-  if (read.progressed.length > 0) await recordProgress(tx, session.id, read.progressed)
-  return stale.filter(({ executionId }) => !ended.has(executionId))
+  const stale = unmoved.filter(({ executionId }) => !ended.has(executionId))
+  if (read.progressed.length > 0) {
+    const current = await recordProgress(tx, session.id, read.progressed)
+    unmoved.push(...read.progressed.filter(({ executionId }) => !current.has(executionId)))
+  }
+  return { stale, unmoved }
 }
 
 async function storeLate(

@@ -48,21 +48,21 @@ export async function recordStarted(
   return new Set(rows.map(({ id }) => id))
 }
 
-/** Notes how far running attempts are, 0 to 1. */
+/** Notes how far running attempts are, 0 to 1; answers the ones that are its own and current. */
 export async function recordProgress(
   db: Db,
   sessionId: SessionId,
   progressed: readonly (AttemptRef & { readonly progress: number })[],
-): Promise<void> {
+): Promise<ReadonlySet<ExecutionId>> {
   const column = <K extends keyof AttemptRef | 'progress'>(key: K) =>
     progressed.map((row) => row[key])
-  await sql`/* recordProgress */
+  const { rows } = await sql<{ id: ExecutionId }>`/* recordProgress */
     update rota.execution e set progress = r.progress
     from unnest(${column('executionId')}::uuid[], ${column('epoch')}::bigint[], ${column('progress')}::real[])
       as r (id, epoch, progress)
-    where e.id = r.id and e.epoch = r.epoch and e.session_id = ${sessionId} and e.state = 'running'`.execute(
-    db,
-  )
+    where e.id = r.id and e.epoch = r.epoch and e.session_id = ${sessionId} and e.state = 'running'
+    returning e.id`.execute(db)
+  return new Set(rows.map(({ id }) => id))
 }
 
 export interface LateReport extends AttemptRef {

@@ -1,33 +1,39 @@
 /** The agent's end of the wire: streams to conversations. What is said is the business of dispatch and report. */
 import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js'
 import * as api from '../../proto/gen/rota/agent/v1/agent_service.ts'
-import { RotaError } from '../../shared/errors/rota-error.ts'
-import { toGrpcStatus } from '../../shared/errors/rpc-status.ts'
+import type { Conduct } from '../conduct/conduct.ts'
 import type { AgentStream } from '../dispatch/agent-session.ts'
-import { toAttemptRef } from '../dispatch/check-hello.ts'
+import { checkHello, toAttemptRef } from '../dispatch/check-hello.ts'
 import type { Conversation } from '../dispatch/conversation.ts'
 import type { CertificateWatch } from '../identity/certificate-watch.ts'
 import { enroll } from '../identity/enrollment.ts'
-import type { Principal } from '../identity/principal.ts'
+import type { WorkerId } from '../job/execution.ts'
 import { createLogReceiver } from '../report/receive-logs.ts'
-import { principalOf } from './auth-interceptor.ts'
-import { checkRequest, complete, Malformed, unary } from './serve.ts'
+import { openAgentCall, readAgentCall } from './agent-call.ts'
+import { HelloGate } from './limits/hello-gate.ts'
+import { CONTROL_RATES, LOG_RATES } from './limits/stream-pace.ts'
+import { checkRequest, complete, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
 import { createStreamWriter } from './stream-writer.ts'
 
 export interface AgentServiceDeps extends ServiceDeps {
   readonly certificates: Pick<CertificateWatch, 'watch'>
+  readonly conduct: Conduct
   readonly converse: (peer: {
-    readonly workerId: AgentPrincipal['workerId']
+    readonly workerId: WorkerId
     readonly stream: AgentStream
   }) => Conversation
+  /** Closes the connection of a peer, `address:port`, that does not listen any more. */
+  readonly destroyPeer: (peer: string) => void
 }
 
-type AgentPrincipal = Extract<Principal, { kind: 'agent' }>
 type ConnectCall = ServerDuplexStream<api.ConnectRequest, api.ConnectResponse>
 type PushLogsCall = ServerDuplexStream<api.PushLogsRequest, api.PushLogsResponse>
 
 export function createAgentService(deps: AgentServiceDeps): UntypedServiceImplementation {
+  const gate = new HelloGate(deps.clock, (workerId, detail) =>
+    deps.conduct.note(workerId, { offence: 'impostor', detail }),
+  )
   return complete(deps.boundary, api.AgentServiceService, {
     enroll: unary(
       deps.boundary,
@@ -35,105 +41,75 @@ export function createAgentService(deps: AgentServiceDeps): UntypedServiceImplem
       async (request: api.EnrollRequest, { principal }) =>
         enroll(deps.enrollment, principal, request),
     ),
-    connect: (call: ConnectCall) => connect(deps, call),
+    connect: (call: ConnectCall) => connect(deps, gate, call),
     pushLogs: (call: PushLogsCall) => pushLogs(deps, call),
   })
 }
 
-function connect(deps: AgentServiceDeps, call: ConnectCall): void {
-  const agent = requireAgent(call)
-  const end = createEnd(deps, call, 'AgentService/Connect')
-  const writer = createStreamWriter<api.ConnectResponse>(call, end)
-  const conversation = deps.converse({
+function connect(deps: AgentServiceDeps, gate: HelloGate, call: ConnectCall): void {
+  const agent = openAgentCall(deps, call, {
+    method: 'AgentService/Connect',
+    onRevoked: (error) => conversation.dismiss(error),
+  })
+  const writer = createStreamWriter(call, {
+    sizeOf: (response: api.ConnectResponse) => api.ConnectResponse.encode(response).finish().length,
+    onOverflow: (error) => agent.end(error),
+  })
+  const conversation: Conversation = deps.converse({
     workerId: agent.workerId,
-    stream: { send: (message) => writer.write({ message }), end },
+    stream: { send: (message) => writer.write({ message }), end: (error) => agent.end(error) },
   })
-  const stopExpiry = endAtExpiry(deps, agent, end)
-  const unwatch = deps.certificates.watch(agent.fingerprint, () => conversation.dismiss(revoked()))
+  let isGreeted = false
   const take = async (request: api.ConnectRequest) => {
-    // The texts of a hello are stored as they are; those of reports are cleaned (report/read-finished.ts).
-    if (request.message?.$case === 'hello') checkRequest(request)
-    await conversation.handle(request)
+    const { message } = request
+    if (isGreeted || message?.$case !== 'hello') return conversation.handle(request)
+    isGreeted = true
+    // What is too large is refused before anything else looks at it. The texts of a hello are stored as they are; those of
+    // reports are cleaned (report/read-finished.ts).
+    checkHello(message.value)
+    checkRequest(request)
+    await gate.pass(agent.workerId, message.value, async () => conversation.handle(request))
   }
-  void read(call, take, end).finally(() => {
-    stopExpiry()
-    unwatch()
-    conversation.end()
-  })
+  void readAgentCall(agent, call, {
+    rates: CONTROL_RATES,
+    entriesOf: ({ message }: api.ConnectRequest) => entriesOf(message),
+    take,
+  }).finally(() => conversation.end())
+}
+
+function entriesOf(message: api.ConnectRequest['message']): number {
+  switch (message?.$case) {
+    case 'hello':
+      return message.value.held.length
+    case 'report': {
+      const { accepted, refused, started, progressed, finished } = message.value
+      return [accepted, refused, started, progressed, finished].reduce(
+        (sum, list) => sum + list.length,
+        0,
+      )
+    }
+    default:
+      return 1
+  }
 }
 
 function pushLogs(deps: AgentServiceDeps, call: PushLogsCall): void {
-  const agent = requireAgent(call)
-  const end = createEnd(deps, call, 'AgentService/PushLogs')
-  const writer = createStreamWriter<api.PushLogsResponse>(call, end)
-  const receiver = createLogReceiver(deps, toAttemptRef, agent.workerId)
-  const stopExpiry = endAtExpiry(deps, agent, end)
-  const unwatch = deps.certificates.watch(agent.fingerprint, () => end(revoked()))
-  const take = async (request: api.PushLogsRequest) => writer.write(await receiver.receive(request))
-  void read(call, take, end).finally(() => {
-    stopExpiry()
-    unwatch()
+  const agent = openAgentCall(deps, call, { method: 'AgentService/PushLogs' })
+  const writer = createStreamWriter<api.PushLogsResponse>(call, {
+    sizeOf: () => ANSWER_BYTES,
+    onOverflow: (error) => agent.end(error),
+  })
+  const receiver = createLogReceiver(deps, {
+    workerId: agent.workerId,
+    toRef: toAttemptRef,
+    onOther: async (attempt) => deps.conduct.noteAttempts(agent, [attempt]),
+  })
+  void readAgentCall(agent, call, {
+    rates: LOG_RATES,
+    entriesOf: () => 1,
+    take: async (request: api.PushLogsRequest) => writer.write(await receiver.receive(request)),
   })
 }
 
-/**
- * Messages one after the other; while one is handled the next is not read, so a flood waits at the agent. The iterator
- * must leave the call alone when a message is refused: grpc-js sends no status on a stream that is destroyed.
- */
-async function read<Q>(
-  call: Pick<ConnectCall, 'iterator' | 'end'>,
-  handle: (request: Q) => Promise<void>,
-  onError: (error: unknown) => void,
-): Promise<void> {
-  try {
-    for await (const request of call.iterator({ destroyOnReturn: false })) {
-      if (request instanceof Malformed) {
-        throw new RotaError('MESSAGE_MALFORMED', 'a message cannot be decoded', {
-          cause: request.cause,
-        })
-      }
-      await handle(request as Q)
-    }
-    call.end()
-  } catch (error) {
-    onError(error)
-  }
-}
-
-/** Ends a call once: the error that it is ended with comes back to whoever reads it. */
-function createEnd(
-  deps: AgentServiceDeps,
-  call: { cancelled: boolean; emit(event: 'error', status: object): unknown },
-  method: string,
-): (error: unknown) => void {
-  let isEnded = false
-  return (error) => {
-    if (isEnded || call.cancelled) return
-    isEnded = true
-    const { known, requestId } = deps.boundary.explain(error, { method })
-    call.emit('error', toGrpcStatus(known, requestId))
-  }
-}
-
-/** TLS looks at a certificate only when the connection is made; a stream would live on after its end. */
-function endAtExpiry(
-  deps: AgentServiceDeps,
-  agent: AgentPrincipal,
-  end: (error: unknown) => void,
-): () => void {
-  const leftMs = agent.expiresAt.getTime() - deps.clock.now().getTime()
-  const timer = deps.clock.after(leftMs, () =>
-    end(new RotaError('CERTIFICATE_INVALID', 'the certificate has expired')),
-  )
-  return () => timer.cancel()
-}
-
-function revoked(): RotaError {
-  return new RotaError('CERTIFICATE_INVALID', 'the certificate was revoked')
-}
-
-function requireAgent(call: ConnectCall | PushLogsCall): AgentPrincipal {
-  const principal = principalOf(call.metadata)
-  if (principal.kind !== 'agent') throw new Error('the interceptor let a stranger pass')
-  return principal
-}
+/** Names an execution and some numbers. */
+const ANSWER_BYTES = 100

@@ -44,12 +44,21 @@ export function tolerant<D extends Definition>(definition: D): D {
   return Object.fromEntries(methods) as D
 }
 
+const sizes = new WeakMap<object, number>()
+
 function decode(method: MethodDefinition, bytes: Buffer): unknown {
   try {
-    return method.requestDeserialize(bytes)
+    const message = method.requestDeserialize(bytes)
+    if (typeof message === 'object' && message !== null) sizes.set(message, bytes.length)
+    return message
   } catch (error) {
     return new Malformed(error)
   }
+}
+
+/** How large a request was on the wire, in bytes. */
+export function messageBytes(request: object): number {
+  return sizes.get(request) ?? 0
 }
 
 /** Throws for requests that must not reach a handler: undecodable ones, and text that cannot be stored. */

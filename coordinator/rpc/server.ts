@@ -41,14 +41,21 @@ export interface RpcServerOptions {
 /** Calls in flight get this long to finish, in ms; `tryShutdown` alone would wait for open streams for ever. */
 const DRAIN_MS = 2_000
 
-export function createRpcServer(deps: AgentServiceDeps, options: RpcServerOptions): RpcServer {
-  const certificates = createCertificateProvider(deps, options.authority)
+export function createRpcServer(
+  given: Omit<AgentServiceDeps, 'destroyPeer'>,
+  options: RpcServerOptions,
+): RpcServer {
+  const certificates = createCertificateProvider(given, options.authority)
   const credentials = experimental.createCertificateProviderServerCredentials(
     certificates,
     certificates,
     false,
   )
-  const connections = new Connections({
+  const deps: AgentServiceDeps = {
+    ...given,
+    destroyPeer: (peer) => connections.destroy(peer),
+  }
+  const connections: Connections = new Connections({
     ...deps,
     ...options,
     limits: CONNECTION_LIMITS,

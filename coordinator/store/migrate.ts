@@ -14,6 +14,7 @@ import * as cluster from './migrations/0002-cluster.ts'
 import * as workers from './migrations/0003-workers.ts'
 import * as events from './migrations/0004-events.ts'
 import * as recovery from './migrations/0005-recovery.ts'
+import * as bounds from './migrations/0006-bounds.ts'
 import { type AppliedMigration, planMigrations } from './plan-migrations.ts'
 import type { Tables } from './tables.ts'
 
@@ -32,6 +33,7 @@ const MIGRATIONS: Migrations = {
   '0003-workers': workers,
   '0004-events': events,
   '0005-recovery': recovery,
+  '0006-bounds': bounds,
 }
 
 /** Any number of our own; no other program takes it in our database. */

@@ -53,6 +53,7 @@ export interface Tables {
   'rota.dependency_check': { id: Generated<number>; job_id: JobId }
   'rota.request': RequestTable
   'rota.late_report': LateReportTable
+  'rota.quarantine': QuarantineTable
   'rota.coordinator': CoordinatorTable
   'rota.authority': AuthorityTable
   'rota.event': EventTable
@@ -237,6 +238,7 @@ interface WorkerTable {
   deleted_at: Date | null
   refused_messages: Generated<number>
   recovery: Generated<number>
+  stale_messages: Generated<number>
 }
 
 interface SessionTable {
@@ -344,4 +346,11 @@ interface EventTable {
   reason_code: Generated<string>
   message: Generated<string>
   actor: Generated<string>
+}
+
+interface QuarantineTable {
+  worker_id: WorkerId
+  count: number
+  until: Date
+  evidence: string
 }

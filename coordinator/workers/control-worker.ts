@@ -6,6 +6,7 @@
  * W3. What a deleted worker had in hand keeps its guarantee: it goes on elsewhere when its lease has ended, not before.
  */
 import { RotaError } from '../../shared/errors/rota-error.ts'
+import { liftQuarantine } from '../conduct/conduct-queries.ts'
 import type { Deps } from '../deps.ts'
 import type { WorkerChange } from '../events/event.ts'
 import { recordWorkerEvents } from '../events/record-event-queries.ts'
@@ -59,13 +60,14 @@ export async function drainWorker(
   deps.logger.info(order, 'a worker drains')
 }
 
-/** Ends a cordon or a drain, and forgives the failures. */
+/** Ends a cordon, a drain and a quarantine, and forgives the failures. */
 export async function releaseWorker(
   deps: ControlDeps,
   order: Pick<WorkerOrder, 'worker' | 'actor'>,
 ): Promise<void> {
   await change(deps, order.worker, async (tx, worker) => {
     await setActive(tx, { ...order, id: worker.id })
+    await liftQuarantine(tx, worker.id)
     await tell(tx, worker, { change: 'released', order })
   })
   deps.logger.info(order, 'a worker is released')

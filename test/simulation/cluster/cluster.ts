@@ -132,6 +132,7 @@ function insertWorker(
     drain_initial: 0,
     deleted_at: null,
     refused_messages: 0,
+    stale_messages: 0,
     recovery: 0,
   })
 }

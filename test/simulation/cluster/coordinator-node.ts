@@ -182,7 +182,7 @@ export class CoordinatorNode {
       const status = toGrpcStatus(known, requestId)
       call.fail(Object.assign(new Error(status.details), status))
     }
-    const writer = createStreamWriter(call, end)
+    const writer = createStreamWriter(call, { sizeOf: () => 0, onOverflow: end })
     const conversation = flow.converse({
       workerId: this.#around.workerIds.get(agent) as WorkerId,
       stream: { send: (message) => writer.write({ message }), end },

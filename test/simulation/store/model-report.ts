@@ -41,11 +41,12 @@ const recordProgress: StatementModel = (context) => {
     number[],
     SessionId,
   ]
-  for (const row of currentOf(context, { ids, epochs, sessionId })) {
-    if (row.state !== 'running') continue
+  const current = currentOf(context, { ids, epochs, sessionId })
+  const running = current.filter(({ state }) => state === 'running')
+  for (const row of running) {
     tables.execution.update(tx, { ...row, progress: values[ids.indexOf(row.id)] as number })
   }
-  return []
+  return running.map(({ id }) => ({ id }))
 }
 
 const insertLateReports: StatementModel = ({ tx, tables, parameters, now }) => {

@@ -3,6 +3,7 @@
  * its text begins. A statement that has no model ends the run with its name: nothing is silently left out.
  */
 import { CLUSTER_STATEMENTS } from './model-cluster.ts'
+import { CONDUCT_STATEMENTS } from './model-conduct.ts'
 import { DEFINITION_STATEMENTS } from './model-definition.ts'
 import { DISPATCH_STATEMENTS } from './model-dispatch.ts'
 import { ENQUEUE_STATEMENTS } from './model-enqueue.ts'
@@ -26,6 +27,7 @@ const MODELS: ReadonlyMap<string, StatementModel> = new Map(
     ...DEFINITION_STATEMENTS,
     ...CLUSTER_STATEMENTS,
     ...WORKER_STATEMENTS,
+    ...CONDUCT_STATEMENTS,
   }),
 )
 
