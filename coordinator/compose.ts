@@ -117,6 +117,7 @@ async function composeRpc(
       enqueue: flow.enqueue,
       endExecutions: flow.endExecutions,
       enrollment: { ...deps, authority, advertisedAddress: address },
+      members: flow.membership.members,
       converse: flow.converse,
       events,
       certificates,

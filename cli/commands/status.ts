@@ -113,6 +113,9 @@ function statusLines(status: ClusterStatus, address: string, screen: Screen): De
   const troubles = health.components
     .filter(({ state }) => state !== HealthState.HEALTHY)
     .map(({ component, state, message }) => `${component} ${word(HealthState, state)}: ${message}`)
+  const coordinators = health.components
+    .filter(({ component }) => component.startsWith('coordinator/'))
+    .map(({ message }) => message)
   const used = workers.workers.reduce((sum, { usedSlotCount }) => sum + usedSlotCount, 0)
   const slots = workers.workers.reduce((sum, { slotCount }) => sum + slotCount, 0)
   const { live, ended } = splitCounts(stats.executionsByState)
@@ -120,6 +123,7 @@ function statusLines(status: ClusterStatus, address: string, screen: Screen): De
   const paint = (line: string) => paintState(screen, state, line)
   return [
     ['coordinator', `${serverInfo.version} at ${address}, ${state}`, paint],
+    ['cluster', coordinators.length > 1 ? coordinators.join('\n') : undefined],
     ['trouble', troubles.join('\n'), paint],
     ['workers', `${describeWorkers(workers)}; ${used} of ${slots} slots used`],
     ['jobs', describeCounts(stats.jobsByState) || 'none'],

@@ -1,4 +1,5 @@
 import type { EndExecutions } from '../cancel/cancel.ts'
+import type { Member } from '../cluster/membership.ts'
 import type { Deps } from '../deps.ts'
 import type { Enqueue } from '../enqueue/enqueue.ts'
 import type { EventFeed } from '../events/event-feed.ts'
@@ -12,4 +13,6 @@ export interface ServiceDeps extends Deps {
   readonly endExecutions: EndExecutions
   readonly enrollment: EnrollmentDeps
   readonly events: EventFeed
+  /** The coordinators that live, this one first. */
+  readonly members: () => readonly Member[]
 }

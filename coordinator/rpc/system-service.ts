@@ -7,6 +7,7 @@ import type { Deps } from '../deps.ts'
 import { createDatabaseCheck, type DatabaseCheck } from '../observe/readiness.ts'
 import { readStats } from '../query/stats-queries.ts'
 import { VERSION } from '../version.ts'
+import { coordinatorHealth } from './coordinator-health.ts'
 import { CHANGES, READS } from './limits/call-limits.ts'
 import { refuseFeature } from './refuse-feature.ts'
 import { type Caller, complete, STREAMS_MAX, serverStream, unary } from './serve.ts'
@@ -37,7 +38,7 @@ export function createSystemService(deps: ServiceDeps): UntypedServiceImplementa
   const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
     unary(boundary, `SystemService/${method}`, handler)
   return complete(boundary, api.SystemServiceService, {
-    getHealth: serve('GetHealth', async () => health(await checkDatabase())),
+    getHealth: serve('GetHealth', async () => health(deps, await checkDatabase())),
     getStats: serve('GetStats', async (request: api.GetStatsRequest) => stats(deps, request)),
     getServerInfo: serve('GetServerInfo', async () => info(deps)),
     watchEvents: serverStream(
@@ -48,17 +49,20 @@ export function createSystemService(deps: ServiceDeps): UntypedServiceImplementa
   })
 }
 
-function health(database: DatabaseCheck): api.GetHealthResponse {
-  const state = database.isReady ? api.HealthState.HEALTHY : api.HealthState.UNHEALTHY
+function health(deps: ServiceDeps, database: DatabaseCheck): api.GetHealthResponse {
+  const { HEALTHY, DEGRADED, UNHEALTHY } = api.HealthState
+  const coordinators = coordinatorHealth(deps.members(), deps.clock.now())
+  const whole = coordinators.every(({ state }) => state === HEALTHY) ? HEALTHY : DEGRADED
   return {
-    state,
+    state: database.isReady ? whole : UNHEALTHY,
     components: [
       {
         component: 'database',
-        state,
+        state: database.isReady ? HEALTHY : UNHEALTHY,
         message: database.message,
         latency: durationFromMs(database.latencyMs),
       },
+      ...coordinators,
     ],
   }
 }

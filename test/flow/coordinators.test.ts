@@ -123,6 +123,26 @@ describe('the members', () => {
     other.cut()
   })
 
+  test('are shown with the health of the cluster, by each of them', async () => {
+    const [a, b] = [await start(), await start()]
+    const session = await connectScripted(a, await joinScripted(a, 'worker-1'))
+    const shown = async (rota: TestCoordinator) => {
+      const { components } = await rota.system.getHealth({})
+      return components.filter(({ component }) => component.startsWith('coordinator/'))
+    }
+    const [own, other] = await until('the agent is counted everywhere', async () => {
+      const components = await shown(b)
+      return components[1]?.message.includes('1 agent,') && components
+    })
+    expect(own?.message).toMatch(new RegExp(`^${b.address()}, 0 agents, up .*, answering$`))
+    expect(other?.message).toMatch(new RegExp(`^${a.address()}, 1 agent, up `))
+    expect((await shown(a)).map(({ component }) => component)).toEqual([
+      other?.component,
+      own?.component,
+    ])
+    session.cut()
+  })
+
   test('that died are believed away after a lease', async () => {
     const a = await start()
     await sql`insert into rota.coordinator (id, address, version, protocol_versions, renewed_at)

@@ -65,6 +65,13 @@ beforeAll(async () => {
         components: [
           { component: 'database', state: HealthState.DEGRADED, message: 'answers slowly' },
           { component: 'gateway', state: HealthState.HEALTHY },
+          ...['a:7420, 2 agents, up 3h, answering', 'b:7420, 1 agent, up 2m, draining'].map(
+            (message, index) => ({
+              component: `coordinator/${index}`,
+              state: HealthState.HEALTHY,
+              message,
+            }),
+          ),
         ],
       }),
     getStats: () =>
@@ -165,6 +172,8 @@ describe('status', () => {
     expect(stdout).toBe(
       [
         `coordinator  0.1.0 at ${server.address}, degraded`,
+        'cluster      a:7420, 2 agents, up 3h, answering',
+        '             b:7420, 1 agent, up 2m, draining',
         'trouble      database degraded: answers slowly',
         'workers      2 healthy, 1 offline; 2 of 8 slots used',
         'jobs         7 active, 1 paused',
