@@ -4,6 +4,7 @@ import type { Clock } from '../shared/clock.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
 import { Inbox } from './accept/inbox.ts'
+import { AddressBook } from './connect/address-book.ts'
 import type { ConnectedAgent, ConnectionTarget } from './connect/connection.ts'
 import {
   type AgentFacts,
@@ -18,6 +19,7 @@ import type { AttemptRef } from './report/attempt-ref.ts'
 import type { AttemptStore } from './report/attempt-store.ts'
 import type { Outbox } from './report/outbox.ts'
 import { LiveAttempts, type RunAttempt } from './run/live-attempts.ts'
+import { PROTOCOL_VERSIONS } from './version.ts'
 
 export interface AgentFlowOptions {
   readonly clock: Clock
@@ -26,6 +28,10 @@ export interface AgentFlowOptions {
   readonly facts: AgentFacts
   /** Addresses of coordinators, `host:port`. */
   readonly coordinators: readonly string[]
+  /** Heard of in an earlier life of the agent. */
+  readonly remembered?: readonly string[]
+  /** What the coordinators say of each other, to remember it. */
+  readonly onLearned?: (addresses: readonly string[]) => void
   /** With the newest certificate. */
   readonly target: (address: string) => ConnectionTarget
   readonly host: LoadProbe
@@ -68,12 +74,14 @@ export function composeAgentFlow(options: AgentFlowOptions): AgentFlow {
     const stopped = live.stopGuarded(marginMs)
     logger.warn({ stopped }, 'the lease ends; attempts that must not outlive it are stopped')
   })
-  const agent = connectedAgent(options, { inbox, live, lease }, () => supervisor)
-  const supervisor: Supervisor = new Supervisor({
-    agent,
+  const { coordinators: configured, random, remembered = [] } = options
+  const book = new AddressBook({ configured, remembered, random })
+  const supervisor = new Supervisor({
+    agent: connectedAgent(options, { inbox, live, lease }, book),
     logger,
-    random: options.random,
-    coordinators: options.coordinators,
+    random,
+    book,
+    protocolVersions: PROTOCOL_VERSIONS,
     target: options.target,
     onLost: () => options.onPlace(undefined),
   })
@@ -84,16 +92,20 @@ export function composeAgentFlow(options: AgentFlowOptions): AgentFlow {
 function connectedAgent(
   options: AgentFlowOptions,
   { inbox, live, lease }: Pick<AgentFlow, 'inbox' | 'live' | 'lease'>,
-  supervisor: () => Supervisor,
+  book: AddressBook,
 ): ConnectedAgent {
   const { clock, facts, host, outbox, store, wakeup } = options
   let previousSession = ''
+  const learned = (addresses: readonly string[]) => {
+    const told = book.learn(addresses)
+    options.onLearned?.(told)
+  }
   return {
     clock,
     outbox,
     lease,
     wakeup,
-    hello: () => composeHello({ facts, store, previousSession }),
+    hello: (protocolVersion) => composeHello({ facts, protocolVersion, store, previousSession }),
     heartbeat: (sequence, lateMs) => {
       const freeSlots = inbox.isDraining ? 0 : Math.max(0, facts.slots - live.slotsInUse)
       return composeHeartbeat({ sequence, lateMs, freeSlots, now: clock.now(), host })
@@ -103,10 +115,10 @@ function connectedAgent(
       previousSession = welcome.session
       inbox.release()
       options.onPlace(address)
-      supervisor().welcomed(welcome)
+      learned(welcome.coordinators)
       options.onSession(welcome)
     },
-    learned: (addresses) => supervisor().learned(addresses),
+    learned,
     assigned: (assignments) => inbox.take(assignments),
     told: (targets) => inbox.stop(targets),
     drain: () => inbox.drain(),

@@ -17,6 +17,7 @@ import type { AgentConfig } from './config.ts'
 import type { ConnectionTarget } from './connect/connection.ts'
 import { HostWatch } from './connect/host-load.ts'
 import type { AgentFacts } from './connect/introduce.ts'
+import { readRemembered, rememberIn } from './connect/remembered-coordinators.ts'
 import { Wakeup } from './connect/wakeup.ts'
 import type { Identity } from './identity/identity-files.ts'
 import { Renewal } from './identity/renewal.ts'
@@ -29,7 +30,7 @@ import { loadHandlers } from './run/handler-registry.ts'
 import { recoverAttempts } from './run/recover.ts'
 import { type AttemptServices, runAttempt } from './run/run-attempt.ts'
 import { WorkspaceTidier } from './run/tidy-workspaces.ts'
-import { AGENT_VERSION, PROTOCOL_VERSION } from './version.ts'
+import { AGENT_VERSION } from './version.ts'
 
 export interface AgentDependencies {
   readonly clock: Clock
@@ -63,6 +64,7 @@ export async function composeAgent(
   const wakeup = new Wakeup()
   const services = await composeServices(config, wakeup, dependencies)
   const host = new HostWatch(clock, config.dataDir)
+  const { coordinators: remembered } = agentFiles(config.dataDir)
   const renewal: Renewal = new Renewal(joined.identity, {
     clock,
     logger,
@@ -77,6 +79,8 @@ export async function composeAgent(
     ...services,
     facts: factsOf(config, services, newId(clock, random)),
     coordinators: config.coordinators,
+    remembered: readRemembered(remembered),
+    onLearned: rememberIn(remembered, logger),
     target: (address) => targetOf(address, renewal.identity),
     host,
     wakeup,
@@ -131,7 +135,6 @@ async function composeServices(
 function factsOf(config: AgentConfig, services: Services, startId: string): AgentFacts {
   const { capabilities, labels, slots } = config
   return {
-    protocolVersion: PROTOCOL_VERSION,
     agentVersion: AGENT_VERSION,
     hostname: hostname(),
     platform: `${process.platform}-${process.arch}`,
@@ -193,7 +196,15 @@ function targetOf(address: string, identity: Identity): ConnectionTarget {
     dial() {
       const { credentials } = logTarget(address, identity)
       const client = new AgentServiceClient(address, credentials, CLIENT_CHANNEL_OPTIONS)
-      return { stream: client.connect(), close: () => client.close() }
+      const connected = Promise.withResolvers<void>()
+      client.waitForReady(Number.POSITIVE_INFINITY, (error) => {
+        if (error === undefined) connected.resolve()
+      })
+      return {
+        stream: client.connect(),
+        connected: connected.promise,
+        close: () => client.close(),
+      }
     },
   }
 }

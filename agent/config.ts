@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { agentFiles, resolveDataDir } from '../shared/data-dir.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
+import { isAddress } from './identity/address.ts'
 import { readSettings } from './identity/settings.ts'
 import { hostEnvironment } from './run/environment.ts'
 
@@ -38,7 +39,7 @@ export const HELP = `Usage: rota agent run|join [options]
 
 Options (and the variable that says the same)
   --data-dir DIR           where key, certificate, journal and attempts lie (ROTA_DATA_DIR; ~/.rota/agent)
-  --coordinator HOST:PORT  several, comma-separated, are tried in turn (ROTA_COORDINATOR; as joined)
+  --coordinator HOST:PORT  several, comma-separated; others are heard of (ROTA_COORDINATOR; as joined)
   --name NAME              worker id (ROTA_WORKER_NAME; as joined, else the host name)
   --capabilities LIST      shell,script,api and any of your own, e.g. gpu (ROTA_CAPABILITIES; shell,script,api)
   --labels K=V,...         for job selectors (ROTA_LABELS)
@@ -139,12 +140,6 @@ function readCoordinators(text: string | undefined): readonly string[] {
     `--coordinator: ${JSON.stringify(bad ?? text)} is not HOST:PORT`,
     'Write it like rota.example.com:7420 or [::1]:7420.',
   )
-}
-
-function isAddress(text: string): boolean {
-  const match = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text)
-  const port = Number(match?.[1])
-  return port >= 1 && port <= 65_535
 }
 
 function readName(text: string): string {

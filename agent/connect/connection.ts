@@ -1,10 +1,15 @@
 /**
- * One connected life: hello, welcome, and then heartbeats, reports and orders until the stream ends.
+ * One connected life: connected, hello, welcome, and then heartbeats, reports and orders until the stream ends.
+ *
+ * Modes: `connecting` -> `greeting` -> `serving` <-> `quiet` <-> `deaf`, and from each of them `ended`.
  *
  * C1. Hello is the first message up; nothing else goes out before Welcome has come down.
  * C2. Every heartbeat that is answered renews the lease from the moment it was sent.
  * C3. No answered heartbeat within half a lease: the session is ended from here.
- * C4. A goodbye leaves the stream in use until its delay is over.
+ * C4. Before the agent says hello elsewhere this connection is quiet: it reports nothing new, and waits for what it has
+ *     reported to be acknowledged.
+ * C5. From that hello on it is deaf: only the lease goes on. Orders and acknowledgements of a coordinator whose session may
+ *     have been replaced mean nothing; what they were about is said again on the session that counts.
  */
 import type { ServiceError } from '@grpc/grpc-js'
 import type {
@@ -25,11 +30,16 @@ import type { Lease } from './lease.ts'
 import { type AgentMessage, type ControlStream, StreamWriter } from './stream-writer.ts'
 import type { Wakeup } from './wakeup.ts'
 
+type Order = Extract<
+  NonNullable<ConnectResponse['message']>,
+  { readonly $case: 'assign' | 'stop' | 'reportAck' | 'goodbye' }
+>
+
 export type ConnectionOutcome =
   /** Ended from here. */
   | { readonly kind: 'stopped' }
-  /** The coordinator sends its agents elsewhere. */
-  | { readonly kind: 'drained'; readonly reason: string }
+  /** The agent has a session elsewhere. */
+  | { readonly kind: 'left' }
   | { readonly kind: 'retryable'; readonly error: RotaError }
   /** Trying again soon cannot help; somebody must act. */
   | { readonly kind: 'fatal'; readonly error: RotaError }
@@ -41,7 +51,7 @@ export interface ConnectedAgent {
   readonly lease: Lease
   /** Wakes the writer: a report waits, a slot came free. */
   readonly wakeup: Wakeup
-  hello(): Hello
+  hello(protocolVersion: number): Hello
   /** `lateMs`: how late the timer of this heartbeat was. */
   heartbeat(sequence: bigint, lateMs: number): Heartbeat
   /** Attempts that still run while draining; undefined when not draining. */
@@ -63,74 +73,115 @@ export interface ConnectionTarget {
 
 export interface DialledStream {
   readonly stream: ControlStream
+  /** Resolves when the peer has answered, TLS included; never rejects, for the stream says what went wrong. */
+  readonly connected: Promise<void>
   /** Closes the connection under it. */
   close(): void
 }
 
+export interface ConnectionOptions {
+  readonly target: ConnectionTarget
+  readonly agent: ConnectedAgent
+  readonly protocolVersion: number
+  /** The coordinator sends the agent elsewhere; the stream stays in use. */
+  readonly onGoodbye: (goodbye: Goodbye) => void
+}
+
 const WELCOME_TIMEOUT_MS = 5_000
+/** For acknowledgements before the agent says hello elsewhere, in ms. */
+const QUIET_TIMEOUT_MS = 1_000
 /** Time for the coordinator to see a proper end of the stream. */
 const CLOSE_TIMEOUT_MS = 500
 const HEARTBEAT_DEFAULT_MS = 2_000
 const LEASE_DEFAULT_MS = 12_000
 
-/** Connects, and stays until the stream ends or `signal` aborts. */
-export async function holdConnection(
-  target: ConnectionTarget,
-  agent: ConnectedAgent,
-  signal: AbortSignal,
-): Promise<ConnectionOutcome> {
-  const { stream, close } = target.dial()
-  const connection = new Connection(stream, target.address, agent)
-  const stop = () => connection.end({ kind: 'stopped' })
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    return await connection.run()
-  } finally {
-    signal.removeEventListener('abort', stop)
-    close()
-  }
-}
-
-class Connection {
+export class Connection {
+  readonly address: string
+  /** Resolves when it is over and closed. */
+  readonly ended: Promise<ConnectionOutcome>
   readonly #agent: ConnectedAgent
-  readonly #address: string
+  readonly #options: ConnectionOptions
+  readonly #dialled: DialledStream
   readonly #call: ControlStream
   readonly #writer: StreamWriter
   readonly #outcome = Promise.withResolvers<ConnectionOutcome>()
   readonly #closed = Promise.withResolvers<void>()
+  readonly #welcomed = Promise.withResolvers<true>()
   /** When each unanswered heartbeat was sent, monotonic ms. */
   readonly #heartbeats = new Map<bigint, number>()
   #session: { readonly heartbeatMs: number; readonly leaseMs: number } | undefined
   #isEnded = false
+  #isQuiet = false
+  #isDeaf = false
+  /** Called when nothing is unacknowledged any more. */
+  #onAcknowledged: () => void = () => {}
   #helloSentAtMs = 0
   #sequence = 0n
   #heartbeatLateMs: number | undefined
   #drainTold: number | undefined
   #heartbeatTimer: Timer | undefined
   #deadline: Timer | undefined
-  #goodbyeTimer: Timer | undefined
 
-  constructor(call: ControlStream, address: string, agent: ConnectedAgent) {
-    this.#agent = agent
-    this.#address = address
-    this.#call = call
-    this.#writer = new StreamWriter(call, this.#closed.promise)
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+    this.#agent = options.agent
+    this.address = options.target.address
+    this.#dialled = options.target.dial()
+    this.#call = this.#dialled.stream
+    this.#writer = new StreamWriter(this.#call, this.#closed.promise)
+    this.ended = this.#outcome.promise.then((outcome) => this.#close(outcome))
+    this.#listen()
   }
 
-  async run(): Promise<ConnectionOutcome> {
-    this.#listen()
+  /** True when the peer has answered within this time, in ms; false when the connection has ended instead. */
+  async connect(withinMs: number): Promise<boolean> {
+    this.#expect(withinMs, 'no connection')
+    const isConnected = await this.#orEnd(this.#dialled.connected.then(() => true as const))
+    if (isConnected) this.#deadline?.cancel()
+    return isConnected
+  }
+
+  /** Says hello (C1); true when the coordinator has welcomed the agent, false when the connection has ended instead. */
+  async greet(): Promise<boolean> {
     this.#helloSentAtMs = this.#agent.clock.monotonicMs()
-    this.#expectAnswer(WELCOME_TIMEOUT_MS, 'no welcome')
-    void this.#writer.write({ $case: 'hello', value: this.#agent.hello() })
-    const outcome = await this.#outcome.promise
-    await this.#close(outcome)
-    return outcome
+    this.#expect(WELCOME_TIMEOUT_MS, 'no welcome')
+    const { protocolVersion } = this.#options
+    void this.#writer.write({ $case: 'hello', value: this.#agent.hello(protocolVersion) })
+    return this.#orEnd(this.#welcomed.promise)
+  }
+
+  /** Makes it quiet (C4) until what was reported is acknowledged, or for a second, and then deaf (C5). */
+  async deafen(): Promise<void> {
+    this.#isQuiet = true
+    if (this.#agent.outbox.isAwaiting) {
+      const acknowledged = new Promise<void>((resolve) => {
+        this.#onAcknowledged = resolve
+      })
+      const timer = this.#agent.clock.after(QUIET_TIMEOUT_MS, () => this.#onAcknowledged())
+      await Promise.race([acknowledged, this.#outcome.promise])
+      timer.cancel()
+    }
+    this.#isDeaf = true
+  }
+
+  /** The hello elsewhere came to nothing: all goes on here. */
+  listenAgain(): void {
+    if (this.#isEnded) return
+    this.#isQuiet = false
+    this.#isDeaf = false
+    // Acknowledgements may have come while nobody listened.
+    this.#agent.outbox.resend(Number.POSITIVE_INFINITY)
+    this.#agent.wakeup.wake()
   }
 
   /** Ends the connection; the first outcome counts. */
   end(outcome: ConnectionOutcome): void {
     this.#isEnded = true
     this.#outcome.resolve(outcome)
+  }
+
+  async #orEnd(wanted: Promise<true>): Promise<boolean> {
+    return Promise.race([wanted, this.#outcome.promise.then(() => false)])
   }
 
   #listen(): void {
@@ -145,10 +196,10 @@ class Connection {
     })
   }
 
-  async #close({ kind }: ConnectionOutcome): Promise<void> {
-    for (const timer of [this.#heartbeatTimer, this.#deadline, this.#goodbyeTimer]) timer?.cancel()
+  async #close(outcome: ConnectionOutcome): Promise<ConnectionOutcome> {
+    for (const timer of [this.#heartbeatTimer, this.#deadline]) timer?.cancel()
     this.#agent.wakeup.wake()
-    if (kind === 'stopped' || kind === 'drained') {
+    if (outcome.kind === 'stopped' || outcome.kind === 'left') {
       this.#call.end()
       const timer = this.#agent.clock.after(CLOSE_TIMEOUT_MS, () => this.#closed.resolve())
       await this.#closed.promise
@@ -156,6 +207,8 @@ class Connection {
     }
     this.#closed.resolve()
     this.#call.cancel()
+    this.#dialled.close()
+    return outcome
   }
 
   #receive({ message }: ConnectResponse): void {
@@ -167,6 +220,21 @@ class Connection {
       case 'heartbeatAck':
         this.#renew(message.value.sequence)
         break
+      case 'drain':
+        this.#agent.drain()
+        this.#agent.wakeup.wake()
+        break
+      case 'coordinators':
+        this.#agent.learned(message.value.addresses)
+        break
+      default:
+        if (!this.#isDeaf) this.#obey(message)
+    }
+  }
+
+  /** What only a coordinator may say that has the session (C5). */
+  #obey(message: Order): void {
+    switch (message.$case) {
       case 'assign':
         this.#agent.assigned(message.value.assignments)
         break
@@ -174,19 +242,18 @@ class Connection {
         this.#agent.told(message.value.targets)
         break
       case 'reportAck':
-        this.#agent.acknowledged(this.#agent.outbox.acknowledge(message.value.sequence))
-        break
-      case 'drain':
-        this.#agent.drain()
-        this.#agent.wakeup.wake()
+        this.#acknowledge(message.value.sequence)
         break
       case 'goodbye':
-        this.#leave(message.value)
-        break
-      case 'coordinators':
-        this.#agent.learned(message.value.addresses)
+        this.#options.onGoodbye(message.value)
         break
     }
+  }
+
+  #acknowledge(sequence: bigint): void {
+    const { outbox } = this.#agent
+    this.#agent.acknowledged(outbox.acknowledge(sequence))
+    if (!outbox.isAwaiting) this.#onAcknowledged()
   }
 
   #begin(welcome: Welcome): void {
@@ -196,11 +263,12 @@ class Connection {
       leaseMs: durationToMs(welcome.lease) ?? LEASE_DEFAULT_MS,
     }
     this.#agent.lease.renew(this.#helloSentAtMs, this.#session.leaseMs)
-    this.#expectAnswer(this.#session.leaseMs / 2, 'no answer to heartbeats')
-    this.#agent.welcomed(welcome, this.#address)
+    this.#expect(this.#session.leaseMs / 2, 'no answer to heartbeats')
+    this.#agent.welcomed(welcome, this.address)
     this.#agent.outbox.resend(Number.POSITIVE_INFINITY)
     this.#beat(0)
     void this.#writeAll()
+    this.#welcomed.resolve(true)
   }
 
   /** Makes a heartbeat due now and the next one after the interval. */
@@ -222,28 +290,22 @@ class Connection {
       if (known <= sequence) this.#heartbeats.delete(known)
     }
     this.#agent.lease.renew(sentAtMs, this.#session.leaseMs)
-    this.#expectAnswer(this.#session.leaseMs / 2, 'no answer to heartbeats')
+    this.#expect(this.#session.leaseMs / 2, 'no answer to heartbeats')
   }
 
-  #expectAnswer(withinMs: number, otherwise: string): void {
+  #expect(withinMs: number, otherwise: string): void {
     this.#deadline?.cancel()
     this.#deadline = this.#agent.clock.after(withinMs, () => {
       this.end(retryable('UNREACHABLE', `${otherwise} within ${withinMs} ms`))
     })
   }
 
-  #leave({ reason, reconnectDelay }: Goodbye): void {
-    const delayMs = durationToMs(reconnectDelay) ?? 0
-    this.#goodbyeTimer ??= this.#agent.clock.after(delayMs, () => {
-      this.end({ kind: 'drained', reason })
-    })
-  }
-
   /** The one writer: takes the most urgent thing to say whenever the stream can take it. */
   async #writeAll(): Promise<void> {
+    let seen = 0
     while (!this.#isEnded) {
       const message = this.#nextMessage()
-      if (message === undefined) await this.#agent.wakeup.wait()
+      if (message === undefined) seen = await this.#agent.wakeup.wait(seen)
       else if (!(await this.#writer.write(message))) return
     }
   }
@@ -251,6 +313,7 @@ class Connection {
   #nextMessage(): AgentMessage | undefined {
     const { clock, outbox } = this.#agent
     if (this.#heartbeatLateMs !== undefined) return this.#nextHeartbeat(this.#heartbeatLateMs)
+    if (this.#isQuiet) return undefined
     const report = outbox.take(clock.monotonicMs())
     if (report !== undefined) return { $case: 'report', value: report }
     const remaining = this.#agent.drainRemaining()

@@ -4,7 +4,6 @@ import type { AttemptStore } from '../report/attempt-store.ts'
 
 /** What does not change while the agent lives. */
 export interface AgentFacts {
-  readonly protocolVersion: number
   readonly agentVersion: string
   readonly hostname: string
   /** e.g. `linux-x64` */
@@ -27,14 +26,16 @@ export interface LoadProbe {
 
 export function composeHello(options: {
   readonly facts: AgentFacts
+  readonly protocolVersion: number
   readonly store: AttemptStore
   readonly previousSession: string
 }): Hello {
-  const { facts, previousSession, store } = options
-  // Also what is just being journaled: it will run, so nobody else may be given it meanwhile.
+  const { facts, previousSession, protocolVersion, store } = options
+  // Also what is on its way to the disk: it will run, so nobody else may. If the disk fails, it is refused.
   const held = store.list().filter(({ acknowledgedAtMs }) => acknowledgedAtMs === undefined)
   return {
     ...facts,
+    protocolVersion,
     capabilities: [...facts.capabilities],
     handlers: [...facts.handlers],
     labels: { ...facts.labels },

@@ -1,16 +1,20 @@
-/** Lets one loop sleep until somebody has something for it; a wake-up before the wait is not lost. */
+/**
+ * Lets loops sleep until somebody has something for them; a wake-up before the wait is not lost. Each loop remembers what
+ * it has seen, so that several can wait on one.
+ */
 export class Wakeup {
   #next = Promise.withResolvers<void>()
-  #isWoken = false
+  #count = 0
 
   wake(): void {
-    this.#isWoken = true
+    this.#count += 1
     this.#next.resolve()
+    this.#next = Promise.withResolvers<void>()
   }
 
-  async wait(): Promise<void> {
-    if (!this.#isWoken) await this.#next.promise
-    this.#isWoken = false
-    this.#next = Promise.withResolvers<void>()
+  /** Waits for a wake-up after `seen`, which is 0 at first; answers what is seen now. */
+  async wait(seen: number): Promise<number> {
+    if (this.#count === seen) await this.#next.promise
+    return this.#count
   }
 }

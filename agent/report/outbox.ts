@@ -57,6 +57,11 @@ export class Outbox {
     )
   }
 
+  /** True while a report was sent and not yet acknowledged. */
+  get isAwaiting(): boolean {
+    return this.#sent.size > 0
+  }
+
   /** The next report, or undefined when nothing waits or too much is unanswered. */
   take(nowMs: number): Report | undefined {
     if (this.#pending.size === 0 || this.#sent.size >= REPORTS_UNANSWERED_MAX) return undefined

@@ -25,10 +25,11 @@ import {
   type PushLogsRequest,
   type PushLogsResponse,
   type Report,
+  type Welcome,
 } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { COORDINATOR_TLS_NAME, SERVER_OPTIONS } from '../../shared/channel-options.ts'
 import { durationFromMs } from '../../shared/duration.ts'
-import type { RotaError } from '../../shared/errors/rota-error.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
 import { toGrpcStatus } from '../../shared/errors/rpc-status.ts'
 import { formatJoinToken } from '../../shared/join-token.ts'
 import { createFakeAuthority, type FakeAuthority, type Validity } from './fake-authority.ts'
@@ -41,6 +42,8 @@ export interface Script {
   heartbeatMs: number
   /** Other coordinators, as Welcome names them. */
   coordinators: string[]
+  /** Versions of the protocol that it speaks. */
+  protocolVersions: readonly number[]
   /** Refuses each Connect with this. */
   refusal: RotaError | undefined
   /** What becomes of a piece of output; default: it is stored where it fits. */
@@ -60,12 +63,24 @@ export class FakeSession {
   readonly drainProgress: number[] = []
   isOver = false
   readonly #call: ConnectCall
+  readonly #welcome: Welcome
   readonly #changed: () => void
 
-  constructor(hello: Hello, call: ConnectCall, changed: () => void) {
-    this.hello = hello
-    this.#call = call
-    this.#changed = changed
+  constructor(options: {
+    readonly hello: Hello
+    readonly call: ConnectCall
+    readonly welcome: Welcome
+    readonly changed: () => void
+  }) {
+    this.hello = options.hello
+    this.#call = options.call
+    this.#welcome = options.welcome
+    this.#changed = options.changed
+  }
+
+  /** Done at once unless the script does not welcome. */
+  welcome(): void {
+    this.send({ $case: 'welcome', value: this.#welcome })
   }
 
   send(message: NonNullable<ConnectResponse['message']>): void {
@@ -143,6 +158,7 @@ export class FakeCoordinator {
     leaseMs: 12_000,
     heartbeatMs: 500,
     coordinators: [],
+    protocolVersions: [1, 2],
     refusal: undefined,
     takesLog: (request, logs) => logs.append(request),
     validity: {},
@@ -285,7 +301,7 @@ export class FakeCoordinator {
     }
     let session: FakeSession | undefined
     call.on('data', ({ message }: ConnectRequest) => {
-      if (message?.$case === 'hello') session = this.#greet(message.value, call)
+      if (message?.$case === 'hello') session = this.#meet(message.value, call)
       else if (session !== undefined) this.#hear(session, message)
       this.#changed()
     })
@@ -298,24 +314,32 @@ export class FakeCoordinator {
     call.on('error', over)
   }
 
+  #meet(hello: Hello, call: ConnectCall): FakeSession | undefined {
+    const { protocolVersions } = this.script
+    if (protocolVersions.includes(hello.protocolVersion)) return this.#greet(hello, call)
+    const metadata = { protocol_versions: protocolVersions.join(',') }
+    call.emit(
+      'error',
+      toGrpcStatus(new RotaError('AGENT_INCOMPATIBLE', 'no', { metadata }), 'test'),
+    )
+    this.refusals += 1
+    return undefined
+  }
+
   #greet(hello: Hello, call: ConnectCall): FakeSession {
-    const session = new FakeSession(hello, call, this.#changed)
-    this.sessions.push(session)
-    const { welcomes, leaseMs, heartbeatMs, coordinators } = this.script
-    if (welcomes) {
-      session.send({
-        $case: 'welcome',
-        value: {
-          worker: 'workers/worker-1',
-          session: `session-${this.sessions.length}`,
-          heartbeatInterval: durationFromMs(heartbeatMs),
-          lease: durationFromMs(leaseMs),
-          serverTime: new Date(),
-          coordinators,
-          offerAgain: false,
-        },
-      })
+    const { coordinators, heartbeatMs, leaseMs } = this.script
+    const welcome = {
+      worker: 'workers/worker-1',
+      session: `session-${this.sessions.length + 1}`,
+      heartbeatInterval: durationFromMs(heartbeatMs),
+      lease: durationFromMs(leaseMs),
+      serverTime: new Date(),
+      coordinators,
+      offerAgain: false,
     }
+    const session = new FakeSession({ hello, call, welcome, changed: this.#changed })
+    this.sessions.push(session)
+    if (this.script.welcomes) session.welcome()
     return session
   }
 

@@ -11,7 +11,6 @@ import { decideOutcome } from '../../../agent/run/decide-outcome.ts'
 import { killGraceMs, reportFinished } from '../../../agent/run/run-attempt.ts'
 import type { StopSwitch } from '../../../agent/run/stop-switch.ts'
 import type { TaskEnd } from '../../../agent/run/task-end.ts'
-import { PROTOCOL_VERSION } from '../../../agent/version.ts'
 import { type Assignment, Finished } from '../../../proto/gen/rota/agent/v1/agent_service.ts'
 import { AttemptOutcome } from '../../../proto/gen/rota/v1/execution.ts'
 import { sleep } from '../../../shared/clock.ts'
@@ -137,7 +136,6 @@ export class AgentNode {
       random: this.#random,
       logger,
       facts: {
-        protocolVersion: PROTOCOL_VERSION,
         agentVersion: 'simulated',
         hostname: this.name,
         platform: 'virtual',
@@ -150,7 +148,10 @@ export class AgentNode {
       coordinators: this.#around.coordinators,
       target: (address) => ({
         address,
-        dial: () => ({ stream: network.dial(process, this.name, address), close: () => {} }),
+        dial: () => {
+          const stream = network.dial(process, this.name, address)
+          return { stream, connected: stream.connected, close: () => {} }
+        },
       }),
       host: {
         get hasSpace() {

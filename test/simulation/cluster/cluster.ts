@@ -45,7 +45,7 @@ export class Cluster {
     const names = Array.from({ length: size.agents }, (_, index) => `agent-${index + 1}`)
     const addresses = Array.from(
       { length: size.coordinators },
-      (_, index) => `coordinator-${index + 1}`,
+      (_, index) => `coordinator-${index + 1}:7420`,
     )
     this.#fill(names)
     const workerIds = new Map(names.map((name, index) => [name, (index + 1) as WorkerId]))

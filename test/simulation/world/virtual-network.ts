@@ -151,6 +151,7 @@ export class VirtualStream implements ControlStream, ServerCall {
   readonly agentProcess: VirtualProcess
   #server: VirtualProcess | undefined
   #handlers: ServerHandlers | undefined
+  readonly #connected = Promise.withResolvers<void>()
   readonly #network: VirtualNetwork
   readonly #world: World
   readonly #up = new Lane()
@@ -176,6 +177,11 @@ export class VirtualStream implements ControlStream, ServerCall {
   }
 
   // The agent's end.
+
+  /** As DialledStream. */
+  get connected(): Promise<void> {
+    return this.#connected.promise
+  }
 
   write(message: ConnectRequest | ConnectResponse): boolean {
     const isUp = isRequest(message)
@@ -313,6 +319,17 @@ export class VirtualStream implements ControlStream, ServerCall {
       if (this.#isAgentOver) return
       this.#handlers = listener.accept(this.agent, this)
       this.linkChanged()
+      this.#answer()
+    })
+  }
+
+  /** The agent hears that it is connected; what is lost of it is sent again. */
+  #answer(): void {
+    this.#world.after(this.#network.oneWayMs(), DOWN_TAG, () => {
+      if (this.#isAgentOver) return
+      const isPassable = this.#network.isOpen(this.address, this.agent)
+      if (isPassable) this.agentProcess.run(() => this.#connected.resolve())
+      else this.#world.after(RST_RETRY_MS, DOWN_TAG, () => this.#answer())
     })
   }
 

@@ -7,7 +7,6 @@ import { shellOf } from '../../../support/assignments.ts'
 import { createFakeClock } from '../../../support/fake-clock.ts'
 
 const facts: AgentFacts = {
-  protocolVersion: 1,
   agentVersion: '1',
   hostname: 'host',
   platform: 'linux-x64',
@@ -37,7 +36,7 @@ test('hello names what is being journaled, and leaves out what was acknowledged'
   store.acknowledge(ended)
   isSlow = true
   const accepting = store.accept(running)
-  const { held } = composeHello({ facts, store, previousSession: '' })
+  const { held } = composeHello({ facts, protocolVersion: 2, store, previousSession: '' })
   expect(held).toEqual([{ execution: running.execution, epoch: running.epoch, finished: false }])
   disk.resolve()
   await accepting
