@@ -12,7 +12,7 @@ import {
   composeHello,
   type LoadProbe,
 } from './connect/introduce.ts'
-import { Lease } from './connect/lease.ts'
+import { Lease, type LeaseEnd } from './connect/lease.ts'
 import { Supervisor } from './connect/supervisor.ts'
 import type { Wakeup } from './connect/wakeup.ts'
 import type { AttemptRef } from './report/attempt-ref.ts'
@@ -39,6 +39,10 @@ export interface AgentFlowOptions {
   readonly outbox: Outbox
   readonly wakeup: Wakeup
   readonly run: RunAttempt
+  /** The clock of the lease; by default the monotonic one. */
+  readonly readBootMs?: () => number
+  /** The lease was renewed. */
+  readonly onLease?: (end: LeaseEnd) => void
   /** Told in which coordinator the session lives, and undefined when it has ended. */
   readonly onPlace: (address: string | undefined) => void
   /** A coordinator has accepted the session. */
@@ -70,9 +74,14 @@ export function composeAgentFlow(options: AgentFlowOptions): AgentFlow {
     handlers: new Set(facts.handlers),
     hasSpace: () => host.hasSpace && outbox.size < UNACKNOWLEDGED_MAX,
   })
-  const lease = new Lease(clock, (marginMs) => {
-    const stopped = live.stopGuarded(marginMs)
-    logger.warn({ stopped }, 'the lease ends; attempts that must not outlive it are stopped')
+  const lease = new Lease({
+    clock,
+    readBootMs: options.readBootMs ?? (() => clock.monotonicMs()),
+    onRenewed: (end) => options.onLease?.(end),
+    onEnding: (marginMs) => {
+      const stopped = live.stopGuarded(marginMs)
+      logger.warn({ stopped }, 'the lease ends; attempts that must not outlive it are stopped')
+    },
   })
   const { coordinators: configured, random, remembered = [] } = options
   const book = new AddressBook({ configured, remembered, random })

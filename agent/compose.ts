@@ -2,7 +2,11 @@
 import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { credentials } from '@grpc/grpc-js'
-import { AgentServiceClient, type Welcome } from '../proto/gen/rota/agent/v1/agent_service.ts'
+import {
+  AgentServiceClient,
+  type Assignment,
+  type Welcome,
+} from '../proto/gen/rota/agent/v1/agent_service.ts'
 import { CLIENT_CHANNEL_OPTIONS } from '../shared/channel-options.ts'
 import { type Clock, sleep } from '../shared/clock.ts'
 import { agentFiles } from '../shared/data-dir.ts'
@@ -26,18 +30,29 @@ import { AttemptStore } from './report/attempt-store.ts'
 import { Journal } from './report/journal.ts'
 import { LogShipper } from './report/log-shipper.ts'
 import { Outbox } from './report/outbox.ts'
+import { isProcess } from './run/attempt-terms.ts'
 import { loadHandlers } from './run/handler-registry.ts'
 import { recoverAttempts } from './run/recover.ts'
 import { type AttemptServices, runAttempt } from './run/run-attempt.ts'
 import { WorkspaceTidier } from './run/tidy-workspaces.ts'
 import { AGENT_VERSION } from './version.ts'
+import { readBootMs } from './warden/boot-clock.ts'
+import type { WardenLink } from './warden/warden-link.ts'
 
 export interface AgentDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Of the data folder; opened, and left or ended, by the agent. */
+  readonly warden: WardenLink
   /** A coordinator has accepted the session. */
   readonly onSession: (welcome: Welcome) => void
+}
+
+/** `stop` ends what runs, and the warden. */
+export interface Agent extends Service {
+  /** Stops, but leaves processes of attempts to the warden: the next start takes them back. */
+  leave(): Promise<void>
 }
 
 export interface JoinedAgent {
@@ -50,6 +65,8 @@ const STOP_GRACE_MS = 5_000
 /** From the request to stop until nothing is waited for any more, in ms. */
 const STOP_TIMEOUT_MS = 7_000
 const STOP_POLL_MS = 20
+/** Until what is about to start has started and is the warden's, in ms. */
+const START_TIMEOUT_MS = 2_000
 /** For output, in ms: what is left is shipped by the next start. */
 const STOP_LOGS_MS = 2_000
 const FORGET_INTERVAL_MS = 60_000
@@ -59,8 +76,8 @@ export async function composeAgent(
   config: AgentConfig,
   joined: JoinedAgent,
   dependencies: AgentDependencies,
-): Promise<Service> {
-  const { clock, logger, random } = dependencies
+): Promise<Agent> {
+  const { clock, logger, random, warden } = dependencies
   const wakeup = new Wakeup()
   const services = await composeServices(config, wakeup, dependencies)
   const host = new HostWatch(clock, config.dataDir)
@@ -85,6 +102,8 @@ export async function composeAgent(
     host,
     wakeup,
     run: (assignment, stop) => runAttempt(assignment, stop, services),
+    readBootMs,
+    onLease: (lease) => warden.renewLease(lease),
     onPlace: (address) => {
       services.logs.connect(
         address === undefined ? undefined : logTarget(address, renewal.identity),
@@ -92,7 +111,7 @@ export async function composeAgent(
     },
     onAcknowledged: (ref) => void services.tidier.acknowledged(ref),
   })
-  return serve({ clock, logger, services, host, flow, renewal })
+  return serve({ clock, logger, services, host, flow, renewal, warden })
 }
 
 interface Services extends AttemptServices {
@@ -103,7 +122,7 @@ interface Services extends AttemptServices {
 async function composeServices(
   config: AgentConfig,
   wakeup: Wakeup,
-  { clock, logger, random }: AgentDependencies,
+  { clock, logger, random, warden }: AgentDependencies,
 ): Promise<Services> {
   const files = agentFiles(config.dataDir)
   // Others may pass, for run_as; the folder of each attempt keeps them out.
@@ -122,7 +141,7 @@ async function composeServices(
   })
   const { jobEnvironment: environment, shell } = config
   return {
-    host: { clock, logger, environment, shell, bootId: readBootId() },
+    host: { clock, logger, environment, shell, bootId: readBootId(), warden },
     handlers,
     attemptsDir: files.attempts,
     store,
@@ -153,39 +172,60 @@ interface Parts {
   readonly host: HostWatch
   readonly flow: AgentFlow
   readonly renewal: Renewal
+  readonly warden: WardenLink
 }
 
 /** The order of starting and stopping. */
-function serve({ clock, flow, host, logger, renewal, services }: Parts): Service {
+function serve({ clock, flow, host, logger, renewal, services, warden }: Parts): Agent {
   const { inbox, lease, live, supervisor } = flow
+  const { logs, outbox, store } = services
   const forgetting = new Ticker({
     name: 'forget',
     clock,
     logger,
     runOnce: async () => {
-      services.store.forgetOld()
+      store.forgetOld()
       return FORGET_INTERVAL_MS
     },
   })
-  const running = inOrder([services.logs, supervisor, renewal, forgetting])
+  const running = inOrder([logs, supervisor, renewal, forgetting])
+  const waitWhile = async (isWaiting: () => boolean, endMs: number) => {
+    while (isWaiting() && clock.monotonicMs() < endMs) await sleep(clock, STOP_POLL_MS)
+  }
+  /** Nothing new is taken; the work that `isMeant` ends; what can be told is told. */
+  const windDown = async (isMeant: (assignment: Assignment) => boolean) => {
+    const endMs = clock.monotonicMs() + STOP_TIMEOUT_MS
+    inbox.close()
+    const cause = { kind: 'lost', reason: 'the agent was stopped' } as const
+    await live.stopAll(cause, STOP_GRACE_MS, isMeant)
+    // Results that are not acknowledged in time stay in the journal and are offered by the next start.
+    await waitWhile(() => supervisor.isConnected && outbox.size > 0, endMs)
+    if (live.size === 0) await logs.shipped(Math.min(STOP_LOGS_MS, endMs - clock.monotonicMs()))
+    lease.close()
+    await running.stop()
+  }
   return {
     async start() {
       await host.look()
-      await recoverAttempts(services)
+      await recoverAttempts(services, live)
       await running.start()
     },
     async stop() {
-      const endMs = clock.monotonicMs() + STOP_TIMEOUT_MS
+      await windDown(() => true)
+      await store.close()
+      await warden.quit()
+    },
+    async leave() {
       inbox.close()
-      await live.stopAll({ kind: 'lost', reason: 'the agent was stopped' }, STOP_GRACE_MS)
-      // Results that are not acknowledged in time stay in the journal and are offered by the next start.
-      while (supervisor.isConnected && services.outbox.size > 0 && clock.monotonicMs() < endMs) {
-        await sleep(clock, STOP_POLL_MS)
+      const isStarting = (assignment: Assignment) => {
+        const known = store.get(assignment)
+        return isProcess(assignment) && known?.process === undefined && known?.result === undefined
       }
-      await services.logs.shipped(Math.min(STOP_LOGS_MS, endMs - clock.monotonicMs()))
-      lease.close()
-      await running.stop()
-      await services.store.close()
+      const endMs = clock.monotonicMs() + START_TIMEOUT_MS
+      await waitWhile(() => live.list().some(isStarting), endMs)
+      await windDown((assignment) => !isProcess(assignment))
+      await warden.leave()
+      await store.close()
     },
   }
 }

@@ -7,10 +7,14 @@ import { systemClock as clock } from '../shared/clock.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
 import { takeLock } from '../shared/lock-file.ts'
 import { createLogger, type Logger } from '../shared/logger.ts'
+import { readBootId } from '../shared/process-stat.ts'
 import { systemRandom as random } from '../shared/random.ts'
 import { composeAgent } from './compose.ts'
 import { type AgentConfig, HELP, readConfig } from './config.ts'
 import { ensureJoined, type Joined } from './identity/ensure-joined.ts'
+import { AGENT_VERSION } from './version.ts'
+import { SocketLink } from './warden/socket-link.ts'
+import { startWarden } from './warden/start-warden.ts'
 
 /** Stopping takes no longer, in ms; what is not done then is in the journal. */
 const STOP_LIMIT_MS = 8_000
@@ -83,6 +87,10 @@ async function serve(
     clock,
     logger,
     random,
+    warden: new SocketLink({
+      ...{ clock, logger, dataDir: config.dataDir, release: AGENT_VERSION, bootId: readBootId() },
+      startWarden: () => startWarden({ ...config, logger }),
+    }),
     onSession: ({ session }) => {
       process.stdout.write(
         `${JSON.stringify({ connected: true, worker: joined.settings.worker, session })}\n`,
@@ -93,11 +101,12 @@ async function serve(
   })
   await agent.start()
   await aborted(stopping)
+  const { reason } = stopping
   setTimeout(() => {
     logger.error('stopping took too long; the rest is left to the next start')
     process.exit(EXIT.ok)
   }, STOP_LIMIT_MS).unref()
-  await agent.stop()
+  await (isRestart(reason) ? agent.leave() : agent.stop())
   logger.info('stopped')
 }
 
@@ -106,7 +115,7 @@ function listenForStop(logger: Logger): AbortSignal {
   const controller = new AbortController()
   const stop = (why: string) => {
     if (!controller.signal.aborted) logger.info({ why }, 'stopping')
-    controller.abort()
+    controller.abort(why)
   }
   process.on('SIGTERM', () => stop('SIGTERM'))
   process.on('SIGINT', () => stop('SIGINT'))
@@ -124,6 +133,11 @@ function listenForStop(logger: Logger): AbortSignal {
   // The timers of a waiting agent keep no process alive.
   setInterval(() => {}, 2 ** 30)
   return controller.signal
+}
+
+/** Signals of a service manager that stops, restarts or upgrades; a person's Ctrl-C means the work too. */
+function isRestart(why: unknown): boolean {
+  return why === 'SIGTERM' || why === 'SIGHUP'
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

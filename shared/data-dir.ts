@@ -45,3 +45,8 @@ export function agentFiles(dataDir: string) {
     coordinators: join(dataDir, 'coordinators.json'),
   }
 }
+
+/** Held by the warden of an agent's data folder as long as it lives; in a folder that no other user may enter. */
+export function wardenLock(agentDataDir: string): string {
+  return join(agentDataDir, 'warden', 'lock')
+}

@@ -16,3 +16,9 @@ export const AGENT: Program = {
   script: new URL('../agent/main.ts', import.meta.url),
   nodeFlags: ['--max-semi-space-size=1'],
 }
+
+/** Started by an agent, once per data folder. Few and small threads, for all it does is wait. */
+export const WARDEN: Program = {
+  script: new URL('../agent/warden/main.ts', import.meta.url),
+  nodeFlags: ['--max-semi-space-size=1', '--v8-pool-size=1'],
+}

@@ -107,7 +107,7 @@ export class Connection {
   readonly #outcome = Promise.withResolvers<ConnectionOutcome>()
   readonly #closed = Promise.withResolvers<void>()
   readonly #welcomed = Promise.withResolvers<true>()
-  /** When each unanswered heartbeat was sent, monotonic ms. */
+  /** When each unanswered heartbeat was sent, on the clock of the lease. */
   readonly #heartbeats = new Map<bigint, number>()
   #session: { readonly heartbeatMs: number; readonly leaseMs: number } | undefined
   #isEnded = false
@@ -143,7 +143,7 @@ export class Connection {
 
   /** Says hello (C1); true when the coordinator has welcomed the agent, false when the connection has ended instead. */
   async greet(): Promise<boolean> {
-    this.#helloSentAtMs = this.#agent.clock.monotonicMs()
+    this.#helloSentAtMs = this.#agent.lease.nowMs()
     this.#expect(WELCOME_TIMEOUT_MS, 'no welcome')
     const { protocolVersion } = this.#options
     void this.#writer.write({ $case: 'hello', value: this.#agent.hello(protocolVersion) })
@@ -325,7 +325,7 @@ export class Connection {
   #nextHeartbeat(lateMs: number): AgentMessage {
     this.#heartbeatLateMs = undefined
     this.#sequence += 1n
-    this.#heartbeats.set(this.#sequence, this.#agent.clock.monotonicMs())
+    this.#heartbeats.set(this.#sequence, this.#agent.lease.nowMs())
     return { $case: 'heartbeat', value: this.#agent.heartbeat(this.#sequence, lateMs) }
   }
 }

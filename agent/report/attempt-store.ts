@@ -11,7 +11,7 @@
 import { Assignment, Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
-import type { ProcessIdentity } from '../run/process-identity.ts'
+import type { ProcessIdentity } from '../warden/process-identity.ts'
 import { type AttemptRef, attemptKey } from './attempt-ref.ts'
 import type { JournalRecord } from './journal-records.ts'
 import type { LogShare } from './log-budget.ts'

@@ -2,7 +2,7 @@
 import { AttemptOutcome } from '../../proto/gen/rota/v1/execution.ts'
 import { formatDurationMs } from '../../shared/duration.ts'
 import type { ErrorReason } from '../../shared/errors/catalogue.ts'
-import type { StopCause } from './stop-switch.ts'
+import type { StopCause } from '../warden/stop-switch.ts'
 import type { TaskEnd } from './task-end.ts'
 
 /** Longer messages are cut, in characters. */

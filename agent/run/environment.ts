@@ -1,7 +1,7 @@
 /** The environment of a job: a short list from the host, what the task asks for, and what Rota tells it. Pure. */
 import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { parseResourceName } from '../../shared/wire.ts'
-import { type AttemptRef, executionId } from '../report/attempt-ref.ts'
+import { executionId } from '../report/attempt-ref.ts'
 
 type Environment = Readonly<Record<string, string>>
 
@@ -34,14 +34,10 @@ export function jobEnvironment(options: {
   }
 }
 
-/** The pair that marks every process of an attempt; it survives setsid and double forks. */
-export function attemptMark(attempt: AttemptRef): readonly [string, string] {
-  return [`ROTA_EXECUTION=${executionId(attempt)}`, `ROTA_EPOCH=${attempt.epoch}`]
-}
-
 function rotaVariables(assignment: Assignment, outputFile: string): Environment {
   const { epoch, attempt, scheduledFor, parameters } = assignment
   return {
+    // With ROTA_EPOCH the mark by which the warden finds what has left its process group.
     ROTA_EXECUTION: executionId(assignment),
     ROTA_JOB: jobId(assignment),
     ROTA_ATTEMPT: String(attempt),

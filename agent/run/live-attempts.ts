@@ -5,10 +5,9 @@
  * V2. Two attempts of one execution never run here at once: the newer one begins when the older one has ended.
  */
 import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
-import { Guarantee } from '../../proto/gen/rota/v1/job.ts'
 import { type AttemptRef, attemptKey } from '../report/attempt-ref.ts'
-import { killGraceMs } from './run-attempt.ts'
-import { type StopCause, StopSwitch } from './stop-switch.ts'
+import { type StopCause, StopSwitch } from '../warden/stop-switch.ts'
+import { isGuarded, killGraceMs, slotsOf } from './attempt-terms.ts'
 
 interface LiveAttempt {
   readonly assignment: Assignment
@@ -34,6 +33,10 @@ export class LiveAttempts {
     return this.#live.size
   }
 
+  list(): readonly Assignment[] {
+    return [...this.#live.values()].map(({ assignment }) => assignment)
+  }
+
   get slotsInUse(): number {
     return [...this.#live.values()].reduce((sum, { assignment }) => sum + slotsOf(assignment), 0)
   }
@@ -55,12 +58,24 @@ export class LiveAttempts {
   }
 
   /** Runs an added and journaled attempt to its end. */
-  async run(assignment: Assignment): Promise<void> {
+  run(assignment: Assignment): Promise<void> {
+    return this.#follow(assignment, async (stop) => {
+      await this.#endOfOlder(assignment)
+      await this.#runAttempt(assignment, stop)
+    })
+  }
+
+  /** Takes back an attempt that has gone on without the agent; `resume` follows it to its end. */
+  adopt(assignment: Assignment, resume: (stop: StopSwitch) => Promise<void>): Promise<void> {
+    this.add(assignment)
+    return this.#follow(assignment, resume)
+  }
+
+  async #follow(assignment: Assignment, toItsEnd: (stop: StopSwitch) => Promise<void>) {
     const attempt = this.#live.get(attemptKey(assignment))
     if (attempt === undefined) return
     try {
-      await this.#endOfOlder(assignment)
-      await this.#runAttempt(assignment, attempt.stop)
+      await toItsEnd(attempt.stop)
     } finally {
       this.remove(assignment)
     }
@@ -82,9 +97,13 @@ export class LiveAttempts {
     return guarded.length
   }
 
-  /** Asks all to end; resolves when they have. */
-  async stopAll(cause: StopCause, graceMaxMs: number): Promise<void> {
-    const all = [...this.#live.values()]
+  /** Asks all that `isMeant` to end, by default all there are; resolves when they have. */
+  async stopAll(
+    cause: StopCause,
+    graceMaxMs: number,
+    isMeant: (assignment: Assignment) => boolean = () => true,
+  ): Promise<void> {
+    const all = [...this.#live.values()].filter(({ assignment }) => isMeant(assignment))
     for (const { assignment, stop } of all) {
       stop.request(cause, Math.min(killGraceMs(assignment), graceMaxMs))
     }
@@ -102,14 +121,4 @@ export class LiveAttempts {
     }
     await Promise.all(older.map(({ ended }) => ended.promise))
   }
-}
-
-/** Slots that an assignment takes. */
-export function slotsOf(assignment: Assignment): number {
-  return Math.max(1, assignment.slots)
-}
-
-/** True for attempts that must not run without a lease. */
-function isGuarded({ guarantee }: Assignment): boolean {
-  return guarantee === Guarantee.EXCLUSIVE || guarantee === Guarantee.AT_MOST_ONCE
 }

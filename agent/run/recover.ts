@@ -1,31 +1,49 @@
 /**
  * What an agent does with the attempts that its last life left behind.
  *
- * R1. No process of an unfinished attempt survives, and none of another boot or another program is touched.
- * R2. Every accepted attempt gets a result: unfinished ones are lost, finished ones are offered again.
- * R3. What was written so far is shipped; folders that no attempt owns are removed.
+ * R1. What a living warden has goes on, and ends with its own result, here as if nothing had been.
+ * R2. Of any other unfinished attempt no process survives; none of another boot or another program is touched.
+ * R3. Every accepted attempt gets a result: unfinished ones that no warden has are lost, finished ones are offered again.
+ * R4. What was written so far is shipped; folders that no attempt owns are removed.
  */
 import { Assignment, Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { AttemptOutcome } from '../../proto/gen/rota/v1/execution.ts'
 import { attemptKey } from '../report/attempt-ref.ts'
 import { finishedOf, type StoredAttempt } from '../report/attempt-store.ts'
-import { killGroup, sweepProcesses } from './kill-processes.ts'
-import { isAlive } from './process-identity.ts'
-import { type AttemptServices, logCapBytes, reportFinished } from './run-attempt.ts'
+import type { HeldAttempt } from '../warden/messages.ts'
+import { logCapBytes } from './attempt-terms.ts'
+import type { LiveAttempts } from './live-attempts.ts'
+import { type AttemptServices, reportFinished, resumeAttempt } from './run-attempt.ts'
 import { listWorkspaces, removeWorkspace, workspaceOf } from './workspace.ts'
 
-/** Takes up what the journal tells; before the first connection. */
-export async function recoverAttempts(services: AttemptServices): Promise<void> {
-  const { attemptsDir, store, outbox } = services
+/** Takes up what the journal and the warden tell; before the first connection. */
+export async function recoverAttempts(
+  services: AttemptServices,
+  live: LiveAttempts,
+): Promise<void> {
+  const { attemptsDir, host, store, outbox } = services
+  const unfinished = store.list().filter(({ result }) => result === undefined)
+  const left = unfinished.map((attempt) => {
+    return { key: attemptKey(attempt), process: attempt.process }
+  })
+  const held = new Map(await host.warden.open(left))
   const folders = new Set(await listWorkspaces(attemptsDir))
   for (const attempt of store.list()) {
-    const hasFolder = folders.delete(attemptKey(attempt))
-    if (hasFolder) followAgain(attempt, services)
-    if (attempt.result === undefined) await giveUp(attempt, services)
-    else if (attempt.acknowledgedAtMs === undefined) {
+    const key = attemptKey(attempt)
+    const known = held.get(key)
+    held.delete(key)
+    if (folders.delete(key)) followAgain(attempt, services)
+    if (attempt.result === undefined) {
+      if (known === undefined) await giveUp(attempt, services)
+      else adopt(attempt, known, { services, live })
+      continue
+    }
+    if (known !== undefined) host.warden.forget(key)
+    if (attempt.acknowledgedAtMs === undefined) {
       outbox.put({ kind: 'finished', value: finishedOf(attempt.result) })
     }
   }
+  for (const unknown of held.values()) folders.add(await endUnknown(unknown, services))
   for (const key of folders) await removeWorkspace(workspaceOf(attemptsDir, key))
 }
 
@@ -43,16 +61,50 @@ function followAgain(attempt: StoredAttempt, { attemptsDir, logs }: AttemptServi
 
 function capBytesOf({ assignment }: StoredAttempt): number {
   // What has ended has its share, and the cap does not matter any more.
-  if (assignment === undefined) return Number.POSITIVE_INFINITY
-  return logCapBytes(Assignment.decode(Buffer.from(assignment, 'base64')))
+  return assignment === undefined ? Number.POSITIVE_INFINITY : logCapBytes(decode(assignment))
+}
+
+function decode(assignment: string): Assignment {
+  return Assignment.decode(Buffer.from(assignment, 'base64'))
+}
+
+/** R1. What the last life may not have told any more is told again. */
+function adopt(
+  attempt: StoredAttempt,
+  held: HeldAttempt,
+  { services, live }: { readonly services: AttemptServices; readonly live: LiveAttempts },
+): void {
+  if (attempt.assignment === undefined) return
+  const assignment = decode(attempt.assignment)
+  const { execution, epoch } = assignment
+  const { host, outbox, store } = services
+  host.logger.info(
+    { execution, epoch: String(epoch), hasEnded: held.end !== undefined },
+    'an attempt has gone on without the agent; it is taken back',
+  )
+  outbox.put({ kind: 'accepted', value: { execution, epoch } })
+  if (held.started !== undefined) {
+    const { process, startTimeMs } = held.started
+    if (process !== undefined) store.start(assignment, process)
+    const startTime = new Date(startTimeMs)
+    outbox.put({ kind: 'started', value: { execution, epoch, startTime } })
+  }
+  void live.adopt(assignment, (stop) => resumeAttempt({ assignment, stop, services }, held))
+}
+
+/** Nobody will ever ask for its result; answers the key. */
+async function endUnknown(held: HeldAttempt, { host }: AttemptServices): Promise<string> {
+  host.logger.warn({ attempt: held.key }, 'the warden has an attempt that the journal misses')
+  host.warden.stop(held.key, { kind: 'lost', reason: 'the journal misses it' }, 0)
+  await host.warden.adopt(held)
+  host.warden.forget(held.key)
+  return held.key
 }
 
 async function giveUp(attempt: StoredAttempt, services: AttemptServices): Promise<void> {
   const { clock, bootId, logger } = services.host
   const { execution, epoch, process } = attempt
   const isSameBoot = process === undefined || process.bootId === bootId
-  if (process !== undefined && isAlive(process, bootId)) await killGroup(process.pid, clock)
-  const killed = isSameBoot ? await sweepProcesses(attempt) : 0
   const settled = await services.logs.settle(attempt)
   const what = isSameBoot ? 'the agent restarted' : 'the host restarted'
   const finished = Finished.fromPartial({
@@ -64,6 +116,6 @@ async function giveUp(attempt: StoredAttempt, services: AttemptServices): Promis
     logBytes: BigInt(settled.keptBytes),
     logBytesDropped: BigInt(settled.droppedBytes),
   })
-  logger.warn({ execution, epoch: String(epoch), killed }, `${what}; an unfinished attempt is lost`)
+  logger.warn({ execution, epoch: String(epoch) }, `${what}; an unfinished attempt is lost`)
   await reportFinished(finished, settled, services)
 }

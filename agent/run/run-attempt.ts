@@ -1,25 +1,25 @@
 /** The life of one attempt on this host, from its folder to its result. */
 import type { Assignment, Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
-import { durationToMs } from '../../shared/duration.ts'
+import type { Usage } from '../../proto/gen/rota/v1/execution.ts'
+import { durationFromMs, durationToMs } from '../../shared/duration.ts'
 import { attemptKey } from '../report/attempt-ref.ts'
 import type { AttemptStore } from '../report/attempt-store.ts'
 import type { SettledLog } from '../report/followed-log.ts'
 import type { LogShipper } from '../report/log-shipper.ts'
 import type { Outbox } from '../report/outbox.ts'
+import type { HeldAttempt, ProcessUsage } from '../warden/messages.ts'
+import type { StopSwitch } from '../warden/stop-switch.ts'
+import { watchLimits } from '../warden/watch-limits.ts'
+import { killGraceMs, logCapBytes } from './attempt-terms.ts'
 import { decideOutcome } from './decide-outcome.ts'
 import type { HandlerRegistry } from './handler-registry.ts'
 import { checkOutputs, readOutputs } from './outputs.ts'
+import { resumeProcess } from './process.ts'
 import { progressReporter } from './progress.ts'
 import { runTask } from './run-task.ts'
-import type { StopSwitch } from './stop-switch.ts'
 import type { TaskHost } from './task-context.ts'
 import type { Outputs, TaskEnd } from './task-end.ts'
-import { watchLimits } from './watch-limits.ts'
 import { createWorkspace, type Workspace, workspaceOf } from './workspace.ts'
-
-/** Kept of both outputs of an attempt unless its job says otherwise, in bytes. */
-const LOG_BYTES_DEFAULT = 10 * 1024 * 1024
-const KILL_GRACE_DEFAULT_MS = 10_000
 
 export interface AttemptServices {
   readonly host: TaskHost
@@ -38,28 +38,53 @@ export async function runAttempt(
 ): Promise<void> {
   const workspace = workspaceOf(services.attemptsDir, attemptKey(assignment))
   const ran = await runIn(workspace, { assignment, stop, services })
-  const log = await services.logs.settle(assignment)
-  const given = await outputsOf(ran.end, workspace)
-  const finished = toFinished({
-    assignment,
-    stop,
-    ran,
-    log,
-    given,
-    endTime: services.host.clock.now(),
-  })
-  await reportFinished(finished, log, services)
+  await conclude(ran, { assignment, stop, services })
 }
 
-/** Journals a result, then offers it to the coordinator (A3). */
+/** Follows to its end what the warden has of an attempt that an earlier life of the agent began. */
+export async function resumeAttempt(
+  { assignment, stop, services }: AttemptRun,
+  held: HeldAttempt,
+): Promise<void> {
+  const startTime = held.started === undefined ? undefined : new Date(held.started.startTimeMs)
+  const end = await resumeProcess(held, stop, services.host.warden)
+  await conclude({ end, startTime }, { assignment, stop, services })
+}
+
+async function conclude(
+  { end, startTime }: Ran,
+  { assignment, stop, services }: AttemptRun,
+): Promise<void> {
+  const { attemptsDir, host, logs } = services
+  const key = attemptKey(assignment)
+  const facts = 'facts' in end ? end.facts : undefined
+  const log = await logs.settle(assignment)
+  const finished = toFinished({
+    ...{ assignment, stop, end, log },
+    given: await outputsOf(end, workspaceOf(attemptsDir, key)),
+    startTime: dateOf(facts?.startTimeMs) ?? startTime,
+    endTime: dateOf(facts?.endTimeMs) ?? host.clock.now(),
+    usage: facts?.usage,
+  })
+  // Without the journal, the warden's file is what a next start of the agent has.
+  if (await reportFinished(finished, log, services)) host.warden.forget(key)
+}
+
+function dateOf(timeMs: number | undefined): Date | undefined {
+  return timeMs === undefined ? undefined : new Date(timeMs)
+}
+
+/** Journals a result, then offers it to the coordinator (A3). False when it could not be journaled. */
 export async function reportFinished(
   finished: Finished,
   log: SettledLog,
   { store, outbox, host }: Pick<AttemptServices, 'store' | 'outbox' | 'host'>,
-): Promise<void> {
+): Promise<boolean> {
+  let isJournaled = true
   try {
     await store.finish(finished, log.share)
   } catch (error) {
+    isJournaled = false
     // Telling it unwritten beats not telling it: only a crash before the acknowledgement would lose it.
     host.logger.error(
       { err: error, execution: finished.execution },
@@ -67,6 +92,7 @@ export async function reportFinished(
     )
   }
   outbox.put({ kind: 'finished', value: finished })
+  return isJournaled
 }
 
 interface Ran {
@@ -111,16 +137,11 @@ async function runIn(
       assignment,
       workspace,
       stop,
-      onStarted: (process) => {
-        startTime = host.clock.now()
-        unwatch = watchLimits({
-          clock: host.clock,
-          stop,
-          timeoutMs: durationToMs(assignment.timeout),
-          killGraceMs: killGraceMs(assignment),
-          outputFiles: Object.values(workspace.logs),
-        })
-        if (process !== undefined) store.start(assignment, process)
+      onStarted: (started) => {
+        startTime = dateOf(started?.startTimeMs) ?? host.clock.now()
+        // A process is watched by the warden.
+        if (started === undefined) unwatch = watchTask(workspace, { assignment, stop, services })
+        else if (started.process !== undefined) store.start(assignment, started.process)
         outbox.put({ kind: 'started', value: { execution, epoch, startTime } })
       },
       onProgress: progressReporter(assignment, outbox, host.clock),
@@ -131,14 +152,14 @@ async function runIn(
   return { end, startTime }
 }
 
-/** Kept of both outputs together, in bytes. */
-export function logCapBytes({ limits }: Assignment): number {
-  return Number(limits?.logBytes ?? 0n) || LOG_BYTES_DEFAULT
-}
-
-/** From TERM to KILL, in ms. */
-export function killGraceMs(assignment: Assignment): number {
-  return durationToMs(assignment.killGrace) ?? KILL_GRACE_DEFAULT_MS
+function watchTask(workspace: Workspace, { assignment, stop, services }: AttemptRun): () => void {
+  return watchLimits({
+    clock: services.host.clock,
+    stop,
+    timeoutMs: durationToMs(assignment.timeout),
+    killGraceMs: killGraceMs(assignment),
+    outputFiles: Object.values(workspace.logs),
+  })
 }
 
 interface GivenOutputs {
@@ -158,23 +179,34 @@ async function outputsOf(end: TaskEnd, workspace: Workspace): Promise<GivenOutpu
 function toFinished(run: {
   readonly assignment: Assignment
   readonly stop: StopSwitch
-  readonly ran: Ran
+  readonly end: TaskEnd
   readonly log: SettledLog
   readonly given: GivenOutputs
+  readonly startTime: Date | undefined
   readonly endTime: Date
+  readonly usage: ProcessUsage | undefined
 }): Finished {
   const { execution, epoch } = run.assignment
-  const verdict = decideOutcome(run.ran.end, run.stop.cause)
+  const verdict = decideOutcome(run.end, run.stop.cause)
   return {
     execution,
     epoch,
     ...verdict,
     message: [verdict.message, run.given.note].filter((text) => text !== '').join('; '),
     outputs: run.given.outputs,
-    startTime: run.ran.startTime,
+    startTime: run.startTime,
     endTime: run.endTime,
-    usage: undefined,
+    usage: toUsage(run.usage),
     logBytes: BigInt(run.log.keptBytes),
     logBytesDropped: BigInt(run.log.droppedBytes),
+  }
+}
+
+/** Undefined where the host does not tell. */
+function toUsage({ cpuMs, peakMemoryBytes }: ProcessUsage = {}): Usage | undefined {
+  if (cpuMs === undefined && peakMemoryBytes === undefined) return undefined
+  return {
+    cpuTime: cpuMs === undefined ? undefined : durationFromMs(cpuMs),
+    peakMemoryBytes: BigInt(peakMemoryBytes ?? 0),
   }
 }

@@ -2,8 +2,9 @@
 import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
-import type { ProcessIdentity } from './process-identity.ts'
-import type { StopSwitch } from './stop-switch.ts'
+import type { Started } from '../warden/messages.ts'
+import type { StopSwitch } from '../warden/stop-switch.ts'
+import type { WardenLink } from '../warden/warden-link.ts'
 import type { Workspace } from './workspace.ts'
 
 /** The host as far as tasks are concerned. */
@@ -14,6 +15,8 @@ export interface TaskHost {
   readonly environment: Readonly<Record<string, string>>
   readonly shell: string
   readonly bootId: string
+  /** Has the processes of tasks in its care. */
+  readonly warden: WardenLink
 }
 
 export interface TaskContext {
@@ -21,8 +24,8 @@ export interface TaskContext {
   readonly assignment: Assignment
   readonly workspace: Workspace
   readonly stop: StopSwitch
-  /** Called once, when the work begins; with the process if it is one of its own. */
-  readonly onStarted: (process: ProcessIdentity | undefined) => void
+  /** Called once, when the work begins; with its process if the warden has it. */
+  readonly onStarted: (started: Started | undefined) => void
   /** 0 to 1, and a word about it. */
   readonly onProgress: (progress: number, message: string) => void
 }

@@ -5,6 +5,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OutputName } from '../report/log-budget.ts'
+import { attemptFolder } from '../warden/attempt-folder.ts'
 
 export interface Workspace {
   readonly folder: string
@@ -20,11 +21,11 @@ export interface Workspace {
 
 /** Where the files of attempt `key` lie under `attemptsDir`. */
 export function workspaceOf(attemptsDir: string, key: string): Workspace {
-  const folder = join(attemptsDir, key)
+  const { folder, stdout, stderr } = attemptFolder(attemptsDir, key)
   return {
     folder,
     work: join(folder, 'work'),
-    logs: { stdout: join(folder, 'stdout'), stderr: join(folder, 'stderr') },
+    logs: { stdout, stderr },
     output: join(folder, 'output'),
     script: join(folder, 'script'),
   }

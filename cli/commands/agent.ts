@@ -10,7 +10,7 @@ export function registerAgent(program: Command, run: Run): void {
     .description('Run an agent on this host, or join it to a coordinator.')
 
   const start = addAgentOptions(agent.command('run')).description(
-    'Run the agent in the foreground until SIGTERM or Ctrl-C. Joins first when it must.',
+    'Run the agent in the foreground until a signal; joins first when it must. Ctrl-C ends what it runs too; after SIGTERM the commands of jobs go on, and the next start takes them back.',
   )
   addExamples(
     start,

@@ -22,6 +22,8 @@ export interface ChildPlan {
   readonly name: string
   readonly program: Program
   readonly logFile: string
+  /** Asks it to end. */
+  readonly stopSignal: NodeJS.Signals
   /** Asked before each start. */
   readonly prepare: () => Promise<Launch>
   /** Told of each process that ended by itself: how, and in how many ms the next one is started. */
@@ -81,7 +83,7 @@ export class Child {
   /** Asks it to end and waits; kills it after `graceMs`, or as soon as `force` aborts. */
   async stop(graceMs: number, force: AbortSignal): Promise<'ended' | 'killed'> {
     this.#stopping.abort()
-    this.#process?.kill('SIGTERM')
+    this.#process?.kill(this.#plan.stopSignal)
     const ended = new AbortController()
     const life = Promise.resolve(this.#life).finally(() => ended.abort())
     await sleep(this.#clock, graceMs, AbortSignal.any([ended.signal, force]))

@@ -11,12 +11,13 @@ import { assert } from '../../shared/assert.ts'
 import { type Clock, sleep } from '../../shared/clock.ts'
 import { formatDurationMs } from '../../shared/duration.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
-import { AGENT, COORDINATOR, type Program } from '../../shared/programs.ts'
+import { AGENT, COORDINATOR, WARDEN } from '../../shared/programs.ts'
 import type { Api } from '../client.ts'
 import type { Server } from '../context.ts'
 import { planAgents } from './agents.ts'
-import { Child, type Launch } from './child.ts'
+import { Child, type ChildPlan } from './child.ts'
 import { lastLines, trimLog } from './child-log.ts'
+import { endWardens } from './end-wardens.ts'
 import { devFiles } from './files.ts'
 import { agentLaunch, coordinatorLaunch, type LaunchOptions } from './launches.ts'
 import { warmUp } from './warm-up.ts'
@@ -63,10 +64,17 @@ export class Cluster {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
     }
     const launch = coordinatorLaunch(this.#options)
-    this.#agentsAreWarm = warmUp(AGENT, launch.env, this.#stopping.signal)
+    const { signal } = this.#stopping
+    this.#agentsAreWarm = warmUp(AGENT, launch.env, signal).then(() =>
+      warmUp(WARDEN, launch.env, signal),
+    )
     await warmUp(COORDINATOR, launch.env, this.#stopping.signal)
     this.#refuseWhenStopping()
-    const child = this.#makeChild('coordinator', COORDINATOR, async () => launch)
+    const child = this.#makeChild('coordinator', {
+      program: COORDINATOR,
+      stopSignal: 'SIGTERM',
+      prepare: async () => launch,
+    })
     this.#coordinator = child
     child.start()
     const message = await Promise.race([child.ready, refuseEnd(child)])
@@ -87,7 +95,9 @@ export class Cluster {
     this.#refuseWhenStopping()
     for (const plan of planAgents(agentCount)) {
       const prepare = () => agentLaunch(plan, coordinator, this.#options)
-      this.#agents.push(this.#makeChild(plan.name, AGENT, prepare))
+      // SIGTERM would leave what runs to their wardens.
+      const agent = { program: AGENT, stopSignal: 'SIGINT', prepare } as const
+      this.#agents.push(this.#makeChild(plan.name, agent))
     }
     const missing = new Set(this.#agents.map(({ name }) => name))
     const connected = this.#agents.map(async (agent) => {
@@ -99,14 +109,18 @@ export class Cluster {
     return [...missing]
   }
 
-  /** 14 s at the very most; `force` gives the agents no time. */
+  /** 17 s at the very most; `force` gives the agents no time. */
   async stop(force: AbortSignal): Promise<void> {
-    const { say } = this.#options
+    const { clock, dataDir, say } = this.#options
     this.#stopping.abort()
     this.#api?.close()
     const ends = await Promise.all(this.#agents.map((agent) => agent.stop(AGENT_STOP_MS, force)))
     if (ends.includes('killed')) {
-      say('agents were killed; attempts that they left running end with the next start')
+      say('agents were killed; what they left running is ended')
+      await endWardens(
+        this.#agents.map(({ name }) => join(devFiles(dataDir).agents, name)),
+        clock,
+      )
     }
     // Not forced: PostgreSQL is the coordinator's to stop.
     const end = await this.#coordinator?.stop(COORDINATOR_STOP_MS, new AbortController().signal)
@@ -128,7 +142,7 @@ export class Cluster {
     throw new RotaError('SHUTTING_DOWN', 'the cluster is being stopped')
   }
 
-  #makeChild(name: string, program: Program, prepare: () => Promise<Launch>): Child {
+  #makeChild(name: string, plan: Pick<ChildPlan, 'program' | 'stopSignal' | 'prepare'>): Child {
     const { clock, dataDir, say } = this.#options
     const logFile = join(devFiles(dataDir).logs, `${name}.log`)
     const onEnd = (end: string, restartMs: number) => {
@@ -137,7 +151,7 @@ export class Cluster {
       say(`${name} ended (${end}); it is started again in ${formatDurationMs(restartMs)}`)
       for (const line of lastLines(logFile, 3)) say(`  ${line}`)
     }
-    return new Child({ name, program, logFile, prepare, onEnd }, clock)
+    return new Child({ ...plan, name, logFile, onEnd }, clock)
   }
 }
 

@@ -66,7 +66,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  for (const agent of agents.values()) agent.kill('SIGTERM')
+  for (const agent of agents.values()) agent.kill('SIGINT')
   await Promise.all([...agents.values()].map(({ exit }) => exit))
   coordinator.kill('SIGTERM')
   expect(await coordinator.exit).toBe(0)

@@ -1,57 +1,25 @@
 import { fork } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { expect, test } from 'vitest'
 import { AttemptOutcome, LogStream } from '../../proto/gen/rota/v1/execution.ts'
+import {
+  AGENT_MAIN,
+  argumentsOf,
+  isAlive,
+  outputOf,
+  pidsOf,
+  startAgent,
+  startProcessPair,
+  wardenPid,
+} from '../support/agent-process.ts'
 import { handlerOf, shellOf } from '../support/assignments.ts'
-import type { FakeCoordinator } from '../support/fake-coordinator.ts'
-import { cleanEnvironment, type RunningProcess, startProcess } from '../support/processes.ts'
+import { cleanEnvironment, startProcess } from '../support/processes.ts'
 import { startCoordinator, temporaryDataDir } from '../support/test-agent.ts'
 import { until } from '../support/until.ts'
 
-const MAIN = 'agent/main.ts'
-
-function argumentsOf(coordinator: FakeCoordinator, dataDir: string): string[] {
-  const place = ['--data-dir', dataDir, '--coordinator', coordinator.address]
-  return ['run', ...place, '--name', 'worker-1', '--slots', '4']
-}
-
-/** A real agent process, ended with the test. */
-function startAgent(coordinator: FakeCoordinator, dataDir: string): RunningProcess {
-  const agent = startProcess({
-    args: [MAIN, ...argumentsOf(coordinator, dataDir)],
-    env: { ROTA_JOIN_TOKEN: coordinator.joinToken() },
-  })
-  onTestFinished(async () => {
-    agent.kill('SIGKILL')
-    await agent.exit
-  })
-  return agent
-}
-
-async function startPair() {
-  const coordinator = await startCoordinator()
-  const dataDir = await temporaryDataDir()
-  const agent = startAgent(coordinator, dataDir)
-  const session = await coordinator.nextSession()
-  return { coordinator, dataDir, agent, session }
-}
-
-function outputOf(coordinator: FakeCoordinator, { execution, epoch }: Assignment): string {
-  return coordinator.logs.read(execution, epoch, LogStream.STDOUT).toString()
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
-}
-
 test('it says when it is connected, and ends cleanly when asked to', async () => {
-  const { coordinator, agent, session, dataDir } = await startPair()
+  const { coordinator, agent, session, dataDir } = await startProcessPair()
   expect(await agent.answer('connected')).toEqual({
     connected: true,
     worker: 'worker-1',
@@ -60,28 +28,27 @@ test('it says when it is connected, and ends cleanly when asked to', async () =>
   const assignment = shellOf('trap "" TERM; echo $$; while :; do sleep 0.2; done')
   session.assign(assignment)
   const pid = await until('it runs', () => Number(outputOf(coordinator, assignment)) || undefined)
-  agent.kill('SIGTERM')
+  agent.kill('SIGINT')
   expect(await agent.exit).toBe(0)
   expect(isAlive(pid)).toBe(false)
+  expect(wardenPid(dataDir)).toBeUndefined()
   expect(await coordinator.finished(assignment)).toMatchObject({ outcome: AttemptOutcome.LOST })
   expect(existsSync(join(dataDir, 'agent.lock'))).toBe(false)
   expect(agent.lines.join('\n')).not.toContain('rota-join-')
 })
 
-test('killed while attempts run, it ends what is left of them at its next start and reports them', async () => {
-  const { coordinator, agent, session, dataDir } = await startPair()
+test('killed with its warden, it ends what is left of attempts at its next start and reports them', async () => {
+  const { coordinator, agent, session, dataDir } = await startProcessPair()
   const running = shellOf('setsid sleep 64 & echo $!; echo $$; sleep 65')
   const inProcess = handlerOf('log', { lines: 2, intervalMs: 3_600_000 })
   const done = shellOf('echo result=7 >> "$ROTA_OUTPUT"')
   coordinator.script.acknowledges = false
   session.assign(running, inProcess, done)
   await coordinator.finished(done)
-  const pids = await until('the processes run', () => {
-    const lines = outputOf(coordinator, running).split('\n').filter(Boolean).map(Number)
-    return lines.length === 2 && lines
-  })
+  const pids = await pidsOf(dataDir, running, 2)
   await until('the handler has logged', () => outputOf(coordinator, inProcess) === 'line 1\n')
   agent.kill('SIGKILL')
+  process.kill(wardenPid(dataDir) ?? 0, 'SIGKILL')
   await agent.exit
   expect(pids.filter(isAlive)).toHaveLength(2)
   coordinator.script.acknowledges = true
@@ -109,9 +76,10 @@ test('killed while attempts run, it ends what is left of them at its next start 
 })
 
 test('output written before a kill is shipped by the next start', async () => {
-  const { coordinator, agent, session, dataDir } = await startPair()
+  const { coordinator, agent, session, dataDir } = await startProcessPair()
   coordinator.script.takesLog = () => undefined
-  const assignment = shellOf('seq 1 50000; echo $$ >&2; sleep 66')
+  const go = join(dataDir, 'go')
+  const assignment = shellOf(`seq 1 50000; echo $$ >&2; until [ -e ${go} ]; do sleep 0.05; done`)
   session.assign(assignment)
   await coordinator.until(
     () => coordinator.pushed.some(({ stream }) => stream === LogStream.STDERR),
@@ -121,6 +89,7 @@ test('output written before a kill is shipped by the next start', async () => {
   await agent.exit
   coordinator.script.takesLog = (request, logs) => logs.append(request)
   startAgent(coordinator, dataDir)
+  writeFileSync(go, '')
   const finished = await coordinator.finished(assignment)
   await until('all of it', () => outputOf(coordinator, assignment).endsWith('49999\n50000\n'))
   const { execution, epoch } = assignment
@@ -139,7 +108,7 @@ test('folders that belong to no attempt are removed at the start', async () => {
 
 test('it ends when the process that forked it is gone', async () => {
   const coordinator = await startCoordinator()
-  const agent = fork(MAIN, argumentsOf(coordinator, await temporaryDataDir()), {
+  const agent = fork(AGENT_MAIN, argumentsOf(coordinator, await temporaryDataDir()), {
     env: cleanEnvironment({ ROTA_JOIN_TOKEN: coordinator.joinToken() }),
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
@@ -150,7 +119,7 @@ test('it ends when the process that forked it is gone', async () => {
 })
 
 test('a second agent on the same folder is refused', async () => {
-  const { coordinator, agent, dataDir } = await startPair()
+  const { coordinator, agent, dataDir } = await startProcessPair()
   const second = startAgent(coordinator, dataDir)
   expect(await second.exit).toBe(2)
   expect(second.lines.join('\n')).toMatch(
@@ -170,7 +139,7 @@ test.each([
   [['--help'], 0, /Usage: rota agent run\|join/],
 ])('%j ends with the right code and words', async (args, code, words) => {
   const dataDir = await temporaryDataDir()
-  const agent = startProcess({ args: [MAIN, ...args, '--data-dir', dataDir] })
+  const agent = startProcess({ args: [AGENT_MAIN, ...args, '--data-dir', dataDir] })
   expect(await agent.exit).toBe(code)
   expect(agent.lines.join('\n')).toMatch(words)
 })
@@ -182,7 +151,7 @@ test('a handler module that is wrong stops the start', async () => {
   mkdirSync(handlers)
   writeFileSync(join(handlers, 'bad.mjs'), 'export const nothing = 1')
   const agent = startProcess({
-    args: [MAIN, ...argumentsOf(coordinator, dataDir), '--handlers-dir', handlers],
+    args: [AGENT_MAIN, ...argumentsOf(coordinator, dataDir), '--handlers-dir', handlers],
     env: { ROTA_JOIN_TOKEN: coordinator.joinToken() },
   })
   expect(await agent.exit).toBe(1)

@@ -11,6 +11,7 @@ import { systemClock as clock } from '../../shared/clock.ts'
 import { systemRandom as random } from '../../shared/random.ts'
 import type { Service } from '../../shared/service.ts'
 import { FakeCoordinator, type FakeSession, type Script } from './fake-coordinator.ts'
+import { localWarden } from './local-warden.ts'
 
 /** One line of the agent's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string }
@@ -52,7 +53,11 @@ export async function createTestAgent(options: TestAgentOptions): Promise<TestAg
   const config = readConfig(args, { ...process.env, ...options.env, ROTA_JOIN_TOKEN: token })
   const { signal } = new AbortController()
   const joined = await ensureJoined(config, { clock, random, logger, signal })
-  const agent = await composeAgent(config, joined, { clock, random, logger, onSession: () => {} })
+  const agent = await composeAgent(config, joined, {
+    ...{ clock, random, logger },
+    warden: localWarden(dataDir),
+    onSession: () => {},
+  })
   let isRunning = true
   const stop = async () => {
     if (isRunning) await agent.stop()

@@ -21,6 +21,7 @@ import { coordinatorFiles } from '../../shared/data-dir.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { systemRandom as random } from '../../shared/random.ts'
 import { openClients, type Promised } from './api-clients.ts'
+import { localWarden } from './local-warden.ts'
 import { createTestDatabase, type TestDatabase } from './postgres.ts'
 import { until } from './until.ts'
 
@@ -185,7 +186,11 @@ async function joinAgent(coordinator: TestCoordinator, joining: Joining): Promis
   const config = readAgentConfig(['run', ...place, '--slots', '4', ...args], env)
   const signal = new AbortController().signal
   const joined = await ensureJoined(config, { clock, random, logger, signal })
-  const agent = await composeAgent(config, joined, { clock, random, logger, onSession: () => {} })
+  const agent = await composeAgent(config, joined, {
+    ...{ clock, random, logger },
+    warden: localWarden(dataDir),
+    onSession: () => {},
+  })
   return { name, start: () => agent.start(), stop: () => agent.stop() }
 }
 

@@ -1,11 +1,21 @@
 import { expect, test } from 'vitest'
-import { Lease } from '../../../../agent/connect/lease.ts'
+import { Lease, type LeaseEnd } from '../../../../agent/connect/lease.ts'
 import { createFakeClock } from '../../../support/fake-clock.ts'
 
 function leaseOf(clock = createFakeClock()) {
   const endings: number[] = []
-  const lease = new Lease(clock, () => endings.push(clock.monotonicMs()))
-  return { clock, lease, endings }
+  const ends: LeaseEnd[] = []
+  let suspendedMs = 0
+  const lease = new Lease({
+    clock,
+    readBootMs: () => clock.monotonicMs() + suspendedMs,
+    onRenewed: (end) => ends.push(end),
+    onEnding: () => endings.push(clock.monotonicMs()),
+  })
+  const suspend = (ms: number) => {
+    suspendedMs += ms
+  }
+  return { clock, lease, endings, ends, suspend }
 }
 
 test('it ends 2 s before its length, counted from the sending of the renewal', async () => {
@@ -51,4 +61,24 @@ test('after close nothing is told', async () => {
   lease.close()
   await clock.advance(60_000)
   expect(endings).toEqual([])
+})
+
+test('each renewal says when guarded work is asked to end and when it is killed', () => {
+  const { lease, ends } = leaseOf()
+  lease.renew(0, 12_000)
+  lease.renew(500, 3_000)
+  lease.renew(14_000, 3_000)
+  expect(ends).toEqual([
+    { termAtMs: 10_000, killAtMs: 12_000 },
+    { termAtMs: 16_000, killAtMs: 17_000 },
+  ])
+})
+
+test('time in which the host was suspended counts', async () => {
+  const { clock, lease, endings, suspend } = leaseOf()
+  lease.renew(0, 12_000)
+  await clock.advance(1_000)
+  suspend(60_000)
+  await clock.advance(1_000)
+  expect(endings).toEqual([2_000])
 })

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decideOutcome, oneLine } from '../../../../agent/run/decide-outcome.ts'
-import type { StopCause } from '../../../../agent/run/stop-switch.ts'
 import type { TaskEnd } from '../../../../agent/run/task-end.ts'
+import type { StopCause } from '../../../../agent/warden/stop-switch.ts'
 import { AttemptOutcome } from '../../../../proto/gen/rota/v1/execution.ts'
 
 const EXITED: TaskEnd = { kind: 'exited', exitCode: 0 }

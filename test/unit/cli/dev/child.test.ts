@@ -47,6 +47,7 @@ function start(behaviour: string, overrides: Partial<ChildPlan> = {}): Child {
       name: 'child',
       program: { script: pathToFileURL(join(folder, 'child.mjs')), nodeFlags: [] },
       logFile: join(folder, 'child.log'),
+      stopSignal: 'SIGTERM',
       prepare: async () => ({ args: [behaviour], env: { STARTS: join(folder, 'starts') } }),
       onEnd: () => {},
       ...overrides,

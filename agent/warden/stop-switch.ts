@@ -4,12 +4,13 @@ export type StopCause =
   | { readonly kind: 'timeout'; readonly timeoutMs: number }
   | { readonly kind: 'cancelled'; readonly reason: string }
   | { readonly kind: 'output_limit'; readonly limitBytes: number }
-  /** The agent cannot go on with it: its lease or its own life ends. */
+  /** The agent cannot go on with it: its lease, its warden or its own life ends. */
   | { readonly kind: 'lost'; readonly reason: string }
 
 /**
  * W1. The first cause is the one that counts; a later one can only shorten the grace.
  * W2. After `close` nothing changes any more: the attempt has ended by itself.
+ * W3. Of a process the warden's switch decides; the agent's takes over what it says (`conclude`).
  */
 export class StopSwitch {
   #cause: StopCause | undefined
@@ -39,5 +40,11 @@ export class StopSwitch {
   close(): void {
     this.#isClosed = true
     this.#listener = () => {}
+  }
+
+  /** It has ended, and this is why, whatever was asked for here (W3). */
+  conclude(cause: StopCause | undefined): void {
+    this.#cause = cause
+    this.close()
   }
 }

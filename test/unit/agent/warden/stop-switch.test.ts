@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { StopSwitch } from '../../../../agent/run/stop-switch.ts'
+import { StopSwitch } from '../../../../agent/warden/stop-switch.ts'
 
 function create() {
   const graces: number[] = []

@@ -1,14 +1,12 @@
-/** Ending what an attempt started: its process group, and what has left the group. */
+/** Ending what an attempt started, without a cgroup: its process group, and what has left the group. */
 import { readdir, readFile } from 'node:fs/promises'
 import { type Clock, sleep } from '../../shared/clock.ts'
-import type { AttemptRef } from '../report/attempt-ref.ts'
-import { attemptMark } from './environment.ts'
 
 /** SIGKILL has taken effect when the group is gone; waiting for it has an end, in ms. */
 const GROUP_GONE_MS = 1_000
 const GROUP_POLL_MS = 10
-/** Each round finds what was forked while the one before it looked. */
-const SWEEP_ROUNDS_MAX = 5
+/** Each round finds what was forked while the one before it looked; a storm of forks has an end too, in ms. */
+const SWEEP_MS = 5_000
 
 /** Signals a whole process group; false when it is gone. */
 export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
@@ -40,30 +38,35 @@ async function hasLiving(group: number): Promise<boolean> {
 }
 
 /**
- * Kills every process whose environment carries the mark of the attempt: children that have left its group by setsid.
- * Linux only; answers how many were killed.
+ * Kills every process whose environment carries the mark of one of these attempts, e.g. children that have left the
+ * group by setsid, until none is found. Linux only; answers how many were killed.
  */
-export async function sweepProcesses(attempt: AttemptRef): Promise<number> {
-  let killed = 0
-  for (let round = 0; round < SWEEP_ROUNDS_MAX; round++) {
-    const pids = await findMarked(attempt)
+export async function sweepProcesses(keys: ReadonlySet<string>, clock: Clock): Promise<number> {
+  const killed = new Set<number>()
+  const endMs = clock.monotonicMs() + SWEEP_MS
+  while (clock.monotonicMs() < endMs) {
+    const pids = await findMarked(keys)
     if (pids.length === 0) break
-    for (const pid of pids) if (kill(pid)) killed += 1
+    for (const pid of pids) if (kill(pid)) killed.add(pid)
   }
-  return killed
+  return killed.size
 }
 
-async function findMarked(attempt: AttemptRef): Promise<number[]> {
+async function findMarked(keys: ReadonlySet<string>): Promise<number[]> {
   const found: number[] = []
   for (const pid of await listProcesses()) {
-    if (pid !== process.pid && (await isMarked(pid, attempt))) found.push(pid)
+    const key = pid === process.pid ? '' : markedKey(await readProcessFile(pid, 'environ'))
+    if (keys.has(key)) found.push(pid)
   }
   return found
 }
 
-async function isMarked(pid: number, attempt: AttemptRef): Promise<boolean> {
-  const variables = (await readProcessFile(pid, 'environ')).split('\0')
-  return attemptMark(attempt).every((mark) => variables.includes(mark))
+/** The attempt that a process belongs to. ROTA_EXECUTION and ROTA_EPOCH survive setsid and double forks. */
+function markedKey(environ: string): string {
+  const variables = environ.split('\0')
+  const value = (name: string) =>
+    variables.find((text) => text.startsWith(`${name}=`))?.slice(name.length + 1) ?? ''
+  return `${value('ROTA_EXECUTION')}.${value('ROTA_EPOCH')}`
 }
 
 async function listProcesses(): Promise<number[]> {

@@ -1,0 +1,41 @@
+/** What a warden that was killed has left behind. Only for who has its lock, or its data folder to itself. */
+import type { Clock } from '../../shared/clock.ts'
+import type { Cgroups } from './cgroups.ts'
+import { readEnd } from './end-file.ts'
+import { killGroup, sweepProcesses } from './kill-processes.ts'
+import type { ProcessEnd } from './messages.ts'
+import { isAlive, type ProcessIdentity } from './process-identity.ts'
+
+/** An attempt that nobody has in care any more. */
+export interface LeftAttempt {
+  readonly key: string
+  /** As far as it is known. */
+  readonly process: ProcessIdentity | undefined
+}
+
+export interface LeftoverPlace {
+  readonly attemptsDir: string
+  readonly clock: Clock
+  readonly bootId: string
+  readonly cgroups: Cgroups | undefined
+}
+
+/** Ends whatever still runs of these attempts; answers the ends of those that had one, by key. */
+export async function endLeftovers(
+  left: readonly LeftAttempt[],
+  { attemptsDir, bootId, cgroups, clock }: LeftoverPlace,
+): Promise<ReadonlyMap<string, ProcessEnd>> {
+  const keys = new Set(left.map(({ key }) => key))
+  const groups = (cgroups?.list() ?? []).filter(({ key }) => keys.has(key))
+  await Promise.all(groups.map(({ cgroup }) => cgroup.end()))
+  for (const { process } of left) {
+    if (process !== undefined && isAlive(process, bootId)) await killGroup(process.pid, clock)
+  }
+  if (keys.size > 0) await sweepProcesses(keys, clock)
+  const ends = new Map<string, ProcessEnd>()
+  for (const { key } of left) {
+    const end = await readEnd(attemptsDir, key)
+    if (end !== undefined) ends.set(key, end)
+  }
+  return ends
+}

@@ -1,0 +1,114 @@
+#!/usr/bin/env node
+/**
+ * The warden's process: started by an agent, in a session of its own, with the agent's data folder as working directory.
+ * It imports as little as it can, for there is one on every host that runs commands.
+ *
+ * Modes: `serving` -> `ending` (a signal, the agent said quit, or the data folder is gone) -> gone; from `serving` also
+ * straight to gone, when nothing runs and no agent came for a while.
+ */
+import { mkdirSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
+import { join } from 'node:path'
+import { systemClock as clock, type Timer } from '../../shared/clock.ts'
+import { lockHolder, takeLock } from '../../shared/lock-file.ts'
+import { readBootId } from '../../shared/process-stat.ts'
+import { AGENT_VERSION } from '../version.ts'
+import { readBootMs } from './boot-clock.ts'
+import { Cgroups } from './cgroups.ts'
+import { Warden } from './warden.ts'
+import { SOCKET_NAME, wardenFiles } from './warden-files.ts'
+import { WardenServer } from './warden-server.ts'
+
+/** Without an agent and without work it ends after so long, in ms. */
+const IDLE_MS = 10_000
+/** Attempts get no longer to end than this when the warden must, in ms. */
+const END_GRACE_MS = 5_000
+
+/** How often it looks whether it can still be found. */
+const FOUND_MS = 5_000
+
+if (process.argv[2] === '--help') {
+  process.stdout.write(
+    'The warden of an agent: started by it in its data folder. Not to be started by hand.\n',
+  )
+  process.exit(0)
+}
+
+// Its argument is the same, for people who look at a list of processes.
+const dataDir = process.cwd()
+const files = wardenFiles(dataDir)
+process.umask(0o077)
+mkdirSync(files.folder, { recursive: true, mode: 0o700 })
+const lock = takeLock(files.lock)
+// Its agent finds that one.
+if (lock.outcome === 'held') process.exit(0)
+
+const cgroups = Cgroups.open(dataDir, clock)
+const warden = new Warden({
+  ...{ clock, readBootMs, cgroups },
+  bootId: readBootId(),
+  attemptsDir: files.attempts,
+  listener: {
+    onStarted: (key, started) => server.tell({ type: 'started', key, started }),
+    onEnded: (key, end) => {
+      server.tell({ type: 'ended', key, end })
+      watchIdle()
+    },
+    onTrouble,
+  },
+})
+const server = new WardenServer({
+  ...{ warden, onTrouble },
+  // Relative to the working directory: the whole path may be longer than a socket's address can be.
+  path: join('warden', SOCKET_NAME),
+  release: AGENT_VERSION,
+  onQuit: () => void end(END_GRACE_MS),
+  onChange: () => watchIdle(),
+})
+let idleTimer: Timer | undefined
+
+process.on('SIGTERM', () => void end(END_GRACE_MS))
+process.on('SIGHUP', () => {})
+process.on('SIGINT', () => void end(0))
+process.on('uncaughtException', (error) => {
+  onTrouble('a mistake in the warden; it ends, and its agent ends what it had', error)
+  process.exit(1)
+})
+await server.listen()
+watchIdle()
+watchFound()
+// The next one starts from the cache.
+flushCompileCache()
+
+/** Ends by itself once there is nothing to take care of. What has ended is in its file. */
+function watchIdle(): void {
+  idleTimer?.cancel()
+  idleTimer = undefined
+  if (server.hasAgent || warden.liveCount > 0) return
+  idleTimer = clock.after(IDLE_MS, leave)
+}
+
+/** No agent can find a warden whose folder was removed: it would be there for ever. */
+function watchFound(): void {
+  if (lockHolder(files.lock) === process.pid) clock.after(FOUND_MS, watchFound)
+  else void end(END_GRACE_MS)
+}
+
+async function end(graceMs: number): Promise<void> {
+  await warden.close({ kind: 'lost', reason: 'the agent was stopped' }, graceMs)
+  leave()
+}
+
+function leave(): void {
+  server.close()
+  cgroups?.remove()
+  if (lock.outcome === 'locked') lock.release()
+  process.exit(0)
+}
+
+function onTrouble(what: string, error: unknown): void {
+  const err = error instanceof Error ? error.message : String(error)
+  process.stderr.write(
+    `${JSON.stringify({ level: 50, time: Date.now(), pid: process.pid, msg: what, err })}\n`,
+  )
+}
