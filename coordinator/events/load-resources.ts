@@ -25,8 +25,8 @@ export async function loadResources(db: Db, events: readonly EventRow[]): Promis
   const ids = unique(events.map((event) => event.execution_id))
   const names = unique(events.filter(({ type }) => type === 'worker').map(({ worker }) => worker))
   const jobs = await readJobs(db, jobIds)
-  const executions = await readExecutions(db, ids)
-  const attempts = await readAttempts(db, ids, true)
+  const executions = await readExecutions(db, ids, firstTime(events))
+  const attempts = await readAttempts(db, executions, true)
   const workers = await readWorkers(db, names)
   return {
     jobs: new Map(jobs.map((row) => [row.id, row])),
@@ -34,6 +34,10 @@ export async function loadResources(db: Db, events: readonly EventRow[]): Promis
     attempts: new Map(attempts.map((row) => [row.execution_id, row])),
     workers: new Map(workers.map((row) => [row.name, row])),
   }
+}
+
+function firstTime(events: readonly EventRow[]): Date {
+  return new Date(Math.min(...events.map(({ happened_at }) => happened_at.getTime())))
 }
 
 function unique<T>(values: readonly (T | null)[]): T[] {

@@ -90,10 +90,22 @@ export async function readExecution(db: Db, id: ExecutionId): Promise<ExecutionR
   return row
 }
 
-/** These executions, live or settled, as far as they are there. */
-export async function readExecutions(db: Db, ids: readonly ExecutionId[]): Promise<ExecutionRow[]> {
+/**
+ * These executions, as far as they are there: live, or settled after `since`. History of days before is not looked at
+ * (an hour is for clocks that are set).
+ */
+export async function readExecutions(
+  db: Db,
+  ids: readonly ExecutionId[],
+  since: Date,
+): Promise<ExecutionRow[]> {
   if (ids.length === 0) return []
-  return executions(db).where(sql<boolean>`e.id = any (${ids}::uuid[])`).execute()
+  return executions(db)
+    .where(sql<boolean>`e.id = any (${ids}::uuid[])`)
+    .where(
+      sql<boolean>`(e.settled_at is null or e.settled_at > ${since}::timestamptz - interval '1 hour')`,
+    )
+    .execute()
 }
 
 export interface ExecutionListing extends Page<typeof EXECUTION_COLUMNS> {
@@ -143,18 +155,24 @@ export interface AttemptRow {
   readonly log_bytes_dropped: number
 }
 
-/** Ended attempts of these executions, in order; only the last of each when `isLastOnly`. */
+/**
+ * Ended attempts of these executions, in order; only the last of each when `isLastOnly`. Days before the oldest execution
+ * are not looked at.
+ */
 export async function readAttempts(
   db: Db,
-  ids: readonly ExecutionId[],
+  of: readonly Pick<ExecutionRow, 'id' | 'created_at'>[],
   isLastOnly: boolean,
 ): Promise<AttemptRow[]> {
-  if (ids.length === 0) return []
+  if (of.length === 0) return []
+  const ids = of.map(({ id }) => id)
+  const since = new Date(Math.min(...of.map(({ created_at }) => created_at.getTime())))
   const { rows } = await sql<AttemptRow>`
     select execution_id, number, epoch, worker, outcome, message, exit_code, signal, assigned_at, started_at, ended_at,
       cpu_ms, peak_memory_bytes, log_bytes, log_bytes_dropped
     from (select a.*, row_number() over (partition by execution_id order by number desc) as place
-      from rota.attempt a where execution_id = any (${ids}::uuid[])) a
+      from rota.attempt a
+      where execution_id = any (${ids}::uuid[]) and ended_at > ${since}::timestamptz - interval '1 hour') a
     where place = 1 or not ${isLastOnly}
     order by execution_id, number`.execute(db)
   return rows

@@ -65,11 +65,7 @@ async function list(
   const args = { job: name }
   const page = readPage(EXECUTION_LIST, request, args)
   const { rows, total } = await listExecutions(deps.db, { ...page, jobId })
-  const attempts = await readAttempts(
-    deps.db,
-    rows.map(({ id }) => id),
-    true,
-  )
+  const attempts = await readAttempts(deps.db, rows, true)
   const byExecution = Map.groupBy(attempts, ({ execution_id }) => execution_id)
   const executions = rows.map((row) => toExecution(row, byExecution.get(row.id) ?? []))
   const { rows: shown, nextPageToken } = finishPage(page, executions, {

@@ -11,7 +11,7 @@ import { toExecution } from './to-execution.ts'
 export async function readWholeExecution(db: Db, id: ExecutionId): Promise<Execution> {
   const row = await readExecution(db, id)
   if (row === undefined) throw new RotaError('EXECUTION_NOT_FOUND', `there is no execution ${id}`)
-  return toExecution(row, await readAttempts(db, [id], false))
+  return toExecution(row, await readAttempts(db, [row], false))
 }
 
 /** The id in `executions/UUID`. */
