@@ -40,6 +40,8 @@ export interface RpcServerOptions {
 
 /** Calls in flight get this long to finish, in ms; `tryShutdown` alone would wait for open streams for ever. */
 const DRAIN_MS = 2_000
+/** Then connections end; what they still have to send gets this long, in ms: the last answers, and why streams end. */
+const FLUSH_MS = 500
 
 export function createRpcServer(
   given: Omit<AgentServiceDeps, 'destroyPeer'>,
@@ -82,7 +84,7 @@ export function createRpcServer(
     async stop() {
       await connections.stop()
       await drain(deps, server)
-      connections.destroyAll()
+      await connections.end(FLUSH_MS)
       await certificates.stop()
     },
   }

@@ -66,6 +66,7 @@ export class Connections implements Service {
   readonly #strangers = new Groups()
   readonly #owned = new Groups()
   #boundPort: number | undefined
+  #onEmpty: (() => void) | undefined
   #loggedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ConnectionsOptions) {
@@ -106,6 +107,19 @@ export class Connections implements Service {
   /** Closes the connection of this peer without a word: it has not listened to any. */
   destroy(peer: string): void {
     this.#all.get(peer)?.socket.destroy()
+  }
+
+  /** Closes all. Those that are about to end get `atMostMs` to send their last answers. */
+  async end(atMostMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (this.#all.size === 0) return resolve()
+      const timer = this.#options.clock.after(atMostMs, resolve)
+      this.#onEmpty = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+    this.destroyAll()
   }
 
   /** Closes all that are left. */
@@ -152,6 +166,7 @@ export class Connections implements Service {
     this.#all.delete(connection.peer)
     this.#strangers.delete(connection.address, connection)
     if (connection.owner !== undefined) this.#owned.delete(connection.owner, connection)
+    if (this.#all.size === 0) this.#onEmpty?.()
   }
 
   #expireIn(connection: Connection, ms: number): void {
