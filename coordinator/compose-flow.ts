@@ -32,6 +32,7 @@ import { createSettle, type EndedAttempt, type Settle } from './settle/settle.ts
 import type { Hint } from './store/hints.ts'
 import { VERSION } from './version.ts'
 import { cordonWorker } from './workers/control-worker.ts'
+import { createCordonLoop } from './workers/cordon-loop.ts'
 import { createWorkerLoop } from './workers/worker-loop.ts'
 
 export interface FlowOptions {
@@ -83,7 +84,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const match = createMatchLoop(deps, matchWith(deps, fleet))
   const renew = createRenewLoop(deps, fleet, heartbeatMs)
   const control = createControlLoop(deps, fleet)
-  const workers = createWorkerLoop(deps)
+  const workers = [createWorkerLoop(deps), createCordonLoop(deps)]
 
   // report -> settle
   const expire = createExpireLoop(deps, expireWith(fleet, { ...options, settle, onEnded }))
@@ -93,7 +94,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     queue: [match, release],
     dependencies: [dependencies],
     cancels: [control],
-    workers: [renew, workers],
+    workers: [renew, ...workers],
   })
 
   const conversation: ConversationOptions = {
@@ -113,7 +114,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     membership,
     conduct,
     loops: [
-      ...[schedule, release, dependencies, match, renew, control, workers, expire],
+      ...[schedule, release, dependencies, match, renew, control, ...workers, expire],
       ...[conduct.loop],
     ],
     converse: (peer) => createConversation(deps, conversation, peer),
