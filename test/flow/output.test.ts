@@ -1,49 +1,27 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { credentials, Metadata } from '@grpc/grpc-js'
+import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ExecutionState, LogStream } from '../../proto/gen/rota/v1/execution.ts'
-import {
-  ExecutionServiceClient,
-  TailExecutionLogsRequest,
-  type TailExecutionLogsResponse,
-} from '../../proto/gen/rota/v1/execution_service.ts'
-import { CLIENT_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
 import { chunk, connectScripted, joinScripted, pushLogs } from '../support/scripted-agent.ts'
 import { retries, shell } from '../support/spec.ts'
+import { type LogTailer, openLogTailer, type Tail } from '../support/tail-logs.ts'
 import { startTestCoordinator, type TestCoordinator } from '../support/test-coordinator.ts'
 import { until } from '../support/until.ts'
 
 let rota: TestCoordinator
-let client: InstanceType<typeof ExecutionServiceClient>
+let tailer: LogTailer
 
 beforeAll(async () => {
   rota = await startTestCoordinator()
-  const secure = credentials.createSsl(readFileSync(rota.files.caCertificate))
-  client = new ExecutionServiceClient(rota.address(), secure, CLIENT_CHANNEL_OPTIONS)
+  tailer = openLogTailer(rota)
   await rota.addAgent('worker-1')
 })
 
 afterAll(async () => {
-  client.close()
+  tailer.close()
   await rota.remove()
 })
 
-type Tail = Partial<TailExecutionLogsRequest>
-
-/** Begins to tail; `chunks` grows, `done` resolves at the end. */
-function tail(name: string, request: Tail = {}) {
-  const metadata = new Metadata()
-  metadata.set('authorization', `Bearer ${rota.token()}`)
-  const whole = TailExecutionLogsRequest.fromPartial({ name, ...request })
-  const stream = client.tailExecutionLogs(whole, metadata)
-  const chunks: TailExecutionLogsResponse[] = []
-  const done = new Promise<TailExecutionLogsResponse[]>((resolve, reject) => {
-    stream.on('data', (response: TailExecutionLogsResponse) => chunks.push(response))
-    stream.on('end', () => resolve(chunks))
-    stream.on('error', reject)
-  })
-  return { chunks, done, cancel: () => stream.cancel() }
-}
+const tail: LogTailer['tail'] = (name, request) => tailer.tail(name, request)
 
 async function bytesOf(name: string, stream: LogStream, request: Tail = {}): Promise<Buffer> {
   const chunks = await tail(name, { follow: true, ...request }).done
