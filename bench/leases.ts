@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { credentials, Metadata } from '@grpc/grpc-js'
 import { Client } from 'pg'
 import { createCertificateRequest } from '../agent/identity/certificate-request.ts'
+import { PROTOCOL_VERSIONS } from '../agent/version.ts'
 import { createEmbeddedPostgres } from '../coordinator/store/embedded/embedded-postgres.ts'
 import {
   AgentServiceClient,
@@ -27,6 +28,7 @@ import {
 import { CLIENT_CHANNEL_OPTIONS } from '../shared/channel-options.ts'
 import { systemClock as clock, sleep } from '../shared/clock.ts'
 import { coordinatorFiles } from '../shared/data-dir.ts'
+import { durationToMs } from '../shared/duration.ts'
 import { createLogger } from '../shared/logger.ts'
 import { COORDINATOR } from '../shared/programs.ts'
 import { systemRandom as random } from '../shared/random.ts'
@@ -36,8 +38,8 @@ import { startProcess } from '../test/support/processes.ts'
 import { makeTemporaryFolder } from '../test/support/temporary-folder.ts'
 import type { Benchmark, Figure } from './benchmark.ts'
 
-/** Agents say something this often, in ms: a sixth of the default lease. */
-const HEARTBEAT_MS = 2_000
+/** Leases are renewed this often, in ms: a sixth of the default lease. */
+const RENEWAL_MS = 2_000
 /** New streams per second. */
 const RAMP_PER_S = 50
 const SETTLE_MS = 10_000
@@ -94,7 +96,7 @@ interface Measured {
 function figuresOf({ agents, base, count, span, spanMs }: Measured): Figure[] {
   const lost = agents.filter(({ isOver }) => isOver()).length
   const cpuPercent = (100 * span.cpuMs) / spanMs
-  const renewalsPer2s = span.renewalStatements / (spanMs / HEARTBEAT_MS)
+  const renewalsPer2s = span.renewalStatements / (spanMs / RENEWAL_MS)
   return [
     {
       name: `sessions held of ${count}`,
@@ -239,6 +241,7 @@ function openAgent({ address, ca }: Cluster, { chain, key }: AgentIdentity): Age
   const welcomed = Promise.withResolvers<void>()
   let isOver = false
   let sequence = 0n
+  let heartbeatMs = RENEWAL_MS
   const beat = () => {
     sequence += 1n
     const value = Heartbeat.fromPartial({ sequence, agentTime: clock.now() })
@@ -250,11 +253,12 @@ function openAgent({ address, ca }: Cluster, { chain, key }: AgentIdentity): Age
     logger,
     runOnce: async () => {
       beat()
-      return HEARTBEAT_MS
+      return heartbeatMs
     },
   })
   stream.on('data', ({ message }: ConnectResponse) => {
     if (message?.$case !== 'welcome') return
+    heartbeatMs = durationToMs(message.value.heartbeatInterval) ?? RENEWAL_MS
     welcomed.resolve()
     void beating.start()
   })
@@ -263,7 +267,11 @@ function openAgent({ address, ca }: Cluster, { chain, key }: AgentIdentity): Age
     void beating.stop()
     welcomed.reject(error)
   })
-  const hello = Hello.fromPartial({ protocolVersion: 1, slots: 4, capabilities: ['shell'] })
+  const hello = Hello.fromPartial({
+    protocolVersion: PROTOCOL_VERSIONS[0],
+    slots: 4,
+    capabilities: ['shell'],
+  })
   stream.write(ConnectRequest.fromPartial({ message: { $case: 'hello', value: hello } }))
   return {
     welcomed: welcomed.promise,

@@ -65,6 +65,8 @@ const REFUSED_PAUSE_MS = 5_000
 const SETTLED_LEASES = 0.5
 /** Heartbeats in one lease. */
 const HEARTBEATS_PER_LEASE = 6
+/** Beyond so many sessions on one coordinator new ones speak half as often: heartbeats are most of what idle agents cost. */
+const LARGE_FLEET = 200
 
 export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const fleet = createFleet()
@@ -99,7 +101,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
 
   const conversation: ConversationOptions = {
     coordinatorId,
-    heartbeatMs,
+    heartbeatMs: (protocol) => pauseMs(fleet, heartbeatMs, protocol),
     leaseMs: options.leaseMs,
     fleet,
     settleLost: settle.settleLost,
@@ -191,6 +193,12 @@ function wakeOn(
   for (const [hint, woken] of Object.entries(loops)) {
     hints.on(hint as Hint, () => woken.forEach((loop) => void loop.wake()))
   }
+}
+
+/** Between two heartbeats of a session that begins; agents of protocol 1 give an answer too little time for more. */
+function pauseMs(fleet: Fleet, heartbeatMs: number, protocolVersion: number): number {
+  const isLarge = protocolVersion > 1 && fleet.all().length >= LARGE_FLEET
+  return isLarge ? 2 * heartbeatMs : heartbeatMs
 }
 
 function receiveWith(

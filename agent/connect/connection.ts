@@ -5,7 +5,7 @@
  *
  * C1. Hello is the first message up; nothing else goes out before Welcome has come down.
  * C2. Every heartbeat that is answered renews the lease from the moment it was sent.
- * C3. No answered heartbeat within half a lease: the session is ended from here.
+ * C3. No answered heartbeat within half a lease, or two heartbeats: the session is ended from here.
  * C4. Before the agent says hello elsewhere this connection is quiet: it reports nothing new, and waits for what it has
  *     reported to be acknowledged.
  * C5. From that hello on it is deaf: only the lease goes on. Orders and acknowledgements of a coordinator whose session may
@@ -95,6 +95,11 @@ const CLOSE_TIMEOUT_MS = 500
 const HEARTBEAT_DEFAULT_MS = 2_000
 const LEASE_DEFAULT_MS = 12_000
 
+interface SessionTimes {
+  readonly heartbeatMs: number
+  readonly leaseMs: number
+}
+
 export class Connection {
   readonly address: string
   /** Resolves when it is over and closed. */
@@ -109,7 +114,7 @@ export class Connection {
   readonly #welcomed = Promise.withResolvers<true>()
   /** When each unanswered heartbeat was sent, on the clock of the lease. */
   readonly #heartbeats = new Map<bigint, number>()
-  #session: { readonly heartbeatMs: number; readonly leaseMs: number } | undefined
+  #session: SessionTimes | undefined
   #isEnded = false
   #isQuiet = false
   #isDeaf = false
@@ -263,7 +268,7 @@ export class Connection {
       leaseMs: durationToMs(welcome.lease) ?? LEASE_DEFAULT_MS,
     }
     this.#agent.lease.renew(this.#helloSentAtMs, this.#session.leaseMs)
-    this.#expect(this.#session.leaseMs / 2, 'no answer to heartbeats')
+    this.#expect(patienceMs(this.#session), 'no answer to heartbeats')
     this.#agent.welcomed(welcome, this.address)
     this.#agent.outbox.resend(Number.POSITIVE_INFINITY)
     this.#beat(0)
@@ -290,7 +295,7 @@ export class Connection {
       if (known <= sequence) this.#heartbeats.delete(known)
     }
     this.#agent.lease.renew(sentAtMs, this.#session.leaseMs)
-    this.#expect(this.#session.leaseMs / 2, 'no answer to heartbeats')
+    this.#expect(patienceMs(this.#session), 'no answer to heartbeats')
   }
 
   #expect(withinMs: number, otherwise: string): void {
@@ -328,6 +333,11 @@ export class Connection {
     this.#heartbeats.set(this.#sequence, this.#agent.lease.nowMs())
     return { $case: 'heartbeat', value: this.#agent.heartbeat(this.#sequence, lateMs) }
   }
+}
+
+/** How long an answer to heartbeats may take: renewals come every sixth of a lease. */
+function patienceMs({ heartbeatMs, leaseMs }: SessionTimes): number {
+  return Math.max(leaseMs / 2, 2 * heartbeatMs)
 }
 
 function judgeError(serviceError: ServiceError): ConnectionOutcome {

@@ -32,7 +32,8 @@ const LAST_WORDS_MS = 250
 
 export interface ConversationOptions {
   readonly coordinatorId: string
-  readonly heartbeatMs: number
+  /** Of a session that begins now, whose agent speaks this version of the protocol. */
+  readonly heartbeatMs: (protocolVersion: number) => number
   readonly leaseMs: number
   readonly fleet: Fleet
   readonly settleLost: SettleLost
@@ -120,7 +121,7 @@ async function greet(
     value: {
       worker: resourceName('workers', session.profile.workerName),
       session: session.profile.id,
-      heartbeatInterval: durationFromMs(options.heartbeatMs),
+      heartbeatInterval: durationFromMs(options.heartbeatMs(peer.hello.protocolVersion)),
       lease: durationFromMs(options.leaseMs),
       serverTime: deps.clock.now(),
       coordinators: [...options.coordinators()],

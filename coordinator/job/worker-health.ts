@@ -20,8 +20,8 @@ export interface HealthVerdict {
   readonly message: string
 }
 
-/** Half of a lease: three heartbeats are missing, and its lease still holds. */
-const UNRESPONSIVE_MS = 6_000
+/** Two heartbeats of a large fleet are missing, and its lease still holds. */
+const UNRESPONSIVE_MS = 8_000
 const WARNING_FAILURES = 3
 const DEGRADED_FAILURES = 10
 const RATIO_MAX = 0.95

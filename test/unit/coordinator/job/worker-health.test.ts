@@ -22,7 +22,7 @@ const load = (change: Partial<HealthSigns['load']>) => judge({ load: { ...NO_LOA
 describe('the health of a worker', () => {
   it('is well without any sign, and has nothing to say then', () => {
     expect(judge({})).toEqual({ health: 'healthy', message: '' })
-    expect(judge({ silentMs: 5_999, consecutiveFailures: 2, clockSkewMs: 29_999 }).health).toBe(
+    expect(judge({ silentMs: 7_999, consecutiveFailures: 2, clockSkewMs: 29_999 }).health).toBe(
       'healthy',
     )
     expect(load({ cpuRatio: 0.94, diskRatio: 0.94, eventLoopDelayMs: 999 }).health).toBe('healthy')
@@ -56,10 +56,10 @@ describe('the health of a worker', () => {
     })
   })
 
-  it('is unresponsive when nothing was heard for six seconds, and offline without a session', () => {
-    expect(judge({ silentMs: 7_900, consecutiveFailures: 20 })).toEqual({
+  it('is unresponsive when nothing was heard for eight seconds, and offline without a session', () => {
+    expect(judge({ silentMs: 9_900, consecutiveFailures: 20 })).toEqual({
       health: 'unresponsive',
-      message: 'nothing heard for 7 s',
+      message: 'nothing heard for 9 s',
     })
     expect(judge({ silentMs: undefined })).toEqual({ health: 'offline', message: 'not connected' })
   })
