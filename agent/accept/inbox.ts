@@ -4,6 +4,8 @@
  * N1. An assignment is journaled before it is reported accepted, and runs only then (A3).
  * N2. The same assignment twice runs once (A2): its latest state is reported again.
  * N3. An epoch older than the newest known one of its execution is left alone; the coordinator has moved on.
+ * N4. Nothing grows with what a coordinator sends: one message is taken up to ASSIGNMENTS_MAX and logged up to LINES_MAX,
+ *     and while WAITING_MAX items wait to be acknowledged, refusals are kept to oneself; it will ask again.
  */
 import type { Assignment, Stop_Target } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { durationToMs } from '../../shared/duration.ts'
@@ -25,8 +27,16 @@ export interface InboxOptions {
   readonly hasSpace: () => boolean
 }
 
+/** More than the most slots of an agent. */
+const ASSIGNMENTS_MAX = 2_000
+const LINES_MAX = 50
+const WAITING_MAX = 10_000
+const TEXT_LENGTH_MAX = 300
+
 export class Inbox {
   readonly #options: InboxOptions
+  /** Lines about the message that is being taken. */
+  #lines = 0
   #isDraining = false
   #isClosed = false
 
@@ -54,11 +64,13 @@ export class Inbox {
   }
 
   take(assignments: readonly Assignment[]): void {
-    for (const assignment of assignments) {
+    const taken = assignments.slice(0, ASSIGNMENTS_MAX)
+    for (const assignment of taken) {
       const { execution, job } = assignment
       if (isExecutionName(execution) && job.startsWith('jobs/')) this.#takeOne(assignment)
-      else this.#options.logger.error({ execution, job }, 'malformed assignment')
+      else this.#say('error', { execution, job }, 'malformed assignment')
     }
+    this.#concludeLines(assignments.length - taken.length)
   }
 
   /** Stops the named attempts whose epoch is the one that runs here. */
@@ -67,22 +79,21 @@ export class Inbox {
       const { execution, epoch, reason } = target
       const cause = { kind: target.giveUp ? 'lost' : 'cancelled', reason } as const
       const isLive = this.#options.live.stop(target, cause, durationToMs(target.killGrace))
-      this.#options.logger.info({ execution, epoch: String(epoch), reason, isLive }, 'told to stop')
+      this.#say('info', { execution, epoch: String(epoch), reason, isLive }, 'told to stop')
     }
+    this.#concludeLines(0)
   }
 
   #takeOne(assignment: Assignment): void {
-    const { store, live, logger } = this.#options
+    const { store, live } = this.#options
     const { execution, epoch } = assignment
     const known = store.get(assignment)
     const newest = store.newest(execution)
     const refusal = admit(assignment, this.#state())
     if (known !== undefined) this.#reportAgain(known)
     else if (newest !== undefined && newest.epoch > epoch) {
-      logger.warn(
-        { execution, epoch: String(epoch), newest: String(newest.epoch) },
-        'stale assignment',
-      )
+      const line = { execution, epoch: String(epoch), newest: String(newest.epoch) }
+      this.#say('warn', line, 'stale assignment')
     } else if (refusal !== undefined) this.#refuse(assignment, refusal)
     else {
       live.add(assignment)
@@ -106,8 +117,28 @@ export class Inbox {
   }
 
   #refuse({ execution, epoch }: Assignment, reason: RefusalReason): void {
-    this.#options.logger.info({ execution, epoch: String(epoch), reason }, 'assignment refused')
-    this.#options.outbox.put({ kind: 'refused', value: { execution, epoch, reason } })
+    const { outbox } = this.#options
+    this.#say('info', { execution, epoch: String(epoch), reason }, 'assignment refused')
+    if (outbox.size >= WAITING_MAX) return
+    outbox.put({ kind: 'refused', value: { execution, epoch, reason } })
+  }
+
+  /** Names of anything come from outside: no line is longer for it. */
+  #say(level: 'info' | 'warn' | 'error', line: Record<string, unknown>, text: string): void {
+    this.#lines += 1
+    if (this.#lines > LINES_MAX) return
+    const short = Object.entries(line).map(([key, value]) => {
+      return [key, typeof value === 'string' ? value.slice(0, TEXT_LENGTH_MAX) : value]
+    })
+    this.#options.logger[level](Object.fromEntries(short), text)
+  }
+
+  #concludeLines(ignored: number): void {
+    const unsaid = this.#lines - LINES_MAX
+    this.#lines = 0
+    if (unsaid <= 0 && ignored === 0) return
+    const line = { unsaid: Math.max(0, unsaid), ignored }
+    this.#options.logger.warn(line, 'a message of the coordinator was very long')
   }
 
   /** N2. What is not journaled yet is reported when it is. */

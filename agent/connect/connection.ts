@@ -92,8 +92,9 @@ const WELCOME_TIMEOUT_MS = 5_000
 const QUIET_TIMEOUT_MS = 1_000
 /** Time for the coordinator to see a proper end of the stream. */
 const CLOSE_TIMEOUT_MS = 500
-const HEARTBEAT_DEFAULT_MS = 2_000
-const LEASE_DEFAULT_MS = 12_000
+/** What a coordinator may ask for; what is senseless is not obeyed. */
+const HEARTBEAT_MS = { least: 20, most: 60_000, otherwise: 2_000 }
+const LEASE_MS = { least: 100, most: 3_600_000, otherwise: 12_000 }
 
 interface SessionTimes {
   readonly heartbeatMs: number
@@ -264,8 +265,8 @@ export class Connection {
   #begin(welcome: Welcome): void {
     if (this.#session !== undefined) return
     this.#session = {
-      heartbeatMs: durationToMs(welcome.heartbeatInterval) ?? HEARTBEAT_DEFAULT_MS,
-      leaseMs: durationToMs(welcome.lease) ?? LEASE_DEFAULT_MS,
+      heartbeatMs: clamp(durationToMs(welcome.heartbeatInterval), HEARTBEAT_MS),
+      leaseMs: clamp(durationToMs(welcome.lease), LEASE_MS),
     }
     this.#agent.lease.renew(this.#helloSentAtMs, this.#session.leaseMs)
     this.#expect(patienceMs(this.#session), 'no answer to heartbeats')
@@ -348,4 +349,11 @@ function judgeError(serviceError: ServiceError): ConnectionOutcome {
 
 function retryable(reason: 'UNREACHABLE', message: string): ConnectionOutcome {
   return { kind: 'retryable', error: new RotaError(reason, message) }
+}
+
+function clamp(
+  ms: number | undefined,
+  range: { readonly least: number; readonly most: number; readonly otherwise: number },
+): number {
+  return Math.min(range.most, Math.max(range.least, ms ?? range.otherwise))
 }

@@ -33,6 +33,8 @@ const NEXT_JITTER_MS = 50
 /** A connection that lasted so long was a good one, in ms. */
 const GOOD_CONNECTION_MS = 5_000
 const FATAL_DELAY_MS = 30_000
+/** A coordinator that asks for time is given up to this, once no other one takes the agent, in ms. */
+const RETRY_AFTER_MS_MAX = 30_000
 /** For TCP and TLS, in ms; the second while no other coordinator is known. */
 const CONNECT_TIMEOUT_MS = 2_000
 const CONNECT_ALONE_TIMEOUT_MS = 5_000
@@ -226,12 +228,19 @@ export class Supervisor implements Service {
   }
 
   #delayAfter(outcome: Failure): number {
-    const { book, random } = this.#options
+    const { book } = this.#options
     if (outcome.kind === 'stopped') return 0
     book.advance()
     this.#failures += 1
     this.#refusalsInRow = outcome.kind === 'fatal' ? this.#refusalsInRow + 1 : 0
     if (this.#refusalsInRow > 0 && this.#refusalsInRow % book.size === 0) return FATAL_DELAY_MS
+    const isLastOfRound = this.#failures % book.size === 0
+    const askedMs = isLastOfRound ? (outcome.error.retryAfterMs ?? 0) : 0
+    return Math.max(this.#ownDelay(), Math.min(askedMs, RETRY_AFTER_MS_MAX))
+  }
+
+  #ownDelay(): number {
+    const { book, random } = this.#options
     if (this.#failures === 1) return FIRST_JITTER_MS * random.fraction()
     if (this.#failures % book.size !== 0) return NEXT_JITTER_MS * random.fraction()
     return backoffDelayMs(RECONNECT, this.#failures / book.size, random.fraction())

@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { connect as connectHttp2 } from 'node:http2'
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { credentials, Metadata } from '@grpc/grpc-js'
+import { gzipSync } from 'node:zlib'
+import { credentials, Metadata, status as Status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Progressed, Report } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { JobServiceClient, ListJobsRequest } from '../../proto/gen/rota/v1/job_service.ts'
 import { CLIENT_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
 import { usedBytes } from '../support/heap.ts'
+import { diceOf, junkOf } from '../support/junk.ts'
 import { everyMethod, openRawCaller, pathOf } from '../support/raw-call.ts'
 import { connectScripted, joinScripted, type ScriptedSession } from '../support/scripted-agent.ts'
 import { shell } from '../support/spec.ts'
@@ -41,8 +43,43 @@ async function closed(sockets: readonly Socket[]): Promise<void> {
   await until('all are closed', () => sockets.every((socket) => socket.destroyed), 30_000)
 }
 
-test('junk instead of TLS, and inside of it, harms nobody', async () => {
+/** How a call ends that says `body` after headers of its own. */
+async function statusOf(
+  session: ClientHttp2Session,
+  headers: Record<string, string>,
+  body: Buffer,
+): Promise<string> {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/rota.agent.v1.AgentService/Enroll',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    ...headers,
+  })
+  stream.write(body)
+  stream.resume()
+  return new Promise((resolve) => {
+    const take = (answer: Record<string, unknown>) => {
+      const status = answer['grpc-status']
+      if (status !== undefined) resolve(String(status))
+    }
+    stream.on('response', take)
+    stream.on('trailers', take)
+    stream.on('error', () => resolve('reset'))
+  })
+}
+
+/** How calls end of whose message of 1,000 bytes ten come. */
+async function endOfHalfCalls(): Promise<Set<string>> {
+  const session = connectHttp2(`https://${rota.address()}`, { rejectUnauthorized: false })
+  const begun = Buffer.concat([Buffer.from('00000003e8', 'hex'), Buffer.alloc(10)])
+  const ended = Array.from({ length: 20 }, async () => statusOf(session, {}, begun))
+  return new Set(await Promise.all(ended).finally(() => session.destroy()))
+}
+
+test('junk, silence and half a message are borne for seconds, and harm nobody', async () => {
   const before = usedBytes()
+  const halves = endOfHalfCalls()
   const plain = Array.from({ length: 60 }, (_, index) => {
     const socket = connect(port(), '127.0.0.1')
     socket.on('error', () => {}).resume()
@@ -67,32 +104,20 @@ test('junk instead of TLS, and inside of it, harms nobody', async () => {
   await expectUnaffected()
   // Those that are silent too: nobody waits for them for long.
   await closed([...plain, ...inside])
+  expect(await halves).toEqual(new Set([`${Status.RESOURCE_EXHAUSTED}`]))
   expect(usedBytes() - before).toBeLessThan(32 * 1024 * 1024)
 })
 
-test('a call whose message never comes is ended', async () => {
+test('what is compressed is not unpacked', async () => {
   const session = connectHttp2(`https://${rota.address()}`, { rejectUnauthorized: false })
-  const ended = Array.from({ length: 20 }, async () => {
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': '/rota.agent.v1.AgentService/Enroll',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    })
-    // A message of 1,000 bytes, of which ten come.
-    stream.write(Buffer.concat([Buffer.from('00000003e8', 'hex'), Buffer.alloc(10)]))
-    stream.resume()
-    return new Promise<string>((resolve) => {
-      const take = (headers: Record<string, unknown>) => {
-        const status = headers['grpc-status']
-        if (status !== undefined) resolve(String(status))
-      }
-      stream.on('response', take)
-      stream.on('trailers', take)
-      stream.on('error', () => resolve('reset'))
-    })
-  })
-  expect(new Set(await Promise.all(ended))).toEqual(new Set(['8']))
+  const bomb = gzipSync(Buffer.alloc(1024 * 1024))
+  const frame = Buffer.alloc(5)
+  frame.writeUInt8(1, 0)
+  frame.writeUInt32BE(bomb.length, 1)
+  const bombs = Buffer.concat(Array(10).fill(Buffer.concat([frame, bomb])))
+  expect(await statusOf(session, { 'grpc-encoding': 'gzip' }, bombs)).toBe(
+    `${Status.UNIMPLEMENTED}`,
+  )
   session.destroy()
 })
 
@@ -124,7 +149,7 @@ test('thousands of calls with wrong credentials are refused, in constant memory'
   await callAll()
   const before = usedBytes()
   const reasons = new Set<string>()
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 40; round++) {
     for (const answer of await callAll()) {
       if (answer instanceof Error) reasons.add(answer.reason)
     }
@@ -160,5 +185,32 @@ test('an agent that says more than it can mean is read slowly, then cut off', as
     return worker?.refusedMessageCount === 1n
   })
   expect(usedBytes() - before).toBeLessThan(64 * 1024 * 1024)
+  await expectUnaffected()
+})
+
+test('bytes that mean nothing, on every stream of an agent, harm nobody else', async () => {
+  const inputs = everyMethod().filter(({ methodKind }) => methodKind === 'bidi_streaming')
+  const agentMethods = inputs.filter(({ parent }) => parent.typeName.startsWith('rota.agent.'))
+  expect(agentMethods.map(({ name }) => name)).toEqual(['Connect', 'PushLogs'])
+  const answers = new Set<string>()
+  const identity = await joinScripted(rota, 'babbler')
+  for (let seed = 0; seed < 150; seed++) {
+    const caller = openRawCaller(rota, { identity })
+    for (const method of agentMethods) {
+      const dice = diceOf(seed)
+      const typed = junkOf(method.input, dice)
+      // Some of it is well typed, some is damaged, some is noise.
+      const cut = typed.subarray(0, Math.floor(typed.length * dice()))
+      const bytes = [typed, cut, randomBytes(1 + (seed % 200))][seed % 3] as Buffer
+      const answer = await caller.call(pathOf(method), method.methodKind, bytes)
+      answers.add(answer instanceof Error ? answer.reason : 'answered')
+    }
+    caller.close()
+    if (answers.has('WORKER_QUARANTINED'))
+      await rota.workers.releaseWorker({ name: 'workers/babbler' })
+    answers.delete('WORKER_QUARANTINED')
+  }
+  expect([...answers]).toEqual(expect.arrayContaining(['PROTOCOL_VIOLATION', 'MESSAGE_MALFORMED']))
+  expect([...answers]).not.toContain('INTERNAL')
   await expectUnaffected()
 })
