@@ -125,6 +125,7 @@ function connectedAgent(
       inbox.release()
       options.onPlace(address)
       learned(welcome.coordinators)
+      if (welcome.offerAgain) outbox.offerAgain(store.acknowledgedResults())
       options.onSession(welcome)
     },
     learned,

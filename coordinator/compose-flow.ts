@@ -15,9 +15,12 @@ import {
   type Conversation,
   type ConversationOptions,
   createConversation,
+  type ReceiveReport,
 } from './dispatch/conversation.ts'
 import { dispatch } from './dispatch/dispatch.ts'
 import { createFleet, type Fleet } from './dispatch/fleet.ts'
+import { Recovery } from './dispatch/recovery/recovery.ts'
+import { createRecoveryLoop } from './dispatch/recovery/recovery-loop.ts'
 import { createRenewLoop } from './dispatch/renew-loop.ts'
 import { createMover, sendAllElsewhere } from './dispatch/send-elsewhere.ts'
 import { createDependencyLoop } from './enqueue/dependency-loop.ts'
@@ -49,6 +52,8 @@ export interface Flow {
   readonly membership: Membership
   /** Judges what agents do. */
   readonly conduct: Conduct
+  /** Must be told of each PostgreSQL server before it is used. */
+  readonly recovery: Recovery
   /** In the order in which they start. */
   readonly loops: readonly Ticker[]
   /** One for each stream of an agent. */
@@ -78,12 +83,17 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   let isLeaving = false
   const conduct = createConduct({ ...deps, cordon: cordonWith(deps) })
   const onEnded = (ended: readonly EndedAttempt[]) => freeSlots(deps, fleet, ended)
+  const { recovery, recover, receive } = recoverWith(deps, fleet, {
+    ...{ coordinatorId, settle, onEnded },
+    leaseMs: options.leaseMs,
+    onOthers: conduct.noteAttempts,
+  })
 
   // schedule -> enqueue -> match -> dispatch
   const schedule = createScheduleLoop(deps, enqueue)
   const release = createReleaseLoop(deps, settle.endExecutions)
   const dependencies = createDependencyLoop(deps, { enqueue, endExecutions: settle.endExecutions })
-  const match = createMatchLoop(deps, matchWith(deps, fleet))
+  const match = createMatchLoop(deps, matchWith(deps, fleet, recovery))
   const renew = createRenewLoop(deps, fleet, heartbeatMs)
   const control = createControlLoop(deps, fleet)
   const workers = [createWorkerLoop(deps), createCordonLoop(deps)]
@@ -100,24 +110,20 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   })
 
   const conversation: ConversationOptions = {
-    coordinatorId,
+    ...{ coordinatorId, leaseMs: options.leaseMs, fleet, recovery },
     heartbeatMs: (protocol) => pauseMs(fleet, heartbeatMs, protocol),
-    leaseMs: options.leaseMs,
-    fleet,
     settleLost: settle.settleLost,
     isLeaving: () => isLeaving,
     coordinators: () => membership.addresses(),
-    receiveReport: receiveWith(deps, settle, { onEnded, onOthers: conduct.noteAttempts }),
+    receiveReport: receive,
     onOthers: conduct.noteAttempts,
   }
   return {
-    enqueue,
+    ...{ enqueue, membership, conduct, recovery },
     endExecutions: settle.endExecutions,
-    membership,
-    conduct,
     loops: [
       ...[schedule, release, dependencies, match, renew, control, ...workers, expire],
-      ...[conduct.loop],
+      ...[conduct.loop, recover],
     ],
     converse: (peer) => createConversation(deps, conversation, peer),
     async leave() {
@@ -151,10 +157,39 @@ function joinCluster(
   return membership
 }
 
+/** How reports are received, and what happens when the database has gone back and agents report once more. */
+function recoverWith(
+  deps: Deps,
+  fleet: Fleet,
+  options: {
+    readonly coordinatorId: string
+    readonly leaseMs: number
+    readonly settle: Settle
+    readonly onEnded: (ended: readonly EndedAttempt[]) => void
+    readonly onOthers: ReportSteps['onOthers']
+  },
+) {
+  const { coordinatorId, settle, onEnded } = options
+  const atMostMs = options.leaseMs + GRACE_MS
+  const recovery = new Recovery(deps, { coordinatorId, fleet, atMostMs })
+  const receive = receiveWith(deps, settle, { ...options, recovery })
+  const recover = createRecoveryLoop(deps, {
+    ...{ recovery, fleet, onEnded },
+    receiveReport: receive,
+    settleLost: settle.settleLost,
+  })
+  deps.hints.on('recovery', () => deps.specs.forget())
+  return { recovery, recover, receive }
+}
+
 /** The connected workers, as the match step sees them. */
-function matchWith(deps: Deps, fleet: Fleet): Parameters<typeof createMatchLoop>[1] {
+function matchWith(
+  deps: Deps,
+  fleet: Fleet,
+  recovery: Recovery,
+): Parameters<typeof createMatchLoop>[1] {
   return {
-    offers: () => fleet.offers(deps.clock.monotonicMs()),
+    offers: () => (recovery.isOpen ? [] : fleet.offers(deps.clock.monotonicMs())),
     reserve: ({ offer, executionId, slots }) => fleet.reserve(offer.sessionId, executionId, slots),
     unreserve: ({ offer, executionId }) => fleet.release(offer.sessionId, executionId),
     dispatch: async (claimed) => dispatch(deps, fleet, claimed),
@@ -207,16 +242,27 @@ function receiveWith(
   told: {
     readonly onEnded: (ended: readonly EndedAttempt[]) => void
     readonly onOthers: ReportSteps['onOthers']
+    readonly recovery: Recovery
   },
-) {
+): ReceiveReport {
   const steps: ReportSteps = {
     toRef: toAttemptRef,
     settleReported,
     onEnded: (ended: readonly object[]) => told.onEnded(ended as readonly EndedAttempt[]),
     onOthers: told.onOthers,
   }
-  return async ({ profile, clockSkewMs }: AgentSession, report: Report) => {
-    return receiveReport(deps, steps, { session: { ...profile, clockSkewMs }, report })
+  return async (agent: AgentSession, report: Report) => {
+    const { clockSkewMs, offering, profile } = agent
+    const session = { ...profile, clockSkewMs }
+    if (offering === undefined) return receiveReport(deps, steps, { session, report })
+    for (const entry of [...report.accepted, ...report.started]) {
+      offering.unclaimed.delete(toAttemptRef(entry).executionId)
+    }
+    const reclaim: ReportSteps['reclaim'] = async (tx, refs) =>
+      (await told.recovery.reclaim(tx, profile, refs)).wait
+    // What the database has forgotten is not the agent's fault.
+    const onOthers = async () => {}
+    return receiveReport(deps, { ...steps, onOthers, reclaim }, { session, report })
   }
 }
 

@@ -76,6 +76,7 @@ async function composeOver(
     certificates,
   })
   const http = createHttpServer(deps, { host: '127.0.0.1', port: config.httpPort })
+  await watchServers(primary, flow)
   primary.onServing(() => {
     for (const loop of flow.loops) loop.wake()
   })
@@ -87,6 +88,12 @@ async function composeOver(
     ...[...flow.loops, certificates, retention, farewell, events],
   ])
   return { ...service, grpcAddress: () => rpc.address(), httpAddress: () => http.address() }
+}
+
+/** The flow learns of the server that is used now, and of each later one before anybody else. */
+async function watchServers(primary: Primary, { recovery }: Flow): Promise<void> {
+  primary.onFound(async (db, { timeline }) => recovery.enter(db, timeline))
+  await recovery.enter(primary.db, primary.facts.timeline)
 }
 
 interface RpcParts {

@@ -84,6 +84,14 @@ export class AttemptStore {
     return [...this.#attempts.values()]
   }
 
+  /** Results that a coordinator has acknowledged, oldest first, as long as they are remembered (S2). */
+  acknowledgedResults(): Finished[] {
+    const attempts = this.list().filter(({ acknowledgedAtMs }) => acknowledgedAtMs !== undefined)
+    return attempts
+      .sort((a, b) => (a.acknowledgedAtMs ?? 0) - (b.acknowledgedAtMs ?? 0))
+      .flatMap(({ result }) => (result === undefined ? [] : [finishedOf(result)]))
+  }
+
   /** The attempt of the newest epoch that is known of an execution. */
   newest(execution: string): StoredAttempt | undefined {
     let newest: StoredAttempt | undefined

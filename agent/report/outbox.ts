@@ -4,6 +4,7 @@
  * O1. An item stays until a report that carried it is acknowledged; a lost connection makes all of them pending again.
  * O2. One item per kind and attempt: a newer one takes the place of the pending one.
  * O3. What was reported longest ago is sent again first.
+ * O4. After `offerAgain` the report that leaves nothing pending says so, an empty one if need be.
  */
 import {
   type Accepted,
@@ -37,6 +38,7 @@ export class Outbox {
   #pending = new Map<string, ReportItem>()
   readonly #sent = new Map<bigint, SentReport>()
   #sequence = 0n
+  #isOffering = false
   readonly #onPending: () => void
 
   /** `onPending` is called whenever something waits to be reported. */
@@ -46,6 +48,13 @@ export class Outbox {
 
   put(item: ReportItem): void {
     this.#pending.set(itemKey(item), item)
+    this.#onPending()
+  }
+
+  /** Reports results once more that were acknowledged before, and then says that this was all. */
+  offerAgain(results: readonly Finished[]): void {
+    this.#isOffering = true
+    for (const value of results) this.put({ kind: 'finished', value })
     this.#onPending()
   }
 
@@ -64,11 +73,12 @@ export class Outbox {
 
   /** The next report, or undefined when nothing waits or too much is unanswered. */
   take(nowMs: number): Report | undefined {
-    if (this.#pending.size === 0 || this.#sent.size >= REPORTS_UNANSWERED_MAX) return undefined
+    const isNothing = this.#pending.size === 0 && !this.#isOffering
+    if (isNothing || this.#sent.size >= REPORTS_UNANSWERED_MAX) return undefined
     const items = this.#takeItems()
     this.#sequence += 1n
     this.#sent.set(this.#sequence, { items, sentAtMs: nowMs })
-    return toReport(this.#sequence, items)
+    return { ...toReport(this.#sequence, items), offeredAgain: this.#isAllOffered() }
   }
 
   /** The items that are now safe with the coordinator. */
@@ -90,6 +100,12 @@ export class Outbox {
     for (const [key, item] of this.#pending) again.set(key, item)
     this.#pending = again
     this.#onPending()
+  }
+
+  #isAllOffered(): boolean {
+    const isAll = this.#isOffering && this.#pending.size === 0
+    if (isAll) this.#isOffering = false
+    return isAll
   }
 
   #takeItems(): ReportItem[] {

@@ -1,11 +1,11 @@
 /** One connected life of an agent on this coordinator, in memory. */
-import type { ConnectResponse } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import type { ConnectResponse, Report } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import type { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Epoch, ExecutionId, SessionId, WorkerId } from '../job/execution.ts'
 import type { HostLoad } from '../job/host-load.ts'
 import type { WorkerOffer } from '../job/offer.ts'
 import { judgeHealth, type WorkerHealth } from '../job/worker-health.ts'
-import type { WorkerOrders } from './dispatch-queries.ts'
+import type { HeldAttempt, WorkerOrders } from './dispatch-queries.ts'
 
 /** The way down to the agent; the stream behind it is bounded and ends when the agent does not read. */
 export interface AgentStream {
@@ -31,6 +31,22 @@ export interface SessionProfile {
   readonly handlers: ReadonlySet<string>
 }
 
+/** After a failover of the database: what the worker says that it has, until it has said all (recovery/). */
+export interface Offering {
+  /** The failover. */
+  readonly number: number
+  /** Came over from the session before, and the agent did not say that it holds them. */
+  readonly unclaimed: Map<ExecutionId, Epoch>
+  /** Held, while the database has no row for them. */
+  waiting: readonly HeldAttempt[]
+  /** Not acknowledged: there was no row for some of their results. */
+  deferred: readonly Report[]
+  /** Monotonic ms; the agent has said all. */
+  completedAtMs: number | undefined
+  /** Monotonic ms; longer it is not waited for. */
+  readonly deadlineMs: number
+}
+
 export interface AgentSession {
   readonly profile: SessionProfile
   readonly stream: AgentStream
@@ -50,6 +66,7 @@ export interface AgentSession {
   renewedForMs: number
   /** Offered nothing before this monotonic time, in ms. */
   pausedUntilMs: number
+  offering: Offering | undefined
   /** The heartbeat that the next renewal answers; undefined when there was none since. */
   heartbeatSequence: bigint | undefined
 }

@@ -5,7 +5,7 @@
  *
  * C1. Messages are handled one after the other, in the order in which they came.
  * C2. A report is acknowledged after its commit (A4); if it cannot be committed the stream ends, and the agent sends it
- *     again on the next one.
+ *     again on the next one. After a failover of the database one may be kept for a while (recovery/).
  * C3. A stream that ends leaves its lease alone: the agent may come back in time.
  */
 import type {
@@ -26,9 +26,21 @@ import type { HeldAttempt } from './dispatch-queries.ts'
 import type { Fleet } from './fleet.ts'
 import { tellDrain } from './follow-orders.ts'
 import { openSession, type SettleLost } from './open-session.ts'
+import type { Recovery } from './recovery/recovery.ts'
+import { sendStops } from './send-stops.ts'
 
 /** For the last messages of a stream that we end to go out, in ms. */
 const LAST_WORDS_MS = 250
+
+/** Stores a report; answers the attempts that the agent must stop. */
+export type ReceiveReport = (
+  session: AgentSession,
+  report: Report,
+) => Promise<{
+  readonly stale: readonly HeldAttempt[]
+  /** False while the database recovers and lacks the execution of a result: the report must come, or be tried, again. */
+  readonly isStored: boolean
+}>
 
 export interface ConversationOptions {
   readonly coordinatorId: string
@@ -37,12 +49,13 @@ export interface ConversationOptions {
   readonly leaseMs: number
   readonly fleet: Fleet
   readonly settleLost: SettleLost
+  readonly recovery: Recovery
   /** True when the coordinator is about to stop, and takes no more sessions. */
   readonly isLeaving: () => boolean
   /** Addresses of all coordinators that serve, `host:port`. */
   readonly coordinators: () => readonly string[]
-  /** From the report step: stores a report; answers the attempts that the agent must stop. */
-  readonly receiveReport: (session: AgentSession, report: Report) => Promise<readonly HeldAttempt[]>
+  /** From the report step. */
+  readonly receiveReport: ReceiveReport
   /** Attempts that an agent holds and that are not its own (any more); never rejects. */
   readonly onOthers: (profile: SessionProfile, others: readonly HeldAttempt[]) => Promise<void>
 }
@@ -125,7 +138,7 @@ async function greet(
       lease: durationFromMs(options.leaseMs),
       serverTime: deps.clock.now(),
       coordinators: [...options.coordinators()],
-      offerAgain: false,
+      offerAgain: session.offering !== undefined,
     },
   })
   const finished = new Set(
@@ -148,7 +161,8 @@ async function greet(
     'an agent has connected',
   )
   deps.hints.give('queue')
-  await options.onOthers(session.profile, opened.stale)
+  // After a failover it is the database that has forgotten.
+  if (session.offering === undefined) await options.onOthers(session.profile, opened.stale)
   return session
 }
 
@@ -171,26 +185,11 @@ async function store(
   session: AgentSession,
   report: Report,
 ): Promise<void> {
-  const stale = await options.receiveReport(session, report)
-  session.stream.send({ $case: 'reportAck', value: { sequence: report.sequence } })
+  const { stale, isStored } = await options.receiveReport(session, report)
+  if (isStored) session.stream.send({ $case: 'reportAck', value: { sequence: report.sequence } })
+  else options.recovery.defer(session, report)
+  if (report.offeredAgain) options.recovery.complete(session)
   sendStops(session, stale, 'its epoch is not current any more')
-}
-
-/** Tells the agent to stop attempts that are not its own any more (A5): no grace, nothing of them is wanted. */
-function sendStops(session: AgentSession, stale: readonly HeldAttempt[], reason: string): void {
-  if (stale.length === 0) return
-  session.stream.send({
-    $case: 'stop',
-    value: {
-      targets: stale.map(({ executionId, epoch }) => ({
-        execution: resourceName('executions', executionId),
-        epoch: BigInt(epoch),
-        reason,
-        killGrace: durationFromMs(0),
-        giveUp: false,
-      })),
-    },
-  })
 }
 
 function inFlightOf({ inFlight }: AgentSession): HeldAttempt[] {

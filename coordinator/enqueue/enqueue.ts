@@ -24,8 +24,9 @@ export type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<voi
 
 export const PRIORITY_DEFAULT = 50
 
-export function createEnqueue(deps: Pick<Deps, 'specs'>): Enqueue {
+export function createEnqueue(deps: Pick<Deps, 'hints' | 'specs'>): Enqueue {
   const classes = createClassIds()
+  deps.hints.on('recovery', classes.forget)
   return async (tx, requests) => {
     if (requests.length === 0) return
     const specs = await deps.specs.load(tx, requests)
@@ -54,6 +55,8 @@ export function createEnqueue(deps: Pick<Deps, 'specs'>): Enqueue {
 function createClassIds() {
   const known = new Map<string, number>()
   return {
+    /** The database has gone back: ids may mean something else by now. */
+    forget: () => known.clear(),
     async load(tx: Db, wanted: readonly PlacementNeeds[]): Promise<ReadonlyMap<string, number>> {
       const unknown = new Map(wanted.map((needs) => [placementKey(needs), needs]))
       for (const key of known.keys()) unknown.delete(key)

@@ -21,6 +21,8 @@ export function describeEvent(event: Told): string {
       return `${attempt} was not accepted and does not count`
     case 'started':
       return `${attempt} started`
+    case 'restored':
+      return `${attempt} taken up again after a failover of the database`
     case 'retried':
       return `${attempt} failed${describeReason(event)}`
     case 'lost':

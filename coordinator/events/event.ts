@@ -8,6 +8,8 @@ const EXECUTION_CHANGES = [
   /** Refused or never accepted: the attempt does not count. */
   'requeued',
   'started',
+  /** The database has lost its assignment in a failover, and its worker still had it. */
+  'restored',
   /** An attempt failed and another one is allowed. */
   'retried',
   /** An attempt was lost with its worker and another one is allowed. */

@@ -11,6 +11,8 @@
  *                            running --- retry ------------+
  *                               | settle
  *          succeeded | failed | cancelled | uncertain | skipped
+ *
+ * `restore` leads from any live state to running: the database has gone back, what it had forgotten is put right.
  */
 import type { ExecutionState, LiveState } from './execution.ts'
 
@@ -28,6 +30,8 @@ export const MOVES = {
   requeue: { from: ['assigned'], to: ['queued'] },
   /** The agent says that the process runs. */
   start: { from: ['assigned'], to: ['running'] },
+  /** After a failover of the database an agent still has the attempt whose assignment was lost. */
+  restore: { from: ['waiting', 'queued', 'backoff', 'assigned', 'running'], to: ['running'] },
   /** The attempt ended and another one is allowed. */
   retry: { from: ['assigned', 'running'], to: ['backoff', 'queued'] },
   /** The execution ended. */

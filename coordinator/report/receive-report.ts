@@ -4,6 +4,8 @@
  * R1. A report is one transaction; the caller acknowledges it after the commit (A4).
  * R2. Every statement names session and epoch: what is not the session's own and current changes nothing.
  * R3. A repeated report finds its work done and is acknowledged like the first one.
+ * R4. After a failover of the database the dispatch step first restores what an agent speaks of; a result that has no row
+ *     (yet) is not stored, and its report not acknowledged.
  */
 import type { Report } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
@@ -44,27 +46,40 @@ export interface ReportSteps {
   readonly onEnded: (ended: readonly Ended[]) => void
   /** Of what was reported, the attempts that are not the session's (any more); never rejects. */
   readonly onOthers: (session: ReportingSession, others: readonly AttemptRef[]) => Promise<void>
+  /** From the dispatch step, for sessions of R4: answers what has no row. */
+  readonly reclaim?: (tx: Db, attempts: readonly AttemptRef[]) => Promise<readonly AttemptRef[]>
+}
+
+export interface ReceivedReport {
+  /** Not the session's to run (any more). */
+  readonly stale: readonly AttemptRef[]
+  /** False when the report must be tried again (R4). */
+  readonly isStored: boolean
 }
 
 /** Entries in one report; an agent that has more sends more reports. */
 const ENTRIES_MAX = 10_000
 
-/** Stores a report; answers the attempts in it that are not the session's to run (any more). */
+/** Stores a report. */
 export async function receiveReport(
   deps: Deps,
   steps: ReportSteps,
   request: { readonly session: ReportingSession; readonly report: Report },
-): Promise<AttemptRef[]> {
+): Promise<ReceivedReport> {
   const { session, report } = request
   const read = readReport(steps, session, report)
-  const { stale, ended, late, others } = await deps.db.transaction().execute(async (tx) => {
-    const { stale, unmoved } = await storeMoves(tx, session, read)
-    const ended = await steps.settleReported(tx, session.id, read.ended)
-    const known = new Set(ended.map(({ ending }) => ending.id))
-    const unknown = read.ended.filter(({ executionId }) => !known.has(executionId))
-    const late = await storeLate(tx, session, unknown)
-    return { stale, ended, late, others: [...unmoved, ...unknown] }
-  })
+  const { stale, ended, late, others, waiting } = await deps.db
+    .transaction()
+    .execute(async (tx) => {
+      const missing = await reclaimAll(tx, steps, read)
+      const { stale, unmoved } = await storeMoves(tx, session, read)
+      const ended = await steps.settleReported(tx, session.id, read.ended)
+      const known = new Set(ended.map(({ ending }) => ending.id))
+      const unknown = read.ended.filter(({ executionId }) => !known.has(executionId))
+      const late = await storeLate(tx, session, unknown)
+      const waiting = new Set(missing.map(({ executionId }) => executionId))
+      return { stale, ended, late, others: [...unmoved, ...unknown], waiting }
+    })
   if (late > 0) deps.logger.warn({ worker: session.workerName, late }, 'results of replaced epochs')
   steps.onEnded(ended)
   if (ended.length > 0) {
@@ -72,7 +87,23 @@ export async function receiveReport(
     deps.hints.give('executions')
   }
   await steps.onOthers(session, others)
-  return stale
+  const isMissing = ({ executionId, outcome }: AttemptReport) =>
+    outcome !== 'refused' && waiting.has(executionId)
+  return {
+    stale: stale.filter(({ executionId }) => !waiting.has(executionId)),
+    isStored: !read.ended.some(isMissing),
+  }
+}
+
+async function reclaimAll(
+  tx: Db,
+  { reclaim }: ReportSteps,
+  { accepted, started, ended }: ReadReport,
+): Promise<readonly AttemptRef[]> {
+  if (reclaim === undefined) return []
+  // What was refused never was: there is nothing to restore.
+  const results = ended.filter(({ outcome }) => outcome !== 'refused')
+  return reclaim(tx, [...accepted, ...started, ...results])
 }
 
 interface ReadReport {

@@ -9,6 +9,7 @@ export type Hint =
   | 'cancels'
   | 'logs'
   | 'executions'
+  | 'recovery'
   | 'workers'
 
 export interface Hints {

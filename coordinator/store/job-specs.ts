@@ -18,6 +18,8 @@ export interface StoredSpec {
 export interface JobSpecs {
   /** The wanted versions by `specKey`; throws when one does not exist, which is a mistake of ours. */
   load(db: Db, wanted: readonly JobVersionRef[]): Promise<ReadonlyMap<string, StoredSpec>>
+  /** The database has gone back: ids may mean something else by now. */
+  forget(): void
 }
 
 export interface JobVersionRef {
@@ -49,6 +51,7 @@ export function createJobSpecs(): JobSpecs {
       }
       return found
     },
+    forget: () => known.clear(),
   }
 }
 

@@ -11,6 +11,7 @@
  * F4. The gate opens when all listeners of `onFound` have done their work, on a database of their own.
  * F5. One line in the log when the server goes, one when there is one again, however long and whatever fails between.
  */
+import { assert } from '../../shared/assert.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -54,6 +55,7 @@ export class Primary implements Service {
   readonly #onFound: OnFound[] = []
   readonly #onServing: (() => void)[] = []
   #current: FoundPrimary | undefined
+  #facts: ServerFacts | undefined
   #isSlow = false
   #othersAtMs = 0
   #lostAtMs: number | undefined
@@ -75,6 +77,12 @@ export class Primary implements Service {
       connect: () => this.#gate.connect(),
       end: () => this.#gate.end(),
     })
+  }
+
+  /** Of the server in use, or that was used last. */
+  get facts(): ServerFacts {
+    assert(this.#facts !== undefined, 'a primary was found')
+    return this.#facts
   }
 
   /** Called for each primary that is found from now on. */
@@ -122,6 +130,7 @@ export class Primary implements Service {
       throw error
     }
     this.#current = found
+    this.#facts = found.facts
     this.#gate.open(pool)
     this.#sayFound(found)
     for (const listener of this.#onServing) listener()

@@ -110,3 +110,17 @@ test('what is remembered has a limit, and the oldest goes first', async () => {
   expect(kept.at(-1)).toBe(true)
   expect(kept[0]).toBe(false)
 })
+
+test('results that were acknowledged are given again, oldest first, and no others', async () => {
+  const assignments = [shellOf('true'), shellOf('true'), shellOf('true')]
+  for (const assignment of assignments) {
+    await store.accept(assignment)
+    await store.finish(resultOf(assignment), SHARE)
+  }
+  const [first, second] = assignments
+  store.acknowledge(second!)
+  await clock.advance(1_000)
+  store.acknowledge(first!)
+  await reopen()
+  expect(store.acknowledgedResults()).toEqual([resultOf(second!), resultOf(first!)])
+})

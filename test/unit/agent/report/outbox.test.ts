@@ -106,3 +106,27 @@ test('no report is larger than a message may be, and none is lost', () => {
     { numRuns: 20 },
   )
 })
+
+test('what is offered again is reported, and the last report says that it was all', () => {
+  const { outbox } = createOutbox()
+  const message = 'x'.repeat(200 * 1024)
+  const results = ['a', 'b'].map((execution) =>
+    Finished.fromPartial({ execution, epoch: 1n, message }),
+  )
+  outbox.offerAgain(results)
+  const reports = [outbox.take(0), outbox.take(0)]
+  expect(reports.map((report) => report?.finished.map(({ execution }) => execution))).toEqual([
+    ['a'],
+    ['b'],
+  ])
+  expect(reports.map((report) => report?.offeredAgain)).toEqual([false, true])
+  expect(outbox.take(0)).toBeUndefined()
+})
+
+test('who has nothing to offer again says so in an empty report', () => {
+  const { outbox, calls } = createOutbox()
+  outbox.offerAgain([])
+  expect(calls()).toBe(1)
+  expect(outbox.take(0)).toMatchObject({ finished: [], offeredAgain: true })
+  expect(outbox.take(0)).toBeUndefined()
+})

@@ -15,6 +15,7 @@ const LEGAL: Readonly<Record<MoveName, readonly string[]>> = {
   claim: ['queued>assigned'],
   requeue: ['assigned>queued'],
   start: ['assigned>running'],
+  restore: LIVE_STATES.map((from) => `${from}>running`),
   retry: ['assigned>backoff', 'assigned>queued', 'running>backoff', 'running>queued'],
   settle: LIVE_STATES.flatMap((from) => FINAL_STATES.map((to) => `${from}>${to}`)),
 }

@@ -179,6 +179,8 @@ export interface Report {
   started: Started[];
   progressed: Progressed[];
   finished: Finished[];
+  /** All that Welcome.offer_again asked for has been reported, here or before. */
+  offeredAgain: boolean;
 }
 
 export interface ReportAck {
@@ -2487,7 +2489,7 @@ export const Stop_Target: MessageFns<Stop_Target> = {
 };
 
 function createBaseReport(): Report {
-  return { sequence: 0n, accepted: [], refused: [], started: [], progressed: [], finished: [] };
+  return { sequence: 0n, accepted: [], refused: [], started: [], progressed: [], finished: [], offeredAgain: false };
 }
 
 export const Report: MessageFns<Report> = {
@@ -2512,6 +2514,9 @@ export const Report: MessageFns<Report> = {
     }
     for (const v of message.finished) {
       Finished.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.offeredAgain !== false) {
+      writer.uint32(56).bool(message.offeredAgain);
     }
     return writer;
   },
@@ -2577,6 +2582,14 @@ export const Report: MessageFns<Report> = {
             message.finished.push(Finished.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.offeredAgain = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2599,6 +2612,11 @@ export const Report: MessageFns<Report> = {
         ? object.progressed.map((e: any) => Progressed.fromJSON(e))
         : [],
       finished: globalThis.Array.isArray(object?.finished) ? object.finished.map((e: any) => Finished.fromJSON(e)) : [],
+      offeredAgain: isSet(object.offeredAgain)
+        ? globalThis.Boolean(object.offeredAgain)
+        : isSet(object.offered_again)
+        ? globalThis.Boolean(object.offered_again)
+        : false,
     };
   },
 
@@ -2622,6 +2640,9 @@ export const Report: MessageFns<Report> = {
     if (message.finished?.length) {
       obj.finished = message.finished.map((e) => Finished.toJSON(e));
     }
+    if (message.offeredAgain !== false) {
+      obj.offeredAgain = message.offeredAgain;
+    }
     return obj;
   },
 
@@ -2636,6 +2657,7 @@ export const Report: MessageFns<Report> = {
     message.started = object.started?.map((e) => Started.fromPartial(e)) || [];
     message.progressed = object.progressed?.map((e) => Progressed.fromPartial(e)) || [];
     message.finished = object.finished?.map((e) => Finished.fromPartial(e)) || [];
+    message.offeredAgain = object.offeredAgain ?? false;
     return message;
   },
 };
