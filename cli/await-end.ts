@@ -99,8 +99,10 @@ async function pollUntilEnd(
     if (execution !== undefined) {
       answeredMs = clock.monotonicMs()
       if (hasEnded(execution)) return execution
-      const now = describeProgress(execution)
-      if (now !== said && !isFollowed && !isForMachine(invocation)) await talk(invocation, now)
+      const now = progressOf(execution)
+      if (now !== said && !isFollowed && !isForMachine(invocation)) {
+        await talk(invocation, describeProgress(execution))
+      }
       said = now
     } else if (clock.monotonicMs() - answeredMs > GIVE_UP_MS) {
       throw new RotaError(
@@ -129,6 +131,12 @@ async function pollOnce(
       return undefined
     throw error
   }
+}
+
+/** The same while there is nothing new to say: how busy the workers are changes all the time. */
+function progressOf({ state, reason, attempts }: Execution): string {
+  const attempt = attempts.at(-1)
+  return [state, reason?.code, attempt?.number, attempt?.worker].join()
 }
 
 /** `running on worker-3`, `backoff, attempt 1 of 3 failed` */

@@ -4,6 +4,7 @@ import { repeatable } from '../option-values.ts'
 import { addListOptions } from '../paging.ts'
 import { cancelExecution } from './exec/cancel.ts'
 import { showTimeline, watchExecution } from './exec/events.ts'
+import { explainExecution } from './exec/explain.ts'
 import { getExecution } from './exec/get.ts'
 import { listExecutions } from './exec/list.ts'
 import { showLogs } from './exec/logs.ts'
@@ -42,6 +43,12 @@ function registerReaders(exec: Command, run: Run): void {
   const get = oneExecution(exec, 'get').description('Show an execution with all its attempts.')
   addExamples(get, 'rota exec get @last', 'rota exec get 0198c5d2-7a1b -o json')
   setAction(get, run, getExecution)
+
+  const explain = oneExecution(exec, 'explain').description(
+    'Say why an execution is where it is: what each worker lacks, and what would let it start.',
+  )
+  addExamples(explain, 'rota exec explain @last --job backup', 'rota exec explain 0198c5d2-7a1b')
+  setAction(explain, run, explainExecution)
 
   const events = oneExecution(exec, 'events').description(
     'Show what happened to an execution, step by step.',

@@ -5,6 +5,7 @@ import type { HostLoad } from '../job/host-load.ts'
 import { MOVES } from '../job/transitions.ts'
 import type { Db } from '../store/database.ts'
 import type { WorkerState } from '../store/tables.ts'
+import { WORKER_LABELS, WORKER_SLOTS } from '../store/worker-columns.ts'
 
 /** What the coordinators know of a worker beside what its agent says. */
 export interface WorkerOrders {
@@ -23,8 +24,7 @@ export interface WorkerOrders {
 
 const ORDERS = sql<WorkerOrders>`
   w.id, w.name, w.state, w.revision, w.consecutive_failures,
-  jsonb_strip_nulls(w.agent_labels || w.granted_labels || w.operator_labels) as labels,
-  least(w.slots, coalesce(w.slot_limit, w.slots)) as slots,
+  ${WORKER_LABELS} as labels, ${WORKER_SLOTS} as slots,
   extract(epoch from w.drain_deadline_at - clock_timestamp())::float8 * 1000 as drain_left_ms`
 
 export interface WorkerProfile {

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { WorkerId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { WorkerState } from '../store/tables.ts'
+import { WORKER_LABELS, WORKER_SLOTS } from '../store/worker-columns.ts'
 import { keysetAfter, orderTerms, type Page } from './keyset-queries.ts'
 
 export interface WorkerRow {
@@ -40,24 +41,18 @@ export interface WorkerRow {
   readonly refused_messages: number
 }
 
-/** What the agent says of its labels, then its join token, then operators: the later ones win, and may take one away. */
-const LABELS = sql<
-  Record<string, string>
->`jsonb_strip_nulls(w.agent_labels || w.granted_labels || w.operator_labels)`
-const SLOTS = sql<number>`least(w.slots, coalesce(w.slot_limit, w.slots))`
-
 export const WORKER_COLUMNS = {
   name: sql<string>`w.name`,
   state: sql<string>`w.state`,
   hostname: sql<string>`w.hostname`,
   platform: sql<string>`w.platform`,
   agent_version: sql<string>`w.agent_version`,
-  slot_count: SLOTS,
+  slot_count: WORKER_SLOTS,
   consecutive_failures: sql<number>`w.consecutive_failures`,
   connect_time: sql<Date>`coalesce(w.connected_at, '-infinity')`,
   capabilities: sql`w.capabilities`,
   handlers: sql`w.handlers`,
-  labels: LABELS,
+  labels: WORKER_LABELS,
 } as const
 
 function workers(db: Db) {
@@ -81,8 +76,8 @@ function workers(db: Db) {
       'w.state',
       'w.capabilities',
       'w.handlers',
-      LABELS.as('labels'),
-      SLOTS.as('slots'),
+      WORKER_LABELS.as('labels'),
+      WORKER_SLOTS.as('slots'),
       'u.used_slots',
       'u.in_flight',
       'w.hostname',
@@ -157,4 +152,9 @@ export async function readFleetNames(db: Db): Promise<FleetNames> {
     handlers: new Set(rows.flatMap(({ handlers }) => handlers)),
     workers: new Set(rows.map(({ name }) => name)),
   }
+}
+
+/** Every worker there is; a fleet is thousands at most. */
+export async function readFleet(db: Db): Promise<WorkerRow[]> {
+  return workers(db).execute()
 }

@@ -10,6 +10,7 @@ import { principalName } from '../identity/principal.ts'
 import type { ExecutionId } from '../job/execution.ts'
 import { listExecutions, readAttempts, readExecution } from '../query/execution-queries.ts'
 import { finishPage, readPage } from '../query/keyset-queries.ts'
+import { explainExecution, readExplained } from './explain-execution.ts'
 import { listExecutionEvents } from './list-execution-events.ts'
 import { EXECUTION_LIST } from './lists.ts'
 import { executionId, readWholeExecution } from './read-whole-execution.ts'
@@ -28,8 +29,11 @@ export function createExecutionService(deps: ServiceDeps): UntypedServiceImpleme
       list(deps, request),
     ),
     getExecution: serve('GetExecution', async ({ name }: api.GetExecutionRequest) => ({
-      execution: await readWholeExecution(deps.db, executionId(name)),
+      execution: await readExplained(deps.db, executionId(name)),
     })),
+    explainExecution: serve('ExplainExecution', async ({ name }: api.ExplainExecutionRequest) =>
+      explainExecution(deps.db, executionId(name)),
+    ),
     cancelExecution: serve(
       'CancelExecution',
       async (request: api.CancelExecutionRequest, caller) => {

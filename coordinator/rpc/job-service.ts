@@ -1,4 +1,5 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js'
+import type { Reason } from '../../proto/gen/rota/v1/execution.ts'
 import { type Job, JobState } from '../../proto/gen/rota/v1/job.ts'
 import * as api from '../../proto/gen/rota/v1/job_service.ts'
 import { durationFromMs } from '../../shared/duration.ts'
@@ -12,9 +13,12 @@ import { deleteJob, pauseJob, resumeJob, type SwitchJob } from '../definition/sw
 import type { Deps } from '../deps.ts'
 import { triggerJob } from '../enqueue/trigger.ts'
 import { principalName } from '../identity/principal.ts'
+import type { JobId } from '../job/execution.ts'
 import { listJobs, listJobVersions, readJobFigures } from '../query/job-queries.ts'
 import { finishPage, readPage } from '../query/keyset-queries.ts'
 import { listOccurrences, type OccurrenceRow } from '../query/occurrence-queries.ts'
+import { findOldestQueued } from '../query/queue-queries.ts'
+import { queueReason, readExplained } from './explain-execution.ts'
 import { JOB_LIST, OCCURRENCE_LIST } from './lists.ts'
 import { readWholeExecution } from './read-whole-execution.ts'
 import { refuseFeature } from './refuse-feature.ts'
@@ -174,7 +178,13 @@ async function status(deps: Deps, name: string): Promise<api.GetJobStatusRespons
     durationP50: figures.p50_ms === null ? undefined : durationFromMs(figures.p50_ms),
     durationP95: figures.p95_ms === null ? undefined : durationFromMs(figures.p95_ms),
     nextRunTime: job.due_at ?? undefined,
+    queueReason: await reasonOfQueue(deps, job.id),
   })
+}
+
+async function reasonOfQueue(deps: Deps, jobId: JobId): Promise<Reason | undefined> {
+  const oldest = await findOldestQueued(deps.db, jobId)
+  return oldest && queueReason(deps.db, oldest)
 }
 
 async function trigger(
@@ -194,7 +204,7 @@ async function trigger(
     validateOnly: request.validateOnly,
   })
   if (id === undefined) return { execution: undefined }
-  return { execution: await readWholeExecution(deps.db, id) }
+  return { execution: await readExplained(deps.db, id) }
 }
 
 async function versions(

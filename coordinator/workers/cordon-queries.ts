@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { WorkerId } from '../job/execution.ts'
 import type { PlacementNeeds } from '../job/placement.ts'
 import type { Db } from '../store/database.ts'
+import { WORKER_LABELS, WORKER_SLOTS } from '../store/worker-columns.ts'
 import type { FleetMember, JobEvidence } from './decide-cordon.ts'
 
 /** Active, connected workers with at least so many failures in a row, the worst ones first. */
@@ -79,9 +80,7 @@ export async function readFleetMembers(db: Db): Promise<FleetMember[]> {
     is_active: boolean
     is_cordoned_by_rota: boolean
   }>`/* readFleetMembers */
-    select w.id, w.name, w.capabilities, w.handlers,
-      jsonb_strip_nulls(w.agent_labels || w.granted_labels || w.operator_labels) as labels,
-      least(w.slots, coalesce(w.slot_limit, w.slots)) as slots,
+    select w.id, w.name, w.capabilities, w.handlers, ${WORKER_LABELS} as labels, ${WORKER_SLOTS} as slots,
       w.state = 'active' and s.id is not null as is_active,
       w.state = 'cordoned' and w.state_actor = 'rota' as is_cordoned_by_rota
     from rota.worker w left join rota.session s on s.worker_id = w.id

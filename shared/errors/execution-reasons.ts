@@ -22,6 +22,26 @@ export const EXECUTION_REASONS = {
     title: 'No connected worker has what the job needs.',
     hint: 'Compare `placement` of the job with `rota worker list`.',
   },
+  NO_FREE_SLOT: {
+    code: 'RESOURCE_EXHAUSTED',
+    title: 'Every worker that can run it is busy.',
+    hint: 'It starts by itself when a slot is free. Add workers or slots if that takes too long.',
+  },
+  WORKER_UNFIT: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The worker does not have what the job needs.',
+    hint: 'Compare `placement` of the job with `rota worker get`.',
+  },
+  WORKER_UNAVAILABLE: {
+    code: 'UNAVAILABLE',
+    title: 'The worker has what the job needs, but takes no work now.',
+    hint: 'See why with `rota worker get`.',
+  },
+  WORKER_BUSY: {
+    code: 'RESOURCE_EXHAUSTED',
+    title: 'The worker has what the job needs, but no free slots.',
+    hint: 'The execution starts when enough of them are free.',
+  },
   EXIT_CODE: {
     code: 'FAILED_PRECONDITION',
     title: 'The command ended with an exit code other than 0.',

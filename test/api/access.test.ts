@@ -224,7 +224,7 @@ function answersToday(): string[] {
     .concat(
       [
         ...['ListExecutions', 'GetExecution', 'CancelExecution', 'TailExecutionLogs'],
-        'ListExecutionEvents',
+        ...['ListExecutionEvents', 'ExplainExecution'],
       ].map((name) => `/rota.v1.ExecutionService/${name}`),
       [
         ...['ListWorkers', 'GetWorker', 'CreateEnrollmentToken', 'CordonWorker', 'DrainWorker'],

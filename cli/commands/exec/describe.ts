@@ -56,7 +56,7 @@ export function summarize(execution: Execution, now: Date): string {
 }
 
 /** `exit code 3  [EXIT_CODE]`; empty when there is nothing to say. */
-export function describeReason({ reason }: Execution): string {
+export function describeReason({ reason }: Pick<Execution, 'reason'>): string {
   if (reason === undefined || reason.code === '') return reason?.message ?? ''
   return `${reason.message === '' ? '' : `${reason.message}  `}[${reason.code}]`
 }

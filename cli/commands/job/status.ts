@@ -39,6 +39,7 @@ function statusLines(status: GetJobStatusResponse, { now }: Screen): Detail[] {
     ['schedule', describeWhen(job?.spec) || 'none: runs when triggered'],
     ['next run', next && exactTime(next, now)],
     ['now', `${status.runningCount} running, ${status.queuedCount} queued`],
+    ['waits', status.queueReason && describeReason({ reason: status.queueReason })],
     ['last', lastExecution && summarize(lastExecution, now)],
     ['reason', lastExecution && describeReason(lastExecution)],
     ['success', lastExecution && `${Math.round(status.successRatio * 100)} % of the last runs`],

@@ -13,7 +13,7 @@ import { readDuration, readPairs, readTime, usageError } from '../../option-valu
 import { isForMachine, present, talk } from '../../output/present.ts'
 import { escapeControls } from '../../output/text.ts'
 import { exactTime } from '../../output/time.ts'
-import { describeState } from '../exec/describe.ts'
+import { describeReason, describeState } from '../exec/describe.ts'
 import { readText } from './read-text.ts'
 
 interface TriggerOptions {
@@ -26,6 +26,9 @@ interface TriggerOptions {
   readonly timeout?: string
   readonly dryRun?: boolean
 }
+
+/** Reasons of a queued execution that is not about to start. */
+const WAITING_FOR_WORKER: ReadonlySet<string> = new Set(['NO_ELIGIBLE_WORKER', 'NO_FREE_SLOT'])
 
 export const triggerJob: Handler<TriggerOptions, readonly [string]> = async (
   invocation,
@@ -102,7 +105,11 @@ async function presentTriggered(
       return `execution ${id} ${describeState(execution)}${start}\n`
     },
   })
-  if (!isForMachine(invocation)) await talk(invocation, `follow it:  rota exec logs -f ${id}`)
+  if (isForMachine(invocation)) return
+  if (WAITING_FOR_WORKER.has(execution.reason?.code ?? '')) {
+    await talk(invocation, `warning: it waits: ${describeReason(execution)}`)
+  }
+  await talk(invocation, `follow it:  rota exec logs -f ${id}`)
 }
 
 /** The file's object, with each `--param` over it. */

@@ -23,7 +23,7 @@ import { FieldMask } from "../../google/protobuf/field_mask.ts";
 import { Struct } from "../../google/protobuf/struct.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Status } from "../../google/rpc/status.ts";
-import { Execution } from "./execution.ts";
+import { Execution, Reason } from "./execution.ts";
 import { Job, JobSpec, Schedule } from "./job.ts";
 
 /** Request of ListJobs. */
@@ -114,7 +114,11 @@ export interface GetJobStatusResponse {
   successRatio: number;
   durationP50?: Duration | undefined;
   durationP95?: Duration | undefined;
-  nextRunTime?: Date | undefined;
+  nextRunTime?:
+    | Date
+    | undefined;
+  /** Why the oldest of its queued executions has not started yet; unset when a worker is free for it. */
+  queueReason?: Reason | undefined;
 }
 
 export interface PauseJobRequest {
@@ -1704,6 +1708,7 @@ function createBaseGetJobStatusResponse(): GetJobStatusResponse {
     durationP50: undefined,
     durationP95: undefined,
     nextRunTime: undefined,
+    queueReason: undefined,
   };
 }
 
@@ -1735,6 +1740,9 @@ export const GetJobStatusResponse: MessageFns<GetJobStatusResponse> = {
     }
     if (message.nextRunTime !== undefined) {
       Timestamp.encode(toTimestamp(message.nextRunTime), writer.uint32(74).fork()).join();
+    }
+    if (message.queueReason !== undefined) {
+      Reason.encode(message.queueReason, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1824,6 +1832,14 @@ export const GetJobStatusResponse: MessageFns<GetJobStatusResponse> = {
             message.nextRunTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.queueReason = Reason.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1879,6 +1895,11 @@ export const GetJobStatusResponse: MessageFns<GetJobStatusResponse> = {
         : isSet(object.next_run_time)
         ? fromJsonTimestamp(object.next_run_time)
         : undefined,
+      queueReason: isSet(object.queueReason)
+        ? Reason.fromJSON(object.queueReason)
+        : isSet(object.queue_reason)
+        ? Reason.fromJSON(object.queue_reason)
+        : undefined,
     };
   },
 
@@ -1911,6 +1932,9 @@ export const GetJobStatusResponse: MessageFns<GetJobStatusResponse> = {
     if (message.nextRunTime !== undefined) {
       obj.nextRunTime = message.nextRunTime.toISOString();
     }
+    if (message.queueReason !== undefined) {
+      obj.queueReason = Reason.toJSON(message.queueReason);
+    }
     return obj;
   },
 
@@ -1934,6 +1958,9 @@ export const GetJobStatusResponse: MessageFns<GetJobStatusResponse> = {
       ? Duration.fromPartial(object.durationP95)
       : undefined;
     message.nextRunTime = object.nextRunTime ?? undefined;
+    message.queueReason = (object.queueReason !== undefined && object.queueReason !== null)
+      ? Reason.fromPartial(object.queueReason)
+      : undefined;
     return message;
   },
 };
