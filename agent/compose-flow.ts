@@ -12,7 +12,7 @@ import {
   composeHello,
   type LoadProbe,
 } from './connect/introduce.ts'
-import { Lease, type LeaseEnd } from './connect/lease.ts'
+import { Lease } from './connect/lease.ts'
 import { Supervisor } from './connect/supervisor.ts'
 import type { Wakeup } from './connect/wakeup.ts'
 import type { AttemptRef } from './report/attempt-ref.ts'
@@ -20,6 +20,7 @@ import type { AttemptStore } from './report/attempt-store.ts'
 import type { Outbox } from './report/outbox.ts'
 import { LiveAttempts, type RunAttempt } from './run/live-attempts.ts'
 import { PROTOCOL_VERSIONS } from './version.ts'
+import type { LeaseTimes } from './warden/messages.ts'
 
 export interface AgentFlowOptions {
   readonly clock: Clock
@@ -42,7 +43,7 @@ export interface AgentFlowOptions {
   /** The clock of the lease; by default the monotonic one. */
   readonly readBootMs?: () => number
   /** The lease was renewed. */
-  readonly onLease?: (end: LeaseEnd) => void
+  readonly onLease?: (times: LeaseTimes) => void
   /** Told in which coordinator the session lives, and undefined when it has ended. */
   readonly onPlace: (address: string | undefined) => void
   /** A coordinator has accepted the session. */
@@ -77,7 +78,7 @@ export function composeAgentFlow(options: AgentFlowOptions): AgentFlow {
   const lease = new Lease({
     clock,
     readBootMs: options.readBootMs ?? (() => clock.monotonicMs()),
-    onRenewed: (end) => options.onLease?.(end),
+    onRenewed: (times) => options.onLease?.(times),
     onEnding: (marginMs) => {
       const stopped = live.stopGuarded(marginMs)
       logger.warn({ stopped }, 'the lease ends; attempts that must not outlive it are stopped')

@@ -7,23 +7,18 @@
  * E3. It is counted on a clock that goes on while the host is suspended.
  */
 import type { Clock, Timer } from '../../shared/clock.ts'
+import type { LeaseTimes } from '../warden/messages.ts'
 
 /** Time to end attempts that must not outlive the lease, in ms; a third of a very short lease. */
 const MARGIN_MS = 2_000
 /** How far ahead the end is timed: timers do not count suspend (E3). */
 const LOOK_MS = 1_000
 
-/** When what must not outlive the lease is asked to end and when it is killed, on the clock of the lease. */
-export interface LeaseEnd {
-  readonly termAtMs: number
-  readonly killAtMs: number
-}
-
 export interface LeaseOptions {
   readonly clock: Clock
   /** Counts suspend too; `Clock.monotonicMs` where nothing is ever suspended. */
   readonly readBootMs: () => number
-  readonly onRenewed: (end: LeaseEnd) => void
+  readonly onRenewed: (times: LeaseTimes) => void
   readonly onEnding: (marginMs: number) => void
 }
 

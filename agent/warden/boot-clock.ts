@@ -1,9 +1,10 @@
 import { uptime } from 'node:os'
 
 /**
- * Milliseconds since the host was booted, in steps of 10: the clock of leases. It goes on while the host is suspended,
- * which the monotonic clock of Node does not (reliability N5), and all processes of a host read the same.
+ * Milliseconds since the host was booted: the clock of leases, the same for all processes of a host. On Linux, in steps of
+ * 10, it goes on while the host is suspended, which the monotonic clock of Node does not (reliability N5); elsewhere there
+ * is only that one.
  */
 export function readBootMs(): number {
-  return uptime() * 1_000
+  return process.platform === 'linux' ? uptime() * 1_000 : Number(process.hrtime.bigint()) / 1e6
 }

@@ -107,16 +107,14 @@ export class Cgroup {
     for (const pid of members) if (pid !== process.pid) attempt(() => process.kill(pid, 'SIGKILL'))
   }
 
-  /** Kills what is left, waits until it is gone, and removes the group (H2). Answers how many were left. */
-  async end(): Promise<number> {
-    const count = this.#members().length
+  /** Kills what is left, waits until it is gone, and removes the group (H2). */
+  async end(): Promise<void> {
     const endMs = this.#clock.monotonicMs() + EMPTY_MS
     while (this.#isPopulated() && this.#clock.monotonicMs() < endMs) {
       this.kill()
       await sleep(this.#clock, POLL_MS)
     }
     attempt(() => rmdirSync(this.#folder))
-    return count
   }
 
   /** Of all that ran inside, its children included. */

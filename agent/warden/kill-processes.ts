@@ -39,17 +39,15 @@ async function hasLiving(group: number): Promise<boolean> {
 
 /**
  * Kills every process whose environment carries the mark of one of these attempts, e.g. children that have left the
- * group by setsid, until none is found. Linux only; answers how many were killed.
+ * group by setsid, until none is found. Linux only.
  */
-export async function sweepProcesses(keys: ReadonlySet<string>, clock: Clock): Promise<number> {
-  const killed = new Set<number>()
+export async function sweepProcesses(keys: ReadonlySet<string>, clock: Clock): Promise<void> {
   const endMs = clock.monotonicMs() + SWEEP_MS
   while (clock.monotonicMs() < endMs) {
     const pids = await findMarked(keys)
-    if (pids.length === 0) break
-    for (const pid of pids) if (kill(pid)) killed.add(pid)
+    if (pids.length === 0) return
+    for (const pid of pids) kill(pid)
   }
-  return killed.size
 }
 
 async function findMarked(keys: ReadonlySet<string>): Promise<number[]> {
@@ -79,11 +77,10 @@ function readProcessFile(pid: number, name: 'stat' | 'environ'): Promise<string>
   return readFile(`/proc/${pid}/${name}`, 'latin1').catch(() => '')
 }
 
-function kill(pid: number): boolean {
+function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
-    return true
   } catch {
-    return false
+    // It has ended.
   }
 }

@@ -6,11 +6,11 @@
  * Modes: `serving` -> `ending` (a signal, the agent said quit, or the data folder is gone) -> gone; from `serving` also
  * straight to gone, when nothing runs and no agent came for a while.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { systemClock as clock, type Timer } from '../../shared/clock.ts'
-import { lockHolder, takeLock } from '../../shared/lock-file.ts'
+import { takeLock } from '../../shared/lock-file.ts'
 import { readBootId } from '../../shared/process-stat.ts'
 import { AGENT_VERSION } from '../version.ts'
 import { readBootMs } from './boot-clock.ts'
@@ -21,6 +21,7 @@ import { WardenServer } from './warden-server.ts'
 
 /** Without an agent and without work it ends after so long, in ms. */
 const IDLE_MS = 10_000
+const AGAIN = '--again'
 /** Attempts get no longer to end than this when the warden must, in ms. */
 const END_GRACE_MS = 5_000
 
@@ -34,6 +35,7 @@ if (process.argv[2] === '--help') {
   process.exit(0)
 }
 
+beginAgainWithoutCompiler()
 // Its argument is the same, for people who look at a list of processes.
 const dataDir = process.cwd()
 const files = wardenFiles(dataDir)
@@ -80,6 +82,20 @@ watchFound()
 // The next one starts from the cache.
 flushCompileCache()
 
+/**
+ * The first start of a release strips the types of its modules, and would keep the compiler that does so in memory for
+ * good (15 MB). It begins once more, from the cache, where it can.
+ */
+function beginAgainWithoutCompiler(): void {
+  const isAgain = process.argv.includes(AGAIN)
+  const loaded = Reflect.get(process, 'moduleLoadList') as readonly string[] | undefined
+  const hasCompiler = loaded?.some((name) => name.includes('/amaro/')) ?? false
+  if (isAgain || !hasCompiler || process.env['NODE_COMPILE_CACHE'] === undefined) return
+  flushCompileCache()
+  const [, ...args] = process.argv
+  process.execve?.(process.execPath, [process.execPath, ...process.execArgv, ...args, AGAIN])
+}
+
 /** Ends by itself once there is nothing to take care of. What has ended is in its file. */
 function watchIdle(): void {
   idleTimer?.cancel()
@@ -90,8 +106,17 @@ function watchIdle(): void {
 
 /** No agent can find a warden whose folder was removed: it would be there for ever. */
 function watchFound(): void {
-  if (lockHolder(files.lock) === process.pid) clock.after(FOUND_MS, watchFound)
+  if (isFound()) clock.after(FOUND_MS, watchFound)
   else void end(END_GRACE_MS)
+}
+
+function isFound(): boolean {
+  try {
+    return statSync(files.lock, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    // A disk that cannot be read just now says nothing.
+    return true
+  }
 }
 
 async function end(graceMs: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** Starts the process of a warden, which outlives the one that starts it. */
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '../../shared/logger.ts'
 import { WARDEN } from '../../shared/programs.ts'
@@ -19,6 +19,8 @@ export interface WardenPlace {
 export function startWarden({ compileCache, dataDir, logger }: WardenPlace): void {
   const { folder, log } = wardenFiles(dataDir)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
+  // Who reaches the socket commands; a folder that is there already may have had another mode.
+  chmodSync(folder, 0o700)
   const isLong = (statSync(log, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES_MAX
   const output = openSync(log, isLong ? 'w' : 'a', 0o600)
   try {

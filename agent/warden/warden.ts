@@ -40,8 +40,7 @@ export interface WardenListener {
   readonly onTrouble: (what: string, error: unknown) => void
 }
 
-interface WardAttempt {
-  readonly order: StartOrder
+interface WardAttempt extends Pick<StartOrder, 'isGuarded' | 'killGraceMs'> {
   readonly stop: StopSwitch
   /** Resolves when nothing of it lives and its end is told. */
   readonly done: PromiseWithResolvers<void>
@@ -73,8 +72,9 @@ export class Warden {
   /** Starts the process of an attempt; a second order for it changes nothing (D2). */
   start(order: StartOrder): void {
     if (this.#attempts.has(order.key)) return
+    const { isGuarded, killGraceMs } = order
     const attempt: WardAttempt = {
-      order,
+      ...{ isGuarded, killGraceMs },
       stop: new StopSwitch(),
       done: Promise.withResolvers(),
       started: undefined,
@@ -83,7 +83,7 @@ export class Warden {
     this.#attempts.set(order.key, attempt)
     if (this.#closedFor !== undefined) attempt.stop.request(this.#closedFor, 0)
     this.#watchLease()
-    void this.#run(attempt)
+    void this.#run(order, attempt)
   }
 
   /** Asks an attempt to end; nothing happens when it does not run. */
@@ -105,8 +105,8 @@ export class Warden {
   /** Asks all to end, in `graceMaxMs` at most, and begins nothing more; resolves when they have ended. */
   async close(cause: StopCause, graceMaxMs: number): Promise<void> {
     this.#closedFor ??= cause
-    for (const { order, stop } of this.#live()) {
-      stop.request(cause, Math.min(order.killGraceMs, graceMaxMs))
+    for (const { killGraceMs, stop } of this.#live()) {
+      stop.request(cause, Math.min(killGraceMs, graceMaxMs))
     }
     while (this.liveCount > 0) await Promise.all(this.#live().map(({ done }) => done.promise))
   }
@@ -115,10 +115,11 @@ export class Warden {
     return [...this.#attempts.values()].filter(({ end }) => end === undefined)
   }
 
-  async #run(attempt: WardAttempt): Promise<void> {
+  /** Its order, with the secrets of its environment, is not kept beyond the end. */
+  async #run(order: StartOrder, attempt: WardAttempt): Promise<void> {
     const { attemptsDir, clock, listener } = this.#options
-    const { order, stop } = attempt
-    const ran = await this.#runProcess(attempt)
+    const { stop } = attempt
+    const ran = await this.#runProcess(order, attempt)
     stop.close()
     const end: ProcessEnd = {
       ...ran,
@@ -138,9 +139,9 @@ export class Warden {
   }
 
   /** Never rejects. */
-  async #runProcess(attempt: WardAttempt): Promise<JobProcessEnd> {
+  async #runProcess(order: StartOrder, attempt: WardAttempt): Promise<JobProcessEnd> {
     const { attemptsDir, bootId, cgroups, clock } = this.#options
-    const { order, stop } = attempt
+    const { stop } = attempt
     try {
       await reserveEnd(attemptsDir, order.key)
     } catch (error) {
@@ -173,7 +174,7 @@ export class Warden {
   #watchLease(): void {
     const { clock, readBootMs } = this.#options
     this.#leaseTimer?.cancel()
-    const guarded = this.#live().filter(({ order }) => order.isGuarded)
+    const guarded = this.#live().filter(({ isGuarded }) => isGuarded)
     if (guarded.length === 0) return
     const nowMs = readBootMs()
     const { termAtMs, killAtMs } = this.#lease ?? { termAtMs: nowMs, killAtMs: nowMs }

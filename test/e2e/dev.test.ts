@@ -147,6 +147,21 @@ describe.runIf(process.platform === 'linux')('rota dev', () => {
     await afterNext.line(/^rota is ready$/)
   })
 
+  it('leaves nothing behind when it is hurried, though agents leave their jobs to their wardens', async () => {
+    const dev = startDev()
+    await dev.line(/^rota is ready$/)
+    const file = join(temporary.path, 'stubborn')
+    const command = `trap "" TERM; echo $$ > ${file}; while :; do sleep 0.1; done # ${dataDir}`
+    await rota('job', 'create', 'stubborn', '--command', command)
+    await rota('job', 'trigger', 'stubborn')
+    await until('it runs', () => readFile(file, 'utf8').catch(() => undefined))
+    dev.process.kill('SIGINT')
+    await dev.line(/^stopping/)
+    dev.process.kill('SIGINT')
+    expect(await dev.exit).toBe(0)
+    expect(await processesOfCluster()).toEqual([])
+  })
+
   it('starts a process again that has died, and says so', async () => {
     const dev = startDev()
     await dev.line(/^rota is ready$/)

@@ -174,9 +174,8 @@ describe.each([
     const found = await pids(key, 2)
     const cgroups = hasCgroups ? Cgroups.open(dataDir, clock) : undefined
     const process = started[0]?.[1].process
-    const ends = await endLeftovers([{ key, process }], { ...place, clock, cgroups })
+    await endLeftovers([{ key, process }], { ...place, clock, cgroups })
     expect(found.filter(isAlive)).toEqual([])
-    expect([...ends.keys()]).toEqual([])
   })
 })
 

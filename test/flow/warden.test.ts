@@ -1,5 +1,5 @@
 /** The warden's process: what it does for jobs when agents are killed, hang and come back, and when it is killed itself. */
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Cgroups } from '../../agent/warden/cgroups.ts'
@@ -18,8 +18,9 @@ import {
   startProcessPair,
   wardenPid,
 } from '../support/agent-process.ts'
-import { handlerOf, shellOf } from '../support/assignments.ts'
+import { assignmentOf, handlerOf, shellOf } from '../support/assignments.ts'
 import type { RunningProcess } from '../support/processes.ts'
+import { startCoordinator, temporaryDataDir } from '../support/test-agent.ts'
 import { until } from '../support/until.ts'
 
 /** Runs until the file is there. */
@@ -55,12 +56,15 @@ function freeze(pid: number): () => void {
 function processesOf({ execution }: Assignment): number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   const mark = execution.replace('executions/', 'ROTA_EXECUTION=')
-  return pids.map(Number).filter((pid) => isAlive(pid) && environmentOf(pid).includes(mark))
+  return pids
+    .map(Number)
+    .filter((pid) => isAlive(pid) && readText(`/proc/${pid}/environ`).includes(mark))
 }
 
-function environmentOf(pid: number): string {
+/** Empty when it cannot be read. */
+function readText(file: string): string {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1')
+    return readFileSync(file, 'latin1')
   } catch {
     return ''
   }
@@ -295,6 +299,65 @@ describe('a warden that is killed', () => {
     expect([before, ...pids].filter(isAlive)).toEqual([])
     await runsAgain(pair)
   })
+})
+
+test('the path of the data folder may be longer than the address of a socket', async () => {
+  const coordinator = await startCoordinator()
+  const dataDir = join(await temporaryDataDir(), 'a-long-name'.repeat(15))
+  startAgent(coordinator, dataDir)
+  const session = await coordinator.nextSession()
+  const assignment = shellOf('true')
+  session.assign(assignment)
+  expect(await coordinator.finished(assignment)).toMatchObject({
+    outcome: AttemptOutcome.SUCCEEDED,
+  })
+})
+
+test('a warden whose data folder was removed ends what it has, and itself', async () => {
+  const { dataDir, agent, session } = await startProcessPair()
+  const assignment = shellOf('echo $$; sleep 64')
+  session.assign(assignment)
+  const [pid = 0] = await pidsOf(dataDir, assignment)
+  const warden = wardenPid(dataDir) ?? 0
+  await kill(agent)
+  rmSync(dataDir, { recursive: true })
+  await until('both are gone', () => !isAlive(warden) && !isAlive(pid))
+})
+
+test('a warden without an agent and without work ends by itself', async () => {
+  const { coordinator, dataDir, agent, session } = await startProcessPair()
+  const assignment = shellOf('true')
+  session.assign(assignment)
+  await coordinator.finished(assignment)
+  expect(wardenPid(dataDir)).toBeDefined()
+  await kill(agent)
+  await until('it is gone', () => wardenPid(dataDir) === undefined)
+  expect(existsSync(join(dataDir, 'warden', 'socket'))).toBe(false)
+})
+
+test('what a job keeps secret in its environment is in no file of the warden and no command line', async () => {
+  const { dataDir, coordinator, session } = await startProcessPair()
+  const go = join(dataDir, 'go')
+  const env = { TOKEN: 'a-word-to-keep' }
+  const value = {
+    command: gated(go, 'printf %s "$TOKEN" | wc -c'),
+    env,
+    workingDirectory: '',
+    runAs: '',
+  }
+  const assignment = assignmentOf({ $case: 'shell', value })
+  session.assign(assignment)
+  expect(await pidsOf(dataDir, assignment)).toEqual([env.TOKEN.length])
+  const lines = readdirSync('/proc').map((pid) => readText(`/proc/${pid}/cmdline`))
+  expect(lines.filter((line) => line.includes(env.TOKEN))).toEqual([])
+  writeFileSync(go, '')
+  await coordinator.finished(assignment)
+  const files = ['warden', 'attempts'].flatMap((folder) =>
+    readdirSync(join(dataDir, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
+      readText(join(dataDir, folder, name)),
+    ),
+  )
+  expect(files.filter((text) => text.includes(env.TOKEN))).toEqual([])
 })
 
 describe('what a job leaves behind', () => {

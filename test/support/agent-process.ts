@@ -56,7 +56,7 @@ export function wardenPid(dataDir: string): number | undefined {
 }
 
 /** Ends it, and what it has. */
-async function endWarden(dataDir: string): Promise<void> {
+export async function endWarden(dataDir: string): Promise<void> {
   const pid = wardenPid(dataDir)
   if (pid === undefined) return
   process.kill(pid, 'SIGCONT')

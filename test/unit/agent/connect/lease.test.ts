@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
-import { Lease, type LeaseEnd } from '../../../../agent/connect/lease.ts'
+import { Lease } from '../../../../agent/connect/lease.ts'
+import type { LeaseTimes } from '../../../../agent/warden/messages.ts'
 import { createFakeClock } from '../../../support/fake-clock.ts'
 
 function leaseOf(clock = createFakeClock()) {
   const endings: number[] = []
-  const ends: LeaseEnd[] = []
+  const ends: LeaseTimes[] = []
   let suspendedMs = 0
   const lease = new Lease({
     clock,
