@@ -18,8 +18,12 @@ import { type Identity, readIdentity, writeIdentity } from './identity-files.ts'
 const DAY_MS = 86_400_000
 const CA_DAYS = 3_650
 const SERVER_DAYS = 90
-/** Clocks of hosts differ; a certificate is valid from this much before it was made, in ms. */
-const BACKDATE_MS = 300_000
+/**
+ * Clocks of hosts differ, and may jump by an hour either way on both ends: a certificate is valid from so long before it
+ * was made, in ms; a short-lived one less, since agents renew at half of the whole time.
+ */
+const BACKDATE_MS_MAX = 3 * 3_600_000
+const BACKDATE_MS_MIN = 300_000
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 
 export interface AgentCertificate {
@@ -178,7 +182,8 @@ async function leafExtensions(x509: X509, ca: Identity, usage: string) {
 
 function validity(clock: Clock, lengthMs: number) {
   const now = clock.now().getTime()
-  return { notBefore: new Date(now - BACKDATE_MS), notAfter: new Date(now + lengthMs) }
+  const backdateMs = Math.max(BACKDATE_MS_MIN, Math.min(BACKDATE_MS_MAX, lengthMs / 4))
+  return { notBefore: new Date(now - backdateMs), notAfter: new Date(now + lengthMs) }
 }
 
 function serverNames(names: readonly string[]): string[] {

@@ -30,7 +30,7 @@ export function createExpireLoop(deps: Deps, options: ExpireOptions): Ticker {
       const over = new Set(watch.observe(leases, deps.clock.monotonicMs()))
       const ending = leases.filter(({ sessionId }) => over.has(sessionId))
       if (ending.length > 0) await expire(deps, options, ending)
-      return LOOK_MS
+      return watch.nextLookMs(deps.clock.monotonicMs())
     },
   })
 }

@@ -31,6 +31,8 @@ interface Watched {
 export interface LeaseWatch {
   /** Takes one look at all leases and answers those that have ended. `monotonicMs` never goes back. */
   observe(leases: readonly ObservedLease[], monotonicMs: number): SessionId[]
+  /** In how many ms to look again: at the end of the lease that ends first, so that its work need not wait for the next turn. */
+  nextLookMs(monotonicMs: number): number
 }
 
 const SILENT_SHARE_MAX = 0.3
@@ -78,6 +80,15 @@ export function createLeaseWatch(times: LeaseTimes, lookMs: number): LeaseWatch 
         .filter(({ ageMs }) => ageMs > endMs)
         .filter(({ sessionId }) => nowMs - (watched.get(sessionId)?.sinceMs ?? nowMs) > endMs)
         .map(({ sessionId }) => sessionId)
+    },
+    nextLookMs(nowMs) {
+      let nextMs = lookMs
+      for (const { sinceMs } of watched.values()) {
+        const leftMs = sinceMs + endMs - nowMs
+        // One that is over on this clock waits for the other clock, or for the brake: the usual turn is soon enough.
+        if (leftMs >= 0) nextMs = Math.min(nextMs, leftMs + 1)
+      }
+      return nextMs
     },
   }
 }

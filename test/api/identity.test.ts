@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
@@ -155,6 +156,20 @@ describe('a certificate request', () => {
 })
 
 describe('a certificate', () => {
+  test('is valid for hosts whose clocks are an hour behind, or that of its coordinator ahead', async () => {
+    const lasting = await startTestCoordinator([])
+    try {
+      const { chainPem } = await joinScripted(lasting, 'behind-1')
+      const pems = [chainPem, readFileSync(lasting.files.caCertificate, 'utf8')]
+      for (const pem of pems) {
+        const { validFromDate } = new X509Certificate(pem)
+        expect(Date.now() - validFromDate.getTime()).toBeGreaterThan(2 * 3_600_000)
+      }
+    } finally {
+      await lasting.remove()
+    }
+  })
+
   test('renews itself; the one before stays good until it ends', async () => {
     const identity = await joinScripted(rota, 'renewing-1')
     const { keyPem, csrDer } = makeAgentKey('somebody-else')

@@ -33,6 +33,20 @@ describe('a lease', () => {
     expect(endedMs).toBeLessThanOrEqual(END_MS + 2 * LOOK_MS)
   })
 
+  test('is looked at again just when it ends, and else at the usual turn', () => {
+    const watch = createLeaseWatch(TIMES, LOOK_MS)
+    expect(watch.nextLookMs(0)).toBe(LOOK_MS)
+    for (let nowMs = 0; nowMs <= END_MS; nowMs += LOOK_MS) {
+      expect(watch.observe([lease(1, 5, nowMs)], nowMs)).toEqual([])
+    }
+    expect(watch.nextLookMs(END_MS - 2_000)).toBe(LOOK_MS)
+    expect(watch.nextLookMs(END_MS - 120)).toBe(121)
+    expect(watch.nextLookMs(END_MS)).toBe(1)
+    expect(watch.observe([lease(1, 5, END_MS + 1)], END_MS + 1)).toHaveLength(1)
+    // Over for this clock, not for the other one: no hurry.
+    expect(watch.nextLookMs(END_MS + 5)).toBe(LOOK_MS)
+  })
+
   test('never ends before the counter has stood still for L + G, whatever the database says', () => {
     const steps = fc.array(
       fc.record({
