@@ -10,9 +10,12 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { CATALOGUE } from './catalogue/catalogue.ts'
 import type { Fault } from './catalogue/fault.ts'
+import { type ClusterShape, USUAL_SHAPE } from './cluster/shape.ts'
 import { shorten } from './invariants/judge.ts'
 import { isMissed, type RunReport, type Skipped, showPlayed, toMarkdown } from './run/report.ts'
-import { openScene, type Played, type Scene, USUAL_SHAPE, type Verdict } from './run/scene.ts'
+import { openScene, type Played, type Scene, type Verdict } from './run/scene.ts'
+import { seeded } from './run/seeded.ts'
+import { cookSoup } from './run/soup.ts'
 
 const USAGE = `Usage: npm run faults -- [options] [NAME...]
 
@@ -41,6 +44,11 @@ const say = (line: string) => void process.stdout.write(`${line}\n`)
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({ options: OPTIONS, allowPositionals: true })
   if (values.list === true) return list()
+  const leaseMs = Number(values.lease ?? 12) * 1_000
+  if (values.soup === true) {
+    const { minutes = '5', report, seed = String(Date.now() % 1_000_000) } = values
+    return soup({ minutes: Number(minutes), seed: Number(seed), leaseMs, file: report })
+  }
   const unknown = positionals.filter((name) => !CATALOGUE.some((fault) => fault.name === name))
   if (unknown.length > 0) {
     say(`unknown: ${unknown.join(', ')}; see --list`)
@@ -51,7 +59,6 @@ async function main(): Promise<number> {
     say(USAGE)
     return values.help === true ? 0 : 2
   }
-  const leaseMs = Number(values.lease ?? 12) * 1_000
   const report = await runEach(faults, leaseMs)
   if (values.report !== undefined) writeFileSync(values.report, toMarkdown(report))
   return conclude(report)
@@ -67,6 +74,48 @@ function list(): number {
   return 0
 }
 
+async function soup(options: {
+  readonly minutes: number
+  readonly seed: number
+  readonly leaseMs: number
+  readonly file: string | undefined
+}): Promise<number> {
+  const { file, leaseMs, minutes, seed } = options
+  const again = `npm run faults -- --soup --minutes ${minutes} --seed ${seed}`
+  say(`${again}`)
+  const startedAt = new Date()
+  const shape = { ...USUAL_SHAPE, coordinators: 3, agents: 5, leaseMs }
+  const random = seeded(seed)
+  const scene = await raise(shape)
+  try {
+    const { faults, verdict } = await cookSoup(scene, { minutes, random, say })
+    for (const problem of shorten(verdict.problems)) say(`problem: ${problem}`)
+    if (verdict.problems.length > 0) {
+      keepLogs(scene)
+      say(`the same faults again: ${again}`)
+    }
+    if (file !== undefined) {
+      const page = {
+        command: again,
+        shape,
+        startedAt,
+        played: [],
+        skipped: [],
+        verdicts: [verdict],
+      }
+      writeFileSync(file, toMarkdown({ ...page, soup: faults }))
+    }
+    const checked = verdict.judgements.reduce((sum, each) => sum + each.checked, 0)
+    say(
+      `${faults.length} faults, ${checked} checks of invariants, ${verdict.problems.length} problems`,
+    )
+    return verdict.problems.length === 0 ? 0 : 1
+  } finally {
+    raised = undefined
+    await scene.stop()
+  }
+}
+
 /** Faults that want the same cluster share one; after a failure the next fault gets a new one. */
 async function runEach(faults: readonly Fault[], leaseMs: number): Promise<RunReport> {
   const played: Played[] = []
@@ -74,8 +123,11 @@ async function runEach(faults: readonly Fault[], leaseMs: number): Promise<RunRe
   const verdicts: Verdict[] = []
   const startedAt = new Date()
   const usual = { ...USUAL_SHAPE, leaseMs }
-  const shapes = Map.groupBy(faults, ({ shape = {} }) => JSON.stringify({ ...usual, ...shape }))
-  for (const [shape, of] of shapes) {
+  const clusters = Map.groupBy(faults, ({ name, shape = {}, wantsOwnCluster }) =>
+    JSON.stringify([{ ...usual, ...shape }, wantsOwnCluster === true ? name : '']),
+  )
+  for (const [key, of] of clusters) {
+    const [shape]: [ClusterShape] = JSON.parse(key)
     const able = of.filter((fault) => {
       const why = fault.unable?.()
       if (why === undefined) return true
@@ -85,13 +137,13 @@ async function runEach(faults: readonly Fault[], leaseMs: number): Promise<RunRe
     })
     let scene: Scene | undefined
     for (const fault of able) {
-      scene ??= await raise(JSON.parse(shape))
+      scene ??= await raise(shape)
       const result = await scene.play(fault)
       played.push(result)
       say(showPlayed(result, leaseMs))
       for (const problem of shorten(result.problems)) say(`      ${problem}`)
       if (result.problems.length === 0 && fault !== able.at(-1)) continue
-      verdicts.push(await lower(scene))
+      verdicts.push(await lower(scene, result.problems.length === 0))
       scene = undefined
     }
   }
@@ -101,17 +153,17 @@ async function runEach(faults: readonly Fault[], leaseMs: number): Promise<RunRe
 
 let raised: Scene | undefined
 
-async function raise(shape: typeof USUAL_SHAPE): Promise<Scene> {
+async function raise(shape: ClusterShape): Promise<Scene> {
   raised = await openScene(shape)
   return raised
 }
 
 /** Judges everything that happened on a scene, and clears it away. */
-async function lower(scene: Scene): Promise<Verdict> {
+async function lower(scene: Scene, isFine: boolean): Promise<Verdict> {
   try {
     const verdict = await scene.conclude()
     for (const problem of shorten(verdict.problems)) say(`      at the end: ${problem}`)
-    if (verdict.problems.length > 0) keepLogs(scene)
+    if (!isFine || verdict.problems.length > 0) keepLogs(scene)
     return verdict
   } finally {
     raised = undefined

@@ -4,22 +4,23 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CATALOGUE } from './catalogue/catalogue.ts'
+import { USUAL_SHAPE } from './cluster/shape.ts'
 import { shorten } from './invariants/judge.ts'
 import { openScene, type Scene } from './run/scene.ts'
 
 const SMOKE = [
-  'host-rebooted',
+  'agent-killed',
+  'warden-killed',
   'host-lost',
   'coordinator-killed',
   'coordinator-stopped',
-  'coordinator-stalled',
   'coordinator-black-holed',
   'cut-short',
   'half-open',
-  'reset-storm',
   'corruption',
   'postgres-killed',
   'postgres-backend-killed',
+  'setsid-daemon',
 ]
 
 // What it needs to see processes and to kill them is Linux.
@@ -27,7 +28,7 @@ describe.skipIf(process.platform !== 'linux')('a cluster under load', () => {
   let scene: Scene
 
   beforeAll(async () => {
-    scene = await openScene({ coordinators: 2, agents: 3, slots: 4, leaseMs: 3_000 })
+    scene = await openScene({ ...USUAL_SHAPE, agents: 3, leaseMs: 3_000 })
   })
   afterAll(async () => {
     await scene?.stop()

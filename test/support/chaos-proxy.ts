@@ -31,6 +31,8 @@ export interface ChaosRules {
 
 export interface ChaosProxyOptions {
   readonly target?: NetConnectOpts
+  /** Listens there; default 127.0.0.1. */
+  readonly host?: string
   /** Names who connects, by the port it comes from; for rules that are not for all. */
   readonly identify?: (clientPort: number, proxyPort: number) => Promise<string | undefined>
   /** In [0, 1); default Math.random. */
@@ -39,7 +41,7 @@ export interface ChaosProxyOptions {
 
 export interface ChaosProxy {
   readonly port: number
-  /** `127.0.0.1:port` */
+  /** `host:port` */
   readonly address: string
   /** New connections go there. */
   retarget(target: NetConnectOpts): void
@@ -190,9 +192,9 @@ interface Link {
   readonly directions: readonly [Direction, Direction]
 }
 
-/** Listens on a free port of 127.0.0.1. Without a target, connections are reset. */
+/** Listens on a free port. Without a target, connections are reset. */
 export async function startChaosProxy(options: ChaosProxyOptions = {}): Promise<ChaosProxy> {
-  const { fraction = Math.random, identify = async () => undefined } = options
+  const { fraction = Math.random, host = '127.0.0.1', identify = async () => undefined } = options
   let { target } = options
   let rules: ChaosRules = {}
   const rulesOf = new Map<string, ChaosRules>()
@@ -216,7 +218,7 @@ export async function startChaosProxy(options: ChaosProxyOptions = {}): Promise<
   const proxy = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
     void accept(client)
   })
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => proxy.listen(0, host, resolve))
   const port = portOf(proxy)
   const chosen = (label: string | undefined) =>
     [...links].filter((link) => label === undefined || link.label === label)
@@ -226,7 +228,7 @@ export async function startChaosProxy(options: ChaosProxyOptions = {}): Promise<
 
   return {
     port,
-    address: `127.0.0.1:${port}`,
+    address: `${host}:${port}`,
     retarget(next) {
       target = next
     },

@@ -29,6 +29,7 @@ export interface PostgresServer {
   readonly place: Place
   /** Launches it and waits until it answers; `settings` go on from the last start. */
   start(settings?: Readonly<Record<string, string>>): Promise<void>
+  isRunning(): Promise<boolean>
   /** In order, as an operator does. */
   stop(): Promise<void>
   /** Every process at once, like a loss of power. */
@@ -138,6 +139,7 @@ function serverAt(
         START_MS,
       )
     },
+    isRunning: async () => (await processes()).length > 0,
     stop: () => end('SIGINT', (pids) => pids.slice(0, 1)),
     kill: () => end('SIGKILL', (pids) => pids),
     killPostmaster: () => end('SIGKILL', (pids) => pids.slice(0, 1)),

@@ -26,6 +26,8 @@ export interface ProcessOptions {
   readonly root?: string
   /** User to run as; needs root. */
   readonly uid?: number
+  /** A command line that runs another one in its own place, e.g. `ip netns exec NAME`. */
+  readonly within?: readonly string[]
 }
 
 /** Environment without what would reach a cluster of the developer's own. */
@@ -38,8 +40,9 @@ export function cleanEnvironment(env: Readonly<Record<string, string>> = {}): No
 
 /** Starts a TypeScript file with the Node that runs the tests. */
 export function startProcess(options: ProcessOptions): RunningProcess {
-  const { args, env, uid, root = ROOT } = options
-  const child = spawn(process.execPath, [...args], {
+  const { args, env, uid, root = ROOT, within = [] } = options
+  const [file = process.execPath, ...rest] = [...within, process.execPath, ...args]
+  const child = spawn(file, rest, {
     cwd: root,
     env: cleanEnvironment(env),
     ...(uid === undefined ? {} : { uid, gid: uid }),

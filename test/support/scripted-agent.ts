@@ -39,6 +39,9 @@ import { startRelay } from './fake-coordinator.ts'
 import type { TestCoordinator } from './test-coordinator.ts'
 import { until } from './until.ts'
 
+/** All that a scripted agent needs of a coordinator. */
+export type ScriptedTarget = Pick<TestCoordinator, 'address' | 'workers' | 'files'>
+
 /** Of a key that its owner made, as an agent would. */
 export interface AgentKey {
   readonly keyPem: string
@@ -59,7 +62,7 @@ export interface ScriptedIdentity {
 
 /** Calls Enroll with what the test wants to say; `identity` to come with a certificate. */
 export async function enrollWith(
-  rota: TestCoordinator,
+  rota: ScriptedTarget,
   request: Partial<EnrollRequest>,
   identity?: ScriptedIdentity,
 ): Promise<EnrollResponse> {
@@ -78,7 +81,7 @@ export async function enrollWith(
 
 /** Joins as `name` with a token of its own, or with `token`. */
 export async function joinScripted(
-  rota: TestCoordinator,
+  rota: ScriptedTarget,
   name: string,
   token?: string,
 ): Promise<ScriptedIdentity> {
@@ -119,7 +122,7 @@ export interface ScriptedSession {
 
 /** Begins a session; it has the capability `shell` and 4 slots unless `hello` says otherwise. */
 export async function connectScripted(
-  rota: TestCoordinator,
+  rota: ScriptedTarget,
   identity: ScriptedIdentity,
   hello: Partial<Hello> = {},
 ): Promise<ScriptedSession> {
@@ -174,7 +177,7 @@ export async function connectScripted(
 
 /** Opens a stream with this message instead of a hello; answers how the coordinator ends it. */
 export async function sayAtOnce(
-  rota: TestCoordinator,
+  rota: ScriptedTarget,
   identity: ScriptedIdentity,
   message: ConnectRequest['message'],
 ): Promise<RotaError> {
@@ -242,7 +245,7 @@ function listen(stream: ClientDuplexStream<ConnectRequest, ConnectResponse>) {
 
 /** Sends chunks of output and answers up to which byte each was stored. */
 export async function pushLogs(
-  rota: TestCoordinator,
+  rota: ScriptedTarget,
   identity: ScriptedIdentity,
   chunks: readonly Partial<PushLogsRequest>[],
 ): Promise<bigint[]> {
@@ -298,7 +301,7 @@ function toHello(hello: Partial<Hello>): Hello {
 
 /** A client with or without a certificate. */
 export function openAgentClient(
-  rota: TestCoordinator,
+  rota: ScriptedTarget,
   address: string,
   identity?: Pick<ScriptedIdentity, 'keyPem' | 'chainPem'>,
 ): InstanceType<typeof AgentServiceClient> {
@@ -306,7 +309,7 @@ export function openAgentClient(
 }
 
 export function agentCredentials(
-  rota: TestCoordinator,
+  rota: ScriptedTarget,
   identity?: Pick<ScriptedIdentity, 'keyPem' | 'chainPem'>,
 ): ChannelCredentials {
   const ca = readFileSync(rota.files.caCertificate)

@@ -9,6 +9,8 @@ import { type Fault, since, unless } from './fault.ts'
 /** From the death of contact to a new attempt: L + G, a sweep, and the assignment; 15 s for 12 s. */
 const reassigned = { what: 'until a new attempt runs', ms: (leaseMs: number) => leaseMs + 3_000 }
 const GRACE_MS = 2_000
+/** A cordon reaches every session so soon, whatever coordinator holds it. */
+const CORDON_MS = 2_500
 /** Superseded attempts are stopped so soon after contact is back, with the kill grace of the probes. */
 const STOPPED_MS = 7_000
 
@@ -75,10 +77,8 @@ interface Cut {
 /** An agent is out of touch for longer than its lease while its host lives, with a job of each guarantee. */
 export async function outOfTouch(stage: Stage, { cut, heal }: Cut) {
   const seconds = Math.ceil(stage.leaseMs / 1_000) + 12
-  const loose = await stage.probe({ seconds })
-  const agent = stage.cluster.agent(await loose.worker())
-  const exclusive = await probeOn(stage, agent, { seconds, guarantee: 'exclusive' })
-  const once = await probeOn(stage, agent, { seconds, guarantee: 'at_most_once' })
+  const { agent, probes } = await probesTogether(stage, seconds)
+  const { loose, exclusive, once } = probes
   const startMs = Date.now()
   await cut(agent)
   const again = await Promise.all([loose.begun(2), exclusive.begun(2)])
@@ -110,18 +110,27 @@ export async function outOfTouch(stage: Stage, { cut, heal }: Cut) {
   return { recoveryMs, problems }
 }
 
-/** On this agent. It is not pinned, since its next attempt must find another one: those that come elsewhere are cancelled. */
-async function probeOn(
-  stage: Stage,
-  agent: AgentNode,
-  options: Parameters<Stage['probe']>[0],
-): Promise<Probe> {
-  for (let tries = 0; tries < 40; tries += 1) {
-    const probe = await stage.probe(options)
-    if ((await probe.worker()) === agent.name) return probe
-    await stage.load.client.cancel(probe.execution)
+/**
+ * A probe of each guarantee on one agent. They are not pinned to it, since their next attempts must find another one: the
+ * others are cordoned meanwhile.
+ */
+async function probesTogether(stage: Stage, seconds: number) {
+  const { client } = stage.load
+  const loose = await stage.probe({ seconds })
+  const agent = stage.cluster.agent(await loose.worker())
+  const others = stage.cluster.agents.filter(({ name }) => name !== agent.name)
+  for (const { name } of others) await client.cordon(name)
+  // Sessions learn of it with their next renewal.
+  await sleep(CORDON_MS)
+  const exclusive = await stage.probe({ seconds, guarantee: 'exclusive' })
+  const once = await stage.probe({ seconds, guarantee: 'at_most_once' })
+  for (const { name } of others) await client.release(name)
+  for (const probe of [exclusive, once]) {
+    const worker = await probe.worker()
+    if (worker !== agent.name) throw new Error(`a probe came to ${worker}, which is cordoned`)
   }
-  throw new Error(`no execution came to ${agent.name}`)
+  await sleep(CORDON_MS)
+  return { agent, probes: { loose, exclusive, once } }
 }
 
 export const agentStalled: Fault = {

@@ -9,6 +9,7 @@ import {
   hostRebooted,
   wardenKilled,
 } from './agent-faults.ts'
+import { clockJump } from './clock-faults.ts'
 import {
   allCoordinatorsDown,
   coordinatorBlackHoled,
@@ -19,7 +20,10 @@ import {
   coordinatorStopped,
   rollingRestart,
 } from './coordinator-faults.ts'
+import { agentDiskFull, postgresDiskFull } from './disk-faults.ts'
+import { asyncFailover, oldPrimaryReturns, syncFailover } from './failover-faults.ts'
 import type { Fault } from './fault.ts'
+import { deafToTerm, forkStorm, outputFlood, poisonOutput, setsidDaemon } from './job-faults.ts'
 import {
   corruption,
   cutDownward,
@@ -28,9 +32,11 @@ import {
   cutUpward,
   drip,
   halfOpen,
+  partition,
   resetStorm,
   slowNetwork,
 } from './network-faults.ts'
+import { clientCancels, hostileAgent } from './peer-faults.ts'
 import {
   postgresBackendKilled,
   postgresBlackHoled,
@@ -74,4 +80,18 @@ export const CATALOGUE: readonly Fault[] = [
   postgresBlackHoled,
   postgresReadOnly,
   postgresDownLong,
+  outputFlood,
+  poisonOutput,
+  forkStorm,
+  setsidDaemon,
+  deafToTerm,
+  clientCancels,
+  hostileAgent,
+  agentDiskFull,
+  clockJump,
+  partition,
+  postgresDiskFull,
+  syncFailover,
+  oldPrimaryReturns,
+  asyncFailover,
 ]

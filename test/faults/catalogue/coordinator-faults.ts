@@ -91,15 +91,13 @@ export const coordinatorBlackHoled: Fault = {
   allowsOverlap: 'none',
   run: (stage) =>
     loseCoordinator(stage, {
-      async go({ agentSide, databaseSide }) {
+      async go({ agentSide, databaseSides }) {
         const rules = { toTarget: { isHeld: true }, fromTarget: { isHeld: true } }
-        agentSide.apply(rules)
-        databaseSide.apply(rules)
+        for (const side of [agentSide, ...databaseSides]) side.apply(rules)
       },
-      async comeBack({ agentSide, databaseSide }) {
+      async comeBack({ agentSide, databaseSides }) {
         await sleep(stage.leaseMs)
-        agentSide.heal()
-        databaseSide.heal()
+        for (const side of [agentSide, ...databaseSides]) side.heal()
         await stage.whenApiServes()
       },
     }),

@@ -1,5 +1,5 @@
 /** One fault: what is done, what must come of it, and in what time. */
-import type { ClusterShape } from '../cluster/cluster.ts'
+import type { ClusterShape } from '../cluster/shape.ts'
 import type { FaultWindow } from '../evidence/evidence.ts'
 import type { ProbeEnd, Stage } from '../run/stage.ts'
 
@@ -12,6 +12,10 @@ export interface Fault {
   readonly allowsOverlap: FaultWindow['allowsOverlap']
   /** Where it needs another cluster than the usual one. */
   readonly shape?: Partial<ClusterShape>
+  /** True: it leaves a cluster behind that the next fault cannot use. */
+  readonly wantsOwnCluster?: boolean
+  /** True: what was acknowledged while it lasted may be gone. */
+  readonly losesWrites?: boolean
   /** Why it cannot be done here; undefined: it can. */
   readonly unable?: () => string | undefined
   /** Does it, waits for the recovery, and heals what it did. */

@@ -1,6 +1,7 @@
 /** What happens to the network between agents and coordinators. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChaosRules } from '../../support/chaos-proxy.ts'
+import { noNamespaces } from '../cluster/namespaces.ts'
 import type { Stage } from '../run/stage.ts'
 import { outOfTouch } from './agent-faults.ts'
 import { type Fault, since, unless } from './fault.ts'
@@ -48,32 +49,49 @@ export const cutLong: Fault = {
     }),
 }
 
-/** Only one way is silent, for long: whoever is heard but hears nothing must notice too. */
-function oneWay(name: string, rules: ChaosRules, what: string): Fault {
-  return {
-    name,
-    what,
-    target: { what: 'until a new attempt runs', ms: (leaseMs) => leaseMs + 3_000 },
-    allowsOverlap: 'at_least_once',
-    run: (stage) =>
-      outOfTouch(stage, {
-        cut: async (agent) => applyEverywhere(stage, rules, agent.name),
-        heal: async (agent) => healEverywhere(stage, agent.name),
-      }),
-  }
+export const cutUpward: Fault = {
+  name: 'cut-upward',
+  what: 'nothing of an agent reaches any coordinator, for longer than its lease',
+  target: { what: 'until a new attempt runs', ms: (leaseMs) => leaseMs + 3_000 },
+  allowsOverlap: 'at_least_once',
+  run: (stage) =>
+    outOfTouch(stage, {
+      cut: async ({ name }) => applyEverywhere(stage, { toTarget: { isHeld: true } }, name),
+      heal: async ({ name }) => healEverywhere(stage, name),
+    }),
 }
 
-export const cutUpward = oneWay(
-  'cut-upward',
-  { toTarget: { isHeld: true } },
-  'nothing of an agent reaches any coordinator, for longer than its lease',
-)
+/** The agent is heard until its own connection ends for want of an answer; only then is it lost for a coordinator. */
+const KEEPALIVE_MS = 5_000
 
-export const cutDownward = oneWay(
-  'cut-downward',
-  { fromTarget: { isHeld: true } },
-  'nothing of any coordinator reaches an agent, for longer than its lease',
-)
+export const cutDownward: Fault = {
+  name: 'cut-downward',
+  what: 'nothing of any coordinator reaches an agent, for longer than its lease',
+  target: {
+    what: 'until a new attempt runs; for up to 5 s more the agent is still heard',
+    ms: (leaseMs) => leaseMs + 3_000 + KEEPALIVE_MS,
+  },
+  allowsOverlap: 'at_least_once',
+  run: (stage) =>
+    outOfTouch(stage, {
+      cut: async ({ name }) => applyEverywhere(stage, { fromTarget: { isHeld: true } }, name),
+      heal: async ({ name }) => healEverywhere(stage, name),
+    }),
+}
+
+export const partition: Fault = {
+  name: 'partition',
+  what: 'the network of an agent is unplugged for longer than its lease: packets are lost, in both directions',
+  target: { what: 'until a new attempt runs', ms: (leaseMs) => leaseMs + 3_000 },
+  allowsOverlap: 'at_least_once',
+  shape: { network: 'namespaces' },
+  unable: noNamespaces,
+  run: (stage) =>
+    outOfTouch(stage, {
+      cut: async ({ name }) => stage.cluster.namespaces?.unplug(name),
+      heal: async ({ name }) => stage.cluster.namespaces?.plug(name),
+    }),
+}
 
 export const halfOpen: Fault = {
   name: 'half-open',

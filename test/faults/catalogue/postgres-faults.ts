@@ -123,13 +123,17 @@ export const postgresBlackHoled: Fault = {
     loseDatabase(stage, {
       async go() {
         const rules = { toTarget: { isHeld: true }, fromTarget: { isHeld: true } }
-        for (const { databaseSide } of stage.cluster.coordinators) databaseSide.apply(rules)
+        for (const side of databaseSides(stage)) side.apply(rules)
       },
       awayMs: stage.leaseMs * 0.8,
       async comeBack() {
-        for (const { databaseSide } of stage.cluster.coordinators) databaseSide.heal()
+        for (const side of databaseSides(stage)) side.heal()
       },
     }),
+}
+
+function databaseSides({ cluster }: Stage) {
+  return cluster.coordinators.flatMap((node) => node.databaseSides)
 }
 
 export const postgresReadOnly: Fault = {

@@ -14,6 +14,9 @@ export interface AgentOptions {
   readonly coordinators: readonly string[]
   /** For the first start. */
   readonly joinToken: string
+  readonly environment: Readonly<Record<string, string>>
+  /** Command line that runs it in its own network; none: the host's. */
+  readonly within: readonly string[]
 }
 
 export interface AgentNode {
@@ -21,6 +24,8 @@ export interface AgentNode {
   readonly slots: number
   readonly dataDir: string
   readonly process: RunningProcess | undefined
+  /** Ends that nobody asked for. */
+  readonly crashes: readonly string[]
   lines(): string[]
   /** Starts it; does not wait until it is connected. */
   launch(): void
@@ -35,14 +40,14 @@ export interface AgentNode {
   signal(name: NodeJS.Signals): void
   /** Processes of this host's warden. */
   wardenPids(): number[]
-  /** Processes of its jobs. */
-  jobPids(): number[]
+  /** Processes of its jobs, or of those whose environment has this pair. */
+  jobPids(mark?: string): number[]
   /** No process and no folder of an attempt is there. */
   isTidy(): boolean
 }
 
 export function createAgent(options: AgentOptions): AgentNode {
-  const { coordinators, folder, joinToken, name, slots } = options
+  const { coordinators, environment, folder, joinToken, name, slots, within } = options
   const dataDir = join(folder, name)
   const args = [
     ...AGENT.nodeFlags,
@@ -52,10 +57,21 @@ export function createAgent(options: AgentOptions): AgentNode {
   ]
   let current: RunningProcess | undefined
   const said: string[][] = []
+  const crashes: string[] = []
+  const watch = (started: RunningProcess) => {
+    current = started
+    said.push(started.lines)
+    void started.exit.then((code) => {
+      if (current !== started) return
+      current = undefined
+      crashes.push(`${name} ended with exit code ${code}: ${started.lines.slice(-5).join(' / ')}`)
+    })
+  }
   const launch = () => {
-    current = startProcess({ args, env: { ROTA_JOIN_TOKEN: joinToken } })
-    said.push(current.lines)
-    return current
+    const env = { ...environment, ROTA_JOIN_TOKEN: joinToken }
+    const started = startProcess({ args, within, env })
+    watch(started)
+    return started
   }
   const ended = async () => {
     const ending = current
@@ -63,11 +79,12 @@ export function createAgent(options: AgentOptions): AgentNode {
     return (await ending?.exit) ?? null
   }
   const wardenPids = () => allPids().filter((pid) => isWardenOf(pid, dataDir))
-  const jobPids = () => allPids().filter((pid) => isJobOf(pid, dataDir))
+  const jobPids = (mark?: string) => allPids().filter((pid) => isJobOf(pid, dataDir, mark))
   return {
     name,
     slots,
     dataDir,
+    crashes,
     get process() {
       return current
     },
@@ -113,8 +130,12 @@ function isWardenOf(pid: number, dataDir: string): boolean {
 }
 
 /** Every process of an attempt has the mark in its environment; the file of its outputs tells the agent. */
-function isJobOf(pid: number, dataDir: string): boolean {
-  return environmentOf(pid).some((entry) => entry.startsWith(`ROTA_OUTPUT=${dataDir}/`))
+function isJobOf(pid: number, dataDir: string, mark?: string): boolean {
+  const environment = environmentOf(pid)
+  return (
+    environment.some((entry) => entry.startsWith(`ROTA_OUTPUT=${dataDir}/`)) &&
+    (mark === undefined || environment.includes(mark))
+  )
 }
 
 function belongsTo(pid: number, dataDir: string, args: readonly string[]): boolean {

@@ -1,41 +1,47 @@
 /** The cluster under test: PostgreSQL, coordinators, agents, the witness; all of it real, and gone afterwards. */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { Client } from 'pg'
-import { createPostgresServer, type PostgresServer } from '../../support/postgres-server.ts'
+import type { PostgresServer } from '../../support/postgres-server.ts'
 import { makeTemporaryFolder } from '../../support/temporary-folder.ts'
 import { until } from '../../support/until.ts'
 import { startWitness, type Witness } from '../witness/witness.ts'
 import { type AgentNode, createAgent } from './agent.ts'
 import { type CoordinatorNode, createCoordinator } from './coordinator.ts'
+import { type DatabaseUnderTest, type Query, startDatabase } from './database.ts'
+import { createNamespaces, type Namespaces } from './namespaces.ts'
+import { ownClock, setClock } from './own-clock.ts'
 import { ownerOfConnection } from './proc.ts'
 import { startReaper } from './reaper.ts'
-
-export interface ClusterShape {
-  readonly coordinators: number
-  readonly agents: number
-  /** Of each agent. */
-  readonly slots: number
-  /** Length of a session's lease, L. */
-  readonly leaseMs: number
-}
-
-export type Query = <Row extends object>(sql: string, values?: readonly unknown[]) => Promise<Row[]>
+import type { ClusterShape } from './shape.ts'
 
 export interface Cluster {
   readonly shape: ClusterShape
   readonly folder: string
+  readonly database: DatabaseUnderTest
+  /** The server that holds the truth now. */
   readonly postgres: PostgresServer
   readonly coordinators: readonly CoordinatorNode[]
   readonly agents: readonly AgentNode[]
   readonly witness: Witness
+  /** Undefined: all are on the host's network. */
+  readonly namespaces: Namespaces | undefined
   agent(name: string): AgentNode
-  /** Straight to PostgreSQL, not through any proxy. */
+  /** Joins one more agent; not started. */
+  addAgent(name: string): Promise<AgentNode>
   query: Query
-  /** Several queries that see one moment. */
-  snapshot<T>(read: (query: Query) => Promise<T>): Promise<T>
+  snapshot: DatabaseUnderTest['snapshot']
+  /** Sets the wall clock of a node, by its name; needs clocks of their own. */
+  setClock(name: string, shiftSeconds: number): void
   /** Kills everything and removes the folder. */
   stop(): Promise<void>
+}
+
+interface Parts {
+  readonly shape: ClusterShape
+  readonly folder: string
+  readonly agents: AgentNode[]
+  readonly coordinators: CoordinatorNode[]
+  readonly namespaces: Namespaces | undefined
 }
 
 export async function startCluster(shape: ClusterShape): Promise<Cluster> {
@@ -44,109 +50,106 @@ export async function startCluster(shape: ClusterShape): Promise<Cluster> {
   const reaper = startReaper(folder)
   const agents: AgentNode[] = []
   const coordinators: CoordinatorNode[] = []
+  let database: DatabaseUnderTest | undefined
   const stop = async () => {
     for (const { process } of [...agents, ...coordinators]) process?.kill('SIGKILL')
     await reaper.reap()
-    for (const { agentSide, databaseSide } of coordinators) {
-      await Promise.all([agentSide.stop(), databaseSide.stop()])
+    for (const { agentSide, databaseSides } of coordinators) {
+      await Promise.all([agentSide, ...databaseSides].map((side) => side.stop()))
     }
+    await database?.remove()
     await temporary.remove()
   }
   try {
+    const namespaces = shape.network === 'namespaces' ? createNamespaces(folder) : undefined
+    const parts = { shape, folder, agents, coordinators, namespaces }
     const witness = await startWitness(join(folder, 'witness'))
-    const postgres = await createPostgresServer({
-      name: 'postgres',
-      folder: join(folder, 'postgres'),
-      settings: { fsync: 'on', max_connections: '100' },
-    })
-    await postgres.start()
-    await postgres.maintain('create database rota')
-    const environment = { ROTA_CLUSTER_KEY: randomBytes(32).toString('hex') }
-    const identify = async (localPort: number, peerPort: number) => {
-      const pids = agents.map((agent) => agent.process?.pid ?? 0)
-      const owner = ownerOfConnection(pids, { localPort, peerPort })
-      return agents.find((agent) => agent.process?.pid === owner)?.name
+    database = await startDatabase(shape, join(folder, 'postgres'))
+    await startCoordinators(parts, database)
+    const cluster = toCluster(parts, { witness, database, stop })
+    for (let number = 1; number <= shape.agents; number += 1) {
+      await cluster.addAgent(`worker-${number}`)
     }
-    for (let number = 1; number <= shape.coordinators; number += 1) {
-      const name = `coordinator-${number}`
-      const { leaseMs } = shape
-      const adminDataDir = join(folder, 'coordinator-1')
-      const reach = { postgres, identify, adminDataDir }
-      const settings = { name, folder, leaseMs, ...reach }
-      coordinators.push(await createCoordinator({ ...settings, environment }))
-    }
-    for (const coordinator of coordinators) await coordinator.start()
-    agents.push(...(await createAgents(shape, folder, coordinators)))
     await Promise.all(agents.map((agent) => agent.start()))
-    return {
-      shape,
-      folder,
-      postgres,
-      coordinators,
-      agents,
-      witness,
-      agent: (name) => find(agents, name),
-      query: (sql, values) => withClient(postgres, (query) => query(sql, values)),
-      snapshot: (read) =>
-        withClient(postgres, async (query) => {
-          await query('begin isolation level repeatable read read only')
-          return read(query)
-        }),
-      stop,
-    }
+    return cluster
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-async function createAgents(
-  shape: ClusterShape,
-  folder: string,
-  coordinators: readonly CoordinatorNode[],
-): Promise<AgentNode[]> {
-  const clients = coordinators[0]?.clients()
-  if (clients === undefined) throw new Error('a cluster needs a coordinator')
-  const addresses = coordinators.map(({ agentSide }) => agentSide.address)
-  const agents: AgentNode[] = []
-  for (let number = 1; number <= shape.agents; number += 1) {
-    const name = `worker-${number}`
-    const { token } = await clients.promised.workers.createEnrollmentToken({
-      worker: `workers/${name}`,
-    })
-    const { slots } = shape
-    agents.push(createAgent({ name, folder, slots, coordinators: addresses, joinToken: token }))
+function toCluster(parts: Parts, rest: Pick<Cluster, 'witness' | 'database' | 'stop'>): Cluster {
+  const { agents, coordinators, folder, namespaces, shape } = parts
+  const { database } = rest
+  return {
+    ...rest,
+    ...{ shape, folder, agents, coordinators, namespaces },
+    get postgres() {
+      return database.primary()
+    },
+    agent(name) {
+      const agent = agents.find((each) => each.name === name)
+      if (agent === undefined) throw new Error(`there is no agent ${name}`)
+      return agent
+    },
+    async addAgent(name) {
+      const agent = await joinAgent(parts, name)
+      agents.push(agent)
+      return agent
+    },
+    query: database.query,
+    snapshot: database.snapshot,
+    setClock: (name, shiftSeconds) => setClock(clockFile(folder, name), shiftSeconds),
   }
-  clients.close()
-  return agents
 }
 
-function find(agents: readonly AgentNode[], name: string): AgentNode {
-  const agent = agents.find((each) => each.name === name)
-  if (agent === undefined) throw new Error(`there is no agent ${name}`)
-  return agent
+async function startCoordinators(parts: Parts, { servers }: DatabaseUnderTest): Promise<void> {
+  const { agents, coordinators, folder, namespaces, shape } = parts
+  const clusterKey = { ROTA_CLUSTER_KEY: randomBytes(32).toString('hex') }
+  for (let number = 1; number <= shape.coordinators; number += 1) {
+    const name = `coordinator-${number}`
+    coordinators.push(
+      await createCoordinator({
+        ...{ name, folder, servers, leaseMs: shape.leaseMs },
+        host: namespaces?.hostAddress ?? '127.0.0.1',
+        adminDataDir: join(folder, 'coordinator-1'),
+        environment: { ...clusterKey, ...clockOf(parts, name) },
+        async identify(localPort, peerPort) {
+          const pids = agents.map((agent) => agent.process?.pid ?? 0)
+          const owner = ownerOfConnection(pids, { localPort, peerPort })
+          return agents.find((agent) => agent.process?.pid === owner)?.name
+        },
+      }),
+    )
+  }
+  for (const coordinator of coordinators) await coordinator.start()
 }
 
-/** A connection of its own each: what a fault did to the one before does not matter. */
-async function withClient<T>(
-  { connection }: PostgresServer,
-  use: (query: Query) => Promise<T>,
-): Promise<T> {
-  const client = new Client({
-    ...connection,
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 10_000,
-  })
-  client.on('error', () => {})
-  await client.connect()
+async function joinAgent(parts: Parts, name: string): Promise<AgentNode> {
+  const { coordinators, folder, namespaces, shape } = parts
+  const serving = coordinators.find(({ process }) => process !== undefined)
+  if (serving === undefined) throw new Error('an agent needs a coordinator')
+  const clients = serving.clients()
   try {
-    return await use(async <Row extends object>(sql: string, values: readonly unknown[] = []) => {
-      const { rows } = await client.query<Row>(sql, [...values])
-      return rows
+    const worker = `workers/${name}`
+    const { token } = await clients.promised.workers.createEnrollmentToken({ worker })
+    return createAgent({
+      ...{ name, folder, slots: shape.slots, joinToken: token },
+      coordinators: coordinators.map(({ agentSide }) => agentSide.address),
+      environment: clockOf(parts, name),
+      within: namespaces?.add(name) ?? [],
     })
   } finally {
-    await client.end()
+    clients.close()
   }
+}
+
+function clockOf({ folder, shape }: Parts, name: string): Readonly<Record<string, string>> {
+  return shape.clocks === 'own' ? ownClock(clockFile(folder, name)) : {}
+}
+
+function clockFile(folder: string, name: string): string {
+  return join(folder, `${name}.clock`)
 }
 
 /** Waits until every agent that runs has a session. */

@@ -16,7 +16,10 @@ export interface CoordinatorOptions {
   readonly name: string
   readonly folder: string
   readonly leaseMs: number
-  readonly postgres: PostgresServer
+  /** Those that DATABASE_URL names. */
+  readonly servers: readonly PostgresServer[]
+  /** Where agents reach it. */
+  readonly host: string
   readonly environment: Readonly<Record<string, string>>
   /** Data folder whose admin token its clients use. */
   readonly adminDataDir: string
@@ -27,12 +30,16 @@ export interface CoordinatorOptions {
 export interface CoordinatorNode {
   readonly name: string
   readonly dataDir: string
+  /** Not through any proxy. */
+  readonly grpcAddress: string
   /** Between the agents and it. */
   readonly agentSide: ChaosProxy
-  /** Between it and PostgreSQL. */
-  readonly databaseSide: ChaosProxy
+  /** Between it and each PostgreSQL. */
+  readonly databaseSides: readonly ChaosProxy[]
   /** The process of now; undefined while there is none. */
   readonly process: RunningProcess | undefined
+  /** Ends that nobody asked for. */
+  readonly crashes: readonly string[]
   /** Everything that its processes said, oldest first. */
   lines(): string[]
   /** Returns when it serves. */
@@ -47,21 +54,19 @@ export interface CoordinatorNode {
 }
 
 export async function createCoordinator(options: CoordinatorOptions): Promise<CoordinatorNode> {
-  const { name, folder, postgres } = options
+  const { name, folder, host, servers } = options
   const dataDir = join(folder, name)
   const grpcPort = await findFreePort()
+  const grpcAddress = `127.0.0.1:${grpcPort}`
   const agentSide = await startChaosProxy({
+    host,
     target: { host: '127.0.0.1', port: grpcPort },
     identify: options.identify,
   })
-  const databaseSide = await startChaosProxy({
-    target: { host: '127.0.0.1', port: postgres.port },
-  })
-  const { user, password, database } = postgres.connection
-  const environment = {
-    ...options.environment,
-    DATABASE_URL: `postgres://${user}:${password}@${databaseSide.address}/${database}`,
-  }
+  const databaseSides = await Promise.all(
+    servers.map(({ port }) => startChaosProxy({ target: { host: '127.0.0.1', port } })),
+  )
+  const environment = { ...options.environment, DATABASE_URL: urlOf(servers, databaseSides) }
   const args = [
     ...COORDINATOR.nodeFlags,
     'coordinator/main.ts',
@@ -70,6 +75,16 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   ]
   let current: RunningProcess | undefined
   const said: string[][] = []
+  const crashes: string[] = []
+  const watch = (started: RunningProcess) => {
+    current = started
+    said.push(started.lines)
+    void started.exit.then((code) => {
+      if (current !== started) return
+      current = undefined
+      crashes.push(`${name} ended with exit code ${code}: ${started.lines.slice(-5).join(' / ')}`)
+    })
+  }
   const ended = async () => {
     const ending = current
     current = undefined
@@ -78,17 +93,21 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   return {
     name,
     dataDir,
+    grpcAddress,
     agentSide,
-    databaseSide,
+    databaseSides,
+    crashes,
     get process() {
       return current
     },
     lines: () => said.flat(),
     async start() {
       const started = startProcess({ args, env: environment })
-      said.push(started.lines)
-      current = started
-      await started.answer('ready')
+      watch(started)
+      const ended = started.exit.then((code) => {
+        throw new Error(`${name} ended with ${code}: ${started.lines.slice(-5).join(' / ')}`)
+      })
+      await Promise.race([started.answer('ready'), ended])
     },
     async kill() {
       current?.kill('SIGKILL')
@@ -100,6 +119,15 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     },
     signal: (name) => current?.kill(name),
     clients: (patience) =>
-      openClients(`127.0.0.1:${grpcPort}`, coordinatorFiles(options.adminDataDir), patience),
+      openClients(grpcAddress, coordinatorFiles(options.adminDataDir), patience),
   }
+}
+
+function urlOf(servers: readonly PostgresServer[], sides: readonly ChaosProxy[]): string {
+  const [first] = servers
+  if (first === undefined) throw new Error('a coordinator needs a PostgreSQL')
+  const { database, password, user } = first.connection
+  const addresses = sides.map(({ address }) => address).join(',')
+  const url = `postgres://${user}:${password}@${addresses}/${database}`
+  return sides.length === 1 ? url : `${url}?target_session_attrs=read-write`
 }

@@ -1,4 +1,7 @@
-/** Ends everything that a cluster under test has started, however the suite ends. */
+/**
+ * Ends everything that a cluster under test has started, and takes back what it has changed on this host, however the
+ * suite ends. The file `undo` in its folder holds shell commands for the latter.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
@@ -24,7 +27,10 @@ for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   done
   [ -z "$found" ] && break
 done
-for mount in $(awk '{ print $2 }' /proc/mounts | grep "^$0/"); do umount -l "$mount"; done
+while read -r _ mount _; do
+  case "$mount" in "$0/"*) umount -l "$mount" ;; esac
+done < /proc/mounts
+[ -f "$0/undo" ] && sh "$0/undo"
 rm -rf "$0"
 `
 

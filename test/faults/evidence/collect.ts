@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { decodeRecord } from '../../../agent/report/journal-records.ts'
 import { agentFiles } from '../../../shared/data-dir.ts'
 import { type AgentNode, listFolder } from '../cluster/agent.ts'
-import type { Cluster, Query } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Query } from '../cluster/database.ts'
 import { allPids, argumentsOf, descriptorCount, residentBytes } from '../cluster/proc.ts'
 import type { Load } from '../load/load.ts'
 import type {
@@ -44,7 +45,7 @@ export function createCollector(cluster: Cluster, load: Load): Collector {
       'select id, state from rota.execution_history',
     )
     for (const { id, state } of settled) {
-      if (!sightings.has(id)) sightings.set(id, { execution: id, state })
+      if (!sightings.has(id)) sightings.set(id, { execution: id, state, atMs: Date.now() })
     }
   }
   return {

@@ -13,6 +13,8 @@ export interface FaultWindow {
    * agent was out of touch for longer than its lease; any, when a whole host stood still and woke up.
    */
   readonly allowsOverlap: 'none' | 'at_least_once' | 'any'
+  /** What was acknowledged meanwhile may be gone: the database went back. */
+  readonly losesWrites: boolean
 }
 
 export interface ExecutionEvidence {
@@ -64,6 +66,7 @@ export interface AcknowledgedResult {
 export interface SettledSighting {
   readonly execution: string
   readonly state: string
+  readonly atMs: number
 }
 
 export interface ProcessSize {

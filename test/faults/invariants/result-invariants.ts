@@ -16,8 +16,10 @@ export const resultsAreKept: Invariant = {
         ({ execution, epoch }) => `${execution} ${epoch}`,
       ),
     )
+    const known = new Set(evidence.executions.map(({ id }) => id))
+    const maybeGone = evidence.windows.some(({ losesWrites }) => losesWrites)
     return checkEach(evidence.acknowledgedResults, ({ execution, epoch, worker }) =>
-      stored.has(`${execution} ${epoch}`)
+      stored.has(`${execution} ${epoch}`) || (maybeGone && !known.has(execution))
         ? []
         : [
             `${execution} epoch ${epoch}: its result was acknowledged to ${worker} and is not there`,
@@ -32,16 +34,19 @@ export const writesAreKept: Invariant = {
   check(evidence) {
     const byRequest = groupBy(evidence.acknowledgedTriggers, ({ requestId }) => requestId)
     const executions = new Map(evidence.executions.map((each) => [each.id, each]))
-    const kept = checkEach(evidence.acknowledgedTriggers, ({ execution, job, requestId }) => {
+    const kept = checkEach(evidence.acknowledgedTriggers, ({ atMs, execution, job, requestId }) => {
       const found = executions.get(execution)
-      if (found?.job === job) return []
+      if (found?.job === job || isLost(evidence, atMs)) return []
       return [`${execution} of ${job} was acknowledged (request ${requestId}) and is not there`]
     })
     const twice = checkEach([...byRequest], ([requestId, { length }]) =>
       length === 1 ? [] : [`request ${requestId} was acknowledged ${length} times`],
     )
     const byHand = evidence.executions.filter(({ trigger }) => trigger === 'manual').length
-    const surplus = byHand - byRequest.size
+    const lost =
+      kept.checked -
+      evidence.acknowledgedTriggers.filter(({ execution }) => executions.has(execution)).length
+    const surplus = byHand + lost - byRequest.size
     return {
       checked: kept.checked,
       violations: [
@@ -61,7 +66,8 @@ export const endsAreFinal: Invariant = {
   says: 'an end never changes; success is one accepted result, anything else is none',
   check(evidence) {
     const now = groupBy(evidence.executions, ({ id }) => id)
-    const unchanged = checkEach(evidence.sightings, ({ execution, state }) => {
+    const unchanged = checkEach(evidence.sightings, ({ atMs, execution, state }) => {
+      if (isLost(evidence, atMs)) return []
       const found = now.get(execution) ?? []
       const is = found.map((each) => each.state)
       return found.length === 1 && is[0] === state ? [] : [`${execution} was ${state}, now [${is}]`]
@@ -94,6 +100,13 @@ export const retriesFollowThePolicy: Invariant = {
       ...backoffFaults(execution, job, attempts),
     ])
   },
+}
+
+/** The database may have gone back behind that moment. */
+function isLost({ windows }: Evidence, atMs: number): boolean {
+  return windows.some(
+    ({ fromMs, losesWrites, toMs }) => losesWrites && fromMs <= atMs && atMs <= toMs,
+  )
 }
 
 function countFaults(
@@ -137,7 +150,11 @@ export const outputIsWhole: Invariant = {
     const lives = new Map(
       evidence.lives.map((life) => [`${life.execution} ${life.epoch}`, life] as const),
     )
+    const ofLoad = new Set(
+      evidence.executions.filter(({ job }) => evidence.jobs.has(job)).map(({ id }) => id),
+    )
     const witnessed = evidence.attempts.flatMap((attempt) => {
+      if (!ofLoad.has(attempt.execution)) return []
       const life = lives.get(`${attempt.execution} ${attempt.epoch}`)
       return attempt.outcome !== 'succeeded' || life === undefined ? [] : [{ attempt, life }]
     })

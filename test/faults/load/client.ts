@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { status } from '@grpc/grpc-js'
+import { Job } from '../../../proto/gen/rota/v1/job.ts'
+import { RotaError } from '../../../shared/errors/rota-error.ts'
 import type { ApiClients, CallPatience } from '../../support/api-clients.ts'
 import type { CoordinatorNode } from '../cluster/coordinator.ts'
 
@@ -30,7 +32,12 @@ export interface LoadClient {
   readonly calls: readonly ApiCall[]
   /** Triggers until some coordinator acknowledges it, always with the same request id. */
   trigger(job: string, request?: TriggerRequest): Promise<AcknowledgedTrigger>
+  /** Makes the job, unless it is there. */
+  createJob(name: string, spec: object): Promise<void>
   cancel(execution: string): Promise<void>
+  /** The worker gets nothing new. */
+  cordon(worker: string): Promise<void>
+  release(worker: string): Promise<void>
   /** One call, to one coordinator; answers what it said. */
   ask(coordinator: CoordinatorNode): Promise<ApiCall>
   close(): void
@@ -98,10 +105,22 @@ export function createClient(coordinators: readonly CoordinatorNode[]): LoadClie
       acknowledged.push(promise)
       return promise
     },
+    async createJob(name, spec) {
+      const job = Job.fromJSON({ spec })
+      await insist(({ jobs }) => jobs.createJob({ jobId: name, job })).catch((error: unknown) => {
+        if (!(error instanceof RotaError && error.code === 'ALREADY_EXISTS')) throw error
+      })
+    },
     async cancel(execution) {
       await insist(({ executions }) =>
         executions.cancelExecution({ name: `executions/${execution}` }),
       )
+    },
+    async cordon(worker) {
+      await insist(({ workers }) => workers.cordonWorker({ name: `workers/${worker}` }))
+    },
+    async release(worker) {
+      await insist(({ workers }) => workers.releaseWorker({ name: `workers/${worker}` }))
     },
     ask: async (node) => (await call(node, ({ jobs }) => jobs.listJobs({ pageSize: 1 }))).noted,
     close() {

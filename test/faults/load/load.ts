@@ -1,6 +1,5 @@
 /** Steady work for a cluster: scheduled jobs, and executions triggered by a client. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Job } from '../../../proto/gen/rota/v1/job.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { createClient, type LoadClient } from './client.ts'
 import { LOAD_JOBS, type LoadJob, PROBES, toSpec } from './load-jobs.ts'
@@ -21,11 +20,10 @@ export async function startLoad(cluster: Cluster): Promise<Load> {
   const [first] = cluster.coordinators
   if (first === undefined) throw new Error('a load needs a coordinator')
   const admin = first.clients()
-  for (const job of jobs) {
-    const spec = toSpec(job, cluster.witness)
-    await admin.promised.jobs.createJob({ jobId: job.name, job: Job.fromJSON({ spec }) })
-  }
   const client = createClient(cluster.coordinators)
+  for (const job of jobs) {
+    await client.createJob(job.name, toSpec(job, cluster.witness))
+  }
   const ending = new AbortController()
   const surprises: string[] = []
   const triggering = triggerSteadily(client, { signal: ending.signal, surprises })

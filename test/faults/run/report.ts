@@ -1,9 +1,10 @@
 /** What a run of the suite says: a line per fault on the terminal, and a page of Markdown. */
 import { cpus, release, totalmem } from 'node:os'
-import type { ClusterShape } from '../cluster/cluster.ts'
+import type { ClusterShape } from '../cluster/shape.ts'
 import type { Evidence } from '../evidence/evidence.ts'
 import { lagsOf } from '../invariants/schedule-invariants.ts'
 import type { Played, Verdict } from './scene.ts'
+import type { SoupFault } from './soup.ts'
 
 export interface Skipped {
   readonly name: string
@@ -17,6 +18,8 @@ export interface RunReport {
   readonly played: readonly Played[]
   readonly skipped: readonly Skipped[]
   readonly verdicts: readonly Verdict[]
+  /** What happened in a soup; undefined: faults were alone. */
+  readonly soup?: readonly SoupFault[]
 }
 
 export function isMissed({ fault, recoveryMs }: Played, leaseMs: number): boolean {
@@ -63,10 +66,7 @@ export function toMarkdown(report: RunReport): string {
       `lease ${leaseMs / 1_000} s, PostgreSQL with fsync, on ${cpus().length} cores ` +
       `(${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}.`,
     '',
-    '| fault | what is done | time is taken | reached | target | result |',
-    '| --- | --- | --- | --- | --- | --- |',
-    ...rows,
-    '',
+    ...(report.soup === undefined ? tableOf(rows) : soupLines(report.soup)),
     ...(skipped.length === 0
       ? []
       : ['Not run here:', '', ...skipped.map(({ name, why }) => `- ${name}: ${why}`), '']),
@@ -81,6 +81,23 @@ export function toMarkdown(report: RunReport): string {
     ...lagLines(verdicts.map(({ evidence }) => evidence)),
     ...problemLines(played, verdicts),
   ].join('\n')
+}
+
+function tableOf(rows: readonly string[]): string[] {
+  return [
+    '| fault | what is done | time is taken | reached | target | result |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ]
+}
+
+function soupLines(soup: readonly SoupFault[]): string[] {
+  const rows = [...Map.groupBy(soup, ({ name }) => name)].map(([name, of]) => {
+    const heldMs = of.map((fault) => fault.heldMs)
+    return `| ${name} | ${of.length} | ${seconds(Math.max(...heldMs))} |`
+  })
+  return ['| fault | times | longest |', '| --- | --- | --- |', ...rows, '']
 }
 
 function invariantRows(verdicts: readonly Verdict[]): string[] {

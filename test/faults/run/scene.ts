@@ -2,19 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../support/until.ts'
 import type { Fault } from '../catalogue/fault.ts'
-import {
-  type Cluster,
-  type ClusterShape,
-  startCluster,
-  whenAllConnected,
-} from '../cluster/cluster.ts'
+import { type Cluster, startCluster, whenAllConnected } from '../cluster/cluster.ts'
+import type { ClusterShape } from '../cluster/shape.ts'
 import { createCollector } from '../evidence/collect.ts'
 import type { Evidence, FaultWindow } from '../evidence/evidence.ts'
 import { type Judgement, judge, showViolations } from '../invariants/judge.ts'
 import { startLoad } from '../load/load.ts'
 import { createStage, type Stage } from './stage.ts'
-
-export const USUAL_SHAPE: ClusterShape = { coordinators: 2, agents: 4, slots: 4, leaseMs: 12_000 }
 
 export interface Played {
   readonly fault: Fault
@@ -36,7 +30,7 @@ export interface Scene {
   /** Never throws: what goes wrong is a problem of that fault. */
   play(fault: Fault): Promise<Played>
   /** Marks a stretch of time in which a fault is at work; the answer ends it. */
-  openWindow(fault: string, allowsOverlap: FaultWindow['allowsOverlap']): () => void
+  openWindow(fault: Pick<Fault, 'name' | 'allowsOverlap' | 'losesWrites'>): () => void
   /** Stops the load, waits until everything has ended, and judges it all. */
   conclude(): Promise<Verdict>
   /** All that a process of the cluster has said. */
@@ -67,8 +61,9 @@ function createScene(cluster: Cluster, stage: Stage): Scene {
   const windows: FaultWindow[] = []
   const known = new Set<string>()
 
-  const openWindow: Scene['openWindow'] = (fault, allowsOverlap) => {
-    const window = { fault, allowsOverlap, fromMs: Date.now(), toMs: Number.POSITIVE_INFINITY }
+  const openWindow: Scene['openWindow'] = ({ allowsOverlap, losesWrites = false, name }) => {
+    const times = { fromMs: Date.now(), toMs: Number.POSITIVE_INFINITY }
+    const window = { fault: name, allowsOverlap, losesWrites, ...times }
     windows.push(window)
     return () => {
       window.toMs = Date.now()
@@ -77,7 +72,9 @@ function createScene(cluster: Cluster, stage: Stage): Scene {
   /** Violations that were not there before. */
   const judgeNow = async () => {
     const judgements = judge(await collector.collect({ windows, isQuiet: false }))
-    const fresh = showViolations(judgements).filter((violation) => !known.has(violation))
+    const fresh = [...crashesOf(cluster), ...showViolations(judgements)].filter(
+      (violation) => !known.has(violation),
+    )
     for (const violation of fresh) known.add(violation)
     return fresh
   }
@@ -89,7 +86,7 @@ function createScene(cluster: Cluster, stage: Stage): Scene {
     async play(fault) {
       const startMs = performance.now()
       const took = () => performance.now() - startMs
-      const close = openWindow(fault.name, fault.allowsOverlap)
+      const close = openWindow(fault)
       try {
         const { problems, recoveryMs } = await fault.run(stage)
         close()
@@ -113,7 +110,12 @@ function createScene(cluster: Cluster, stage: Stage): Scene {
       return {
         evidence,
         judgements,
-        problems: [...problems, ...load.surprises, ...showViolations(judgements)],
+        problems: [
+          ...problems,
+          ...crashesOf(cluster),
+          ...load.surprises,
+          ...showViolations(judgements),
+        ],
       }
     },
     saidBy: () =>
@@ -126,6 +128,10 @@ function createScene(cluster: Cluster, stage: Stage): Scene {
       await cluster.stop()
     },
   }
+}
+
+function crashesOf({ agents, coordinators }: Cluster): string[] {
+  return [...coordinators, ...agents].flatMap((node) => node.crashes)
 }
 
 /** Executions have ended and their folders are tidied away, or it took too long: the judge says what is missing. */

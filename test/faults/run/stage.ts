@@ -1,6 +1,6 @@
 /** Where faults are played: a cluster under load, and what a fault needs to see what it does. */
+import { shell } from '../../support/spec.ts'
 import { until } from '../../support/until.ts'
-import type { AgentNode } from '../cluster/agent.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { CoordinatorNode } from '../cluster/coordinator.ts'
 import type { Load } from '../load/load.ts'
@@ -23,8 +23,8 @@ export interface Stage {
   readonly bystander: ProbeOptions
   /** Starts an execution to look at, and returns when its process runs. */
   probe(options: ProbeOptions): Promise<Probe>
-  /** Any agent that runs. */
-  anyAgent(): AgentNode
+  /** Triggers a job of the fault's own, made when it is not there yet; does not wait for its process. */
+  start(job: OwnJob): Promise<Probe>
   /** A running coordinator that holds sessions, and the agents of these. */
   busyCoordinator(): Promise<{ readonly node: CoordinatorNode; readonly agents: readonly string[] }>
   /** Waits until each of these agents has a session that began after then, and renews it. */
@@ -35,6 +35,15 @@ export interface Stage {
   whenApiServes(): Promise<void>
   /** Waits until a due time later than then is decided. */
   whenFiring(sinceMs: number): Promise<void>
+}
+
+/** A job that only one fault has; it is seen by the witness, and the invariants know nothing of its guarantee. */
+export interface OwnJob {
+  readonly name: string
+  /** Shell commands; `return` ends them, `say` tells the witness too. */
+  readonly body: string
+  /** More of its spec, in the contract's JSON. */
+  readonly spec?: object
 }
 
 export interface ProbeOptions {
@@ -84,7 +93,13 @@ export function createStage(
       await probe.begun(1)
       return probe
     },
-    anyAgent: () => pick(random, runningAgents(cluster)),
+    async start({ body, name, spec }) {
+      const command = cluster.witness.command(body)
+      const killGrace = { seconds: '1', nanos: 0 }
+      await load.client.createJob(name, shell(command, { killGrace, ...spec }))
+      const { execution } = await load.client.trigger(name)
+      return createProbe(cluster, execution)
+    },
     async busyCoordinator() {
       const held = await until('a coordinator holds sessions', () => sessionsOf(cluster))
       const [address = ''] = pick(random, [...held])
@@ -110,10 +125,6 @@ export function createStage(
       )
     },
   }
-}
-
-function runningAgents({ agents }: Cluster): AgentNode[] {
-  return agents.filter(({ process }) => process !== undefined)
 }
 
 export function pick<T>(random: () => number, values: readonly T[]): T {

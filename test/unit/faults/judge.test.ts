@@ -80,7 +80,7 @@ const RIGHT: Evidence = {
   ],
   acknowledgedResults: [{ worker: 'worker-1', execution: 'due-1', epoch: 1n }],
   lateResults: [],
-  sightings: [{ execution: 'due-1', state: 'succeeded' }],
+  sightings: [{ execution: 'due-1', state: 'succeeded', atMs: START_MS }],
   calls: [],
   slots: new Map([['worker-1', 4]]),
   isQuiet: true,
@@ -92,6 +92,7 @@ const RIGHT: Evidence = {
 const CUT: FaultWindow = {
   ...{ fault: 'cut-long', fromMs: START_MS - 1_000, toMs: START_MS + 1_000 },
   allowsOverlap: 'at_least_once',
+  losesWrites: false,
 }
 
 function changed<K extends 'executions' | 'attempts' | 'lives' | 'occurrences'>(
@@ -178,7 +179,7 @@ const WRONG: readonly (readonly [string, number, RegExp, Partial<Evidence>])[] =
     'an end that changed',
     10,
     /was failed, now \[succeeded\]/,
-    { sightings: [{ execution: 'due-1', state: 'failed' }] },
+    { sightings: [{ execution: 'due-1', state: 'failed', atMs: START_MS }] },
   ],
   ['a failure that succeeded', 10, /is failed/, changed('executions', 0, { state: 'failed' })],
   [
