@@ -35,6 +35,13 @@ export function describeDrain({ drain, state }: Worker, now: Date): string {
   return `${remainingCount}${of} still running${end}`
 }
 
+/** ` 2 left` behind `draining`, in a list; empty when it does not drain. */
+export function describeLeft({ drain, state }: Worker): string {
+  return drain !== undefined && state === WorkerState.DRAINING
+    ? ` ${drain.remainingCount} left`
+    : ''
+}
+
 /** What the busiest of processor, memory and disk is at: `97%`; empty without a session. */
 export function describeLoad({ load }: Worker): string {
   return load === undefined ? '' : percent(Math.max(...loads(load).map(([, ratio]) => ratio)))

@@ -12,7 +12,13 @@ import { type Column, renderTable } from '../../output/table.ts'
 import { relativeTime } from '../../output/time.ts'
 import { collectPages, type ListOptions, talkOfMore } from '../../paging.ts'
 import { paintState } from '../../words.ts'
-import { describeDrain, describeHealth, describeLabels, describeLoad } from './describe.ts'
+import {
+  describeDrain,
+  describeHealth,
+  describeLabels,
+  describeLeft,
+  describeLoad,
+} from './describe.ts'
 
 type WorkerListOptions = ListOptions & { readonly capability?: string }
 
@@ -54,7 +60,8 @@ function columns(screen: Screen): Column<Worker>[] {
     { title: 'NAME', value: ({ name }) => toId(name), shrinkTo: 10 },
     {
       title: 'HEALTH',
-      value: describeHealth,
+      value: (worker) => `${describeHealth(worker)}${describeLeft(worker)}`,
+      shrinkTo: 18,
       paint: (worker, cell) => paintState(screen, describeHealth(worker).split(',')[0] ?? '', cell),
     },
     { title: 'SLOTS', value: ({ usedSlotCount, slotCount }) => `${usedSlotCount}/${slotCount}` },

@@ -36,6 +36,7 @@ const draining = Worker.fromPartial({
   ...healthy,
   name: 'workers/worker-2',
   state: WorkerState.DRAINING,
+  drain: { initialCount: 3, remainingCount: 2 },
 })
 const offline = Worker.fromPartial({ name: 'workers/worker-3', health: WorkerHealth.OFFLINE })
 
@@ -106,10 +107,10 @@ describe('worker list', () => {
       env: { NO_COLOR: '1' },
     })
     expect(stdout.split('\n').slice(0, 4)).toEqual([
-      'NAME      HEALTH             SLOTS  LOAD  CAPABILITIES  LABELS   SEEN',
-      'worker-1  healthy            1/4    70%   api,shell     zone=z1  -',
-      'worker-2  healthy, draining  1/4    70%   api,shell     zone=z1  -',
-      'worker-3  offline            0/0    -     -             -        -',
+      'NAME      HEALTH                    SLOTS  LOAD  CAPABILITIES  LABELS   SEEN',
+      'worker-1  healthy                   1/4    70%   api,shell     zone=z1  -',
+      'worker-2  healthy, draining 2 left  1/4    70%   api,shell     zone=z1  -',
+      'worker-3  offline                   0/0    -     -             -        -',
     ])
     expect(listed.at(-1)).toMatchObject({ capability: 'shell', pageSize: 50 })
   })
