@@ -13,14 +13,18 @@ export function registerServer(program: Command, run: Run): void {
     .option('--grpc-port <port>', 'for agents and the CLI (default 7420; 0 takes a free one)')
     .option('--http-port <port>', 'for probes, on loopback (default 7480; 0 takes a free one)')
     .option('--listen <address>', 'address of the gRPC port (default 127.0.0.1)')
-    .option('--advertise <names>', 'names under which agents reach it, comma-separated')
+    .option('--advertise <names>', 'HOST[:PORT],... under which agents reach it')
+    .option(
+      '--cluster-key-file <path>',
+      'the secret of all coordinators of a database (default cluster.key in the data folder)',
+    )
     .option('--lease <duration>', 'how long a silent agent keeps its work (default 12s)')
     .option('--retention <duration>', 'how long history and output are kept (default 30d)')
     .option('--agent-certificate-ttl <duration>', 'agents renew at half of it (default 30d)')
     .option('--log-level <level>', 'trace, debug, info (default), warn, error')
     .addHelpText(
       'after',
-      '\nEnvironment:\n  DATABASE_URL    use this PostgreSQL instead of the embedded one\n  ROTA_DATA_DIR   the same as --data-dir\n  ROTA_LOG_LEVEL  debug, info (default), warn or error; logs are JSON lines on stderr',
+      '\nEnvironment:\n  DATABASE_URL      use this PostgreSQL instead of the embedded one; several hosts with commas\n  ROTA_CLUSTER_KEY  the cluster key itself\n  ROTA_DATA_DIR     the same as --data-dir\n  ROTA_LOG_LEVEL    debug, info (default), warn or error; logs are JSON lines on stderr',
     )
   addExamples(
     start,

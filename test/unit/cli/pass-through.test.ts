@@ -19,7 +19,8 @@ async function becomes(...argv: string[]) {
 
 /** Options that stand at the beginning of a line of the help. */
 function optionsOf(help: string): string[] {
-  return [...help.matchAll(/^ +(?:-h, )?(--[a-z-]+)/gm)].map((match) => match[1] ?? '').sort()
+  const found = help.matchAll(/^ +(?:-h, )?(--[a-z-]+)/gm)
+  return [...new Set([...found].map((match) => match[1] ?? ''))].sort()
 }
 
 describe('commands that become another program', () => {
