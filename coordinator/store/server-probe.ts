@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../../shared/clock.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { ServerAddress } from './addresses.ts'
 import { clientSettings } from './database.ts'
-import { sqlStateOf } from './database-errors.ts'
+import { sqlStateOf, unavailable } from './database-errors.ts'
 import { HardenedClient } from './postgres-client.ts'
 import { readServerFacts, type ServerFacts } from './server-facts.ts'
 
@@ -22,13 +22,16 @@ export class ServerProbe {
   readonly #clock: Clock
   readonly #client: HardenedClient
   #commit: Promise<void> | undefined
+  /** Why the connection broke; a question asked later only learns that it has. */
+  #broken: Error | undefined
 
   private constructor(address: ServerAddress, clock: Clock) {
     this.address = address
     this.#clock = clock
     this.#client = new HardenedClient({ ...address.config, ...clientSettings })
-    // Besides, whatever is under way is rejected.
-    this.#client.on('error', () => {})
+    this.#client.on('error', (error) => {
+      this.#broken ??= error
+    })
   }
 
   static async open(address: ServerAddress, clock: Clock): Promise<ServerProbe> {
@@ -86,6 +89,8 @@ export class ServerProbe {
     }
     try {
       return await Promise.race([work, late()])
+    } catch (error) {
+      throw this.#broken === undefined ? error : unavailable(this.#broken, { isUnknown: false })
     } finally {
       isOver.abort()
     }

@@ -6,6 +6,7 @@ import { type Execution, ExecutionState } from '../../proto/gen/rota/v1/executio
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { type ReplicatedPostgres, startReplicatedPostgres } from '../support/replicated-postgres.ts'
 import { schedule, seconds, shell } from '../support/spec.ts'
+import { openLogTailer } from '../support/tail-logs.ts'
 import { startTestCoordinator, type TestCoordinator } from '../support/test-coordinator.ts'
 import { until } from '../support/until.ts'
 
@@ -49,7 +50,8 @@ async function startSite(isSynchronous: boolean): Promise<Site> {
     ends: (job) => lines(`${job}.ends`),
     create(job, flag, rest = {}) {
       const wait = flag === undefined ? 'true' : `until [ -e ${file(flag)} ]; do sleep 0.05; done`
-      const note = (name: string) => `echo $ROTA_EXECUTION >> ${file(`${job}.${name}`)}`
+      const note = (name: string) =>
+        `echo ${name}; echo $ROTA_EXECUTION >> ${file(`${job}.${name}`)}`
       return rota.createJob(job, shell(`${note('starts')}; ${wait}; ${note('ends')}`, rest))
     },
   }
@@ -71,6 +73,17 @@ async function failOver({ pair, rota }: Site): Promise<void> {
       throw error
     }),
   )
+}
+
+/** What it wrote to stdout, once all of it is there. */
+async function outputOf(rota: TestCoordinator, name: string): Promise<string> {
+  const tailer = openLogTailer(rota)
+  try {
+    const chunks = await tailer.tail(name, { follow: true }).done
+    return Buffer.concat(chunks.map(({ data }) => data)).toString()
+  } finally {
+    tailer.close()
+  }
 }
 
 function expectOneGoodAttempt(execution: Execution): void {
@@ -130,7 +143,9 @@ describe('to an asynchronous standby that lacks the last commits', () => {
     const ended = await rota.ended(held.name)
     expectOneGoodAttempt(ended)
     expect(ended.attempts[0]?.epoch).toBe(epoch)
+    expect(await outputOf(rota, held.name)).toBe('starts\nends\n')
     expectOneGoodAttempt(await rota.ended(through.name))
+    expect(await outputOf(rota, through.name)).toBe('starts\nends\n')
     const later = await rota.ended((await rota.trigger('short')).name)
     expectOneGoodAttempt(later)
     expect(later.attempts[0]?.epoch).toBeGreaterThan(1_000_000n)

@@ -29,7 +29,7 @@ export function createGuard(server: Server, options: GuardOptions): Ticker {
     try {
       await ensureServing(server, options)
       failures = 0
-      logger.info('PostgreSQL serves again')
+      logger.info('PostgreSQL was started again')
       return WATCH_MS
     } catch (error) {
       failures += 1
