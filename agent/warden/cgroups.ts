@@ -43,54 +43,74 @@ export class Cgroups {
     const home = findHome()
     if (home === undefined) return undefined
     const { dev, ino } = statSync(dataDir)
-    const folder = join(home, `rota.${dev}-${ino}`)
-    try {
-      mkdirSync(folder, { recursive: true })
-      // Only so is there a peak of memory to be read; not every host hands this controller on.
-      attempt(() => writeFileSync(join(folder, 'cgroup.subtree_control'), '+memory'))
-      return new Cgroups(clock, home, folder)
-    } catch {
-      return undefined
-    }
+    const cgroups = new Cgroups(clock, home, join(home, `rota.${dev}-${ino}`))
+    const canMake = cgroups.#make()
+    cgroups.#removeUnused()
+    return canMake ? cgroups : undefined
   }
 
   /** Makes the group of an attempt; undefined when that is not possible. */
   create(key: string): Cgroup | undefined {
-    const folder = join(this.#folder, key)
-    const isMade = attempt(() => mkdirSync(folder, { recursive: true }))
-    return isMade ? new Cgroup(this.#clock, this.#home, folder) : undefined
+    const cgroup = this.#cgroup(key)
+    return this.#make() && attempt(() => mkdirSync(cgroup.folder)) ? cgroup : undefined
   }
 
   /** The groups that are there, e.g. of a warden that was killed. */
   list(): readonly { readonly key: string; readonly cgroup: Cgroup }[] {
+    if (!existsSync(this.#folder)) return []
     const folders = readdirSync(this.#folder, { withFileTypes: true }).filter((entry) =>
       entry.isDirectory(),
     )
-    return folders.map(({ name: key }) => {
-      return { key, cgroup: new Cgroup(this.#clock, this.#home, join(this.#folder, key)) }
+    return folders.map(({ name: key }) => ({ key, cgroup: this.#cgroup(key) }))
+  }
+
+  #cgroup(key: string): Cgroup {
+    return new Cgroup({
+      clock: this.#clock,
+      home: this.#home,
+      folder: join(this.#folder, key),
+      onEnded: () => this.#removeUnused(),
     })
   }
 
-  /** Removes what is above the groups of attempts; refused by the system while there are any. */
-  remove(): void {
+  /** What is above the groups of attempts is there only as long as there are any. */
+  #make(): boolean {
+    return attempt(() => {
+      if (mkdirSync(this.#folder, { recursive: true }) === undefined) return
+      // Only so is there a peak of memory to be read; not every host hands this controller on.
+      attempt(() => writeFileSync(join(this.#folder, 'cgroup.subtree_control'), '+memory'))
+    })
+  }
+
+  /** Refused by the system while it is used. */
+  #removeUnused(): void {
     attempt(() => rmdirSync(this.#folder))
   }
 }
 
+export interface CgroupOptions {
+  readonly clock: Clock
+  readonly home: string
+  readonly folder: string
+  readonly onEnded: () => void
+}
+
 export class Cgroup {
+  readonly folder: string
   readonly #clock: Clock
   readonly #home: string
-  readonly #folder: string
+  readonly #onEnded: () => void
 
-  constructor(clock: Clock, home: string, folder: string) {
+  constructor({ clock, folder, home, onEnded }: CgroupOptions) {
     this.#clock = clock
     this.#home = home
-    this.#folder = folder
+    this.folder = folder
+    this.#onEnded = onEnded
   }
 
   /** What `spawn` starts is born inside (H1). Outside when this process may not step in (H3). */
   enclose<T>(spawn: () => T): T {
-    if (!enter(this.#folder)) return spawn()
+    if (!enter(this.folder)) return spawn()
     try {
       return spawn()
     } finally {
@@ -102,8 +122,8 @@ export class Cgroup {
   kill(): void {
     const members = this.#members()
     // Stepping back may have failed.
-    const isSafe = existsSync(join(this.#folder, 'cgroup.kill')) && !members.includes(process.pid)
-    if (isSafe && attempt(() => writeFileSync(join(this.#folder, 'cgroup.kill'), '1'))) return
+    const isSafe = existsSync(join(this.folder, 'cgroup.kill')) && !members.includes(process.pid)
+    if (isSafe && attempt(() => writeFileSync(join(this.folder, 'cgroup.kill'), '1'))) return
     for (const pid of members) if (pid !== process.pid) attempt(() => process.kill(pid, 'SIGKILL'))
   }
 
@@ -114,7 +134,8 @@ export class Cgroup {
       this.kill()
       await sleep(this.#clock, POLL_MS)
     }
-    attempt(() => rmdirSync(this.#folder))
+    attempt(() => rmdirSync(this.folder))
+    this.#onEnded()
   }
 
   /** Of all that ran inside, its children included. */
@@ -136,7 +157,7 @@ export class Cgroup {
   }
 
   #read(file: string): string {
-    return readText(join(this.#folder, file))
+    return readText(join(this.folder, file))
   }
 }
 

@@ -126,7 +126,6 @@ async function end(graceMs: number): Promise<void> {
 
 function leave(): void {
   server.close()
-  cgroups?.remove()
   if (lock.outcome === 'locked') lock.release()
   process.exit(0)
 }

@@ -64,6 +64,8 @@ export class SocketLink implements WardenLink {
   readonly #options: SocketLinkOptions
   readonly #files: ReturnType<typeof wardenFiles>
   readonly #runs = new Map<string, Run>()
+  /** Ends of what was found running, until somebody asks. */
+  readonly #adoptable = new Map<string, Promise<ProcessEnd>>()
   #connection: WardenConnection | undefined
   /** Finding, starting and cleaning up happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -83,10 +85,6 @@ export class SocketLink implements WardenLink {
     return this.#inTurn(async () => {
       const connection = await this.#retireOutdated(await this.#find())
       const held = new Map(connection?.attempts.map((each) => [each.key, each]))
-      for (const { key, started, end } of held.values()) {
-        // What the warden tells from now on must find somebody.
-        if (end === undefined) this.#runs.set(key, runOf(key, { started }))
-      }
       const orphans = left.filter(({ key }) => !held.has(key))
       const ends = await this.#endLeftovers(orphans, connection === undefined)
       for (const [key, end] of ends) held.set(key, { key, started: undefined, end })
@@ -103,17 +101,15 @@ export class SocketLink implements WardenLink {
   }
 
   adopt({ key, end }: HeldAttempt): Promise<ProcessEnd> {
-    const run = this.#runs.get(key)
-    if (end !== undefined || run === undefined) {
-      return Promise.resolve(end ?? lostWithWarden(undefined, this.#nowMs()))
-    }
-    return run.ended.promise
+    const ended = this.#adoptable.get(key)
+    this.#adoptable.delete(key)
+    return ended ?? Promise.resolve(end ?? lostWithWarden(undefined, this.#nowMs()))
   }
 
   stop(key: string, cause: StopCause, graceMs: number): void {
     const run = this.#runs.get(key)
     if (run === undefined) return
-    if (run.order !== undefined) this.#finish(run, { ...notStarted(this.#nowMs()), cause })
+    if (run.order !== undefined) this.#ended(run, { ...notStarted(this.#nowMs()), cause })
     run.stop = { type: 'stop', key, cause, graceMs }
     this.#connection?.send(run.stop)
   }
@@ -179,7 +175,7 @@ export class SocketLink implements WardenLink {
       if (connection !== undefined) this.#hand(connection, run)
       else {
         const cause = { kind: 'lost', reason: 'the warden of the agent cannot be started' } as const
-        this.#finish(run, { ...notStarted(this.#nowMs()), cause })
+        this.#ended(run, { ...notStarted(this.#nowMs()), cause })
       }
     }
   }
@@ -227,31 +223,40 @@ export class SocketLink implements WardenLink {
     return lockHolder(this.#files.lock)
   }
 
-  async #connect(): Promise<WardenConnection | undefined> {
-    const connection = await connectWarden({
+  #connect(): Promise<WardenConnection | undefined> {
+    return connectWarden({
       folder: this.#files.folder,
       clock: this.#options.clock,
       welcomeMs: ANSWER_MS,
+      onWelcome: (connection) => this.#begin(connection),
       onReply: (reply) => this.#receive(reply),
       onClose: () => this.#lose(),
     })
-    if (connection === undefined) return undefined
+  }
+
+  #begin(connection: WardenConnection): void {
     this.#options.logger.debug({ release: connection.release }, 'connected to the warden')
     this.#connection = connection
+    for (const { key, started, end } of connection.attempts) {
+      if (end !== undefined || this.#runs.has(key)) continue
+      // What the warden tells of it from now on must find somebody, also before it is adopted.
+      const run = runOf(key, { started })
+      this.#runs.set(key, run)
+      this.#adoptable.set(key, run.ended.promise)
+    }
     if (this.#lease !== undefined) connection.send({ type: 'lease', lease: this.#lease })
     for (const { stop } of this.#runs.values()) if (stop !== undefined) connection.send(stop)
     this.#unanswered = 0
     this.#ping()
-    return connection
   }
 
   #receive(reply: WardenReply): void {
     switch (reply.type) {
       case 'started':
-        this.#begin(this.#runs.get(reply.key), reply.started)
+        this.#started(this.#runs.get(reply.key), reply.started)
         break
       case 'ended':
-        this.#finish(this.#runs.get(reply.key), reply.end)
+        this.#ended(this.#runs.get(reply.key), reply.end)
         break
       case 'pong':
         this.#unanswered = 0
@@ -261,13 +266,13 @@ export class SocketLink implements WardenLink {
     }
   }
 
-  #begin(run: Run | undefined, started: Started): void {
+  #started(run: Run | undefined, started: Started): void {
     if (run === undefined || run.started !== undefined) return
     run.started = started
     run.onStarted(started)
   }
 
-  #finish(run: Run | undefined, end: ProcessEnd): void {
+  #ended(run: Run | undefined, end: ProcessEnd): void {
     if (run === undefined) return
     this.#runs.delete(run.key)
     run.ended.resolve(end)
@@ -303,15 +308,15 @@ export class SocketLink implements WardenLink {
     const orphans: Run[] = []
     for (const run of this.#runs.values()) {
       const known = held.get(run.key)
-      if (known?.started !== undefined) this.#begin(run, known.started)
-      if (known?.end !== undefined) this.#finish(run, known.end)
+      if (known?.started !== undefined) this.#started(run, known.started)
+      if (known?.end !== undefined) this.#ended(run, known.end)
       if (known === undefined && run.order === undefined) orphans.push(run)
     }
     const left = orphans.map(({ key, started }) => ({ key, process: started?.process }))
     const ends = await this.#endLeftovers(left, connection === undefined)
     for (const run of orphans) {
       const lost = lostWithWarden(run.started?.startTimeMs, this.#nowMs())
-      this.#finish(run, ends.get(run.key) ?? lost)
+      this.#ended(run, ends.get(run.key) ?? lost)
     }
     await this.#handAll()
   }
@@ -327,7 +332,6 @@ export class SocketLink implements WardenLink {
     ])
     const place = { attemptsDir: this.#files.attempts, clock, bootId, cgroups }
     const ends = await endLeftovers([...all.values()], place)
-    if (hasNoWarden) cgroups?.remove()
     return ends
   }
 

@@ -31,6 +31,8 @@ export interface ConnectOptions {
   readonly folder: string
   readonly clock: Clock
   readonly welcomeMs: number
+  /** In the turn of Welcome: what follows it may have come with it. */
+  readonly onWelcome: (connection: WardenConnection) => void
   /** After Welcome. */
   readonly onReply: (reply: WardenReply) => void
   /** After Welcome, and once. */
@@ -39,7 +41,7 @@ export interface ConnectOptions {
 
 /** Undefined when no warden answers there. */
 export function connectWarden(options: ConnectOptions): Promise<WardenConnection | undefined> {
-  const { clock, folder, onClose, onReply, welcomeMs } = options
+  const { clock, folder, onClose, onReply, onWelcome, welcomeMs } = options
   return new Promise((resolve) => {
     const socket = openSocket(folder)
     const reader = new LineReader()
@@ -49,7 +51,9 @@ export function connectWarden(options: ConnectOptions): Promise<WardenConnection
       if (reply.type !== 'welcome') return onReply(reply)
       isWelcome = true
       deadline.cancel()
-      resolve(connectionOf(socket, reply))
+      const connection = connectionOf(socket, reply)
+      onWelcome(connection)
+      resolve(connection)
     }
     socket.on('data', (piece: Buffer) => {
       try {

@@ -36,7 +36,6 @@ async function startWarden(hasCgroups = false) {
   })
   onTestFinished(async () => {
     await warden.close({ kind: 'lost', reason: 'the test is over' }, 0)
-    cgroups?.remove()
   })
   const run = (command: string, change: Partial<StartOrder> = {}): string => {
     const key = `${newId(clock, random)}.7`

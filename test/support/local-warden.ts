@@ -36,7 +36,6 @@ export function localWarden(dataDir: string): WardenLink {
   }
   const quit = async () => {
     await warden?.close({ kind: 'lost', reason: 'the agent was stopped' }, 0)
-    cgroups?.remove()
   }
   return {
     async open(left) {
