@@ -5,12 +5,11 @@
 import type { AttemptRow, ExecutionRow } from '../store/schema.ts'
 import type { Commit } from '../store/virtual-database.ts'
 import type { Check, CheckSurroundings } from './check.ts'
+import { FORGED } from './forged.ts'
 
 /** An execution that has lost so many workers ends (decide-outcome.ts). */
 const LOSSES_MAX = 5
 const ROUNDING_MS = 2
-/** Reports that the run itself has made up carry this. */
-export const FORGED = 'forged'
 
 export function checkAttempts({ findings, jobs }: CheckSurroundings): Check {
   const written = new Map<string, { count: number; epoch: number }>()

@@ -12,6 +12,8 @@ import { tagOf } from '../world/world.ts'
 import type { Check, CheckSurroundings } from './check.ts'
 
 const GRACE_MS = 2_000
+/** A coordinator may have come through the end of an outage a moment earlier. */
+const BRAKE_SLACK_MS = 100
 /** A stale attempt is stopped within this when its agent is back, in ms. */
 const STOPPED_MS = 5_000
 const LOOK_TAG = tagOf('look')
@@ -66,6 +68,10 @@ export function checkLives(around: CheckSurroundings): Check {
       const { id } = before as SessionRow
       const silentMs = world.nowMs - (renewedMs.get(id) ?? world.nowMs)
       if (!isExpiry) continue
+      const { outageEndMs } = around.database
+      findings.check(5, world.nowMs - outageEndMs >= LEASE_MS - BRAKE_SLACK_MS, {
+        why: () => `a lease ended ${Math.round(world.nowMs - outageEndMs)} ms after an outage`,
+      })
       findings.check(5, silentMs >= LEASE_MS + GRACE_MS, {
         why: () => `the lease of session ${id} ended after ${Math.round(silentMs)} ms`,
       })

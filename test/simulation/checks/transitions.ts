@@ -2,7 +2,7 @@
  * 10. Only legal moves; what is final stays as it is; one accepted result. 14. Slots of a session are never exceeded.
  * 20. What was created is live or settled, never both, never neither.
  */
-import type { ExecutionRow, HistoryRow } from '../store/schema.ts'
+import type { AttemptRow, ExecutionRow, HistoryRow } from '../store/schema.ts'
 import type { RowChange } from '../store/versioned-table.ts'
 import type { Commit } from '../store/virtual-database.ts'
 import type { Check, CheckSurroundings } from './check.ts'
@@ -16,14 +16,28 @@ const LEGAL: Readonly<Record<string, readonly string[]>> = {
   running: ['backoff', 'queued'],
 }
 
+/** What else one commit says. */
+interface Together {
+  readonly settled: ReadonlySet<string>
+  readonly attempts: ReadonlySet<string>
+}
+
 export function checkTransitions({ findings, tables }: CheckSurroundings): Check {
   const created = new Set<string>()
   const settled = new Set<string>()
 
-  const checkLive = ({ before, after }: RowChange, isSettled: ReadonlySet<string>) => {
+  const checkLive = ({ before, after }: RowChange, now: Together) => {
     const from = before as ExecutionRow | undefined
     const to = after as ExecutionRow | undefined
     const executionId = (from ?? to)?.id
+    const hasEnded =
+      from?.session_id != null && to?.session_id == null && to?.attempt !== from.attempt - 1
+    if (hasEnded) {
+      findings.check(10, now.attempts.has(from.id), {
+        why: () => 'an attempt ended without a record',
+        executionId,
+      })
+    }
     if (from === undefined && to !== undefined) {
       created.add(to.id)
       findings.check(10, !settled.has(to.id), {
@@ -31,7 +45,7 @@ export function checkTransitions({ findings, tables }: CheckSurroundings): Check
         executionId,
       })
     } else if (from !== undefined && to === undefined) {
-      findings.check(20, isSettled.has(from.id), {
+      findings.check(20, now.settled.has(from.id), {
         why: () => 'a live execution vanished',
         executionId,
       })
@@ -88,12 +102,14 @@ export function checkTransitions({ findings, tables }: CheckSurroundings): Check
     onCommit({ changes }: Commit) {
       const gone = new Set<string>()
       const settledNow = new Set<string>()
+      const attempts = new Set<string>()
       const sessions = new Set<string>()
       for (const { table, before, after } of changes) {
         if (table === 'execution' && before !== undefined && after === undefined)
           gone.add((before as ExecutionRow).id)
         if (table === 'execution_history' && after !== undefined)
           settledNow.add((after as HistoryRow).id)
+        if (table === 'attempt') attempts.add((after as AttemptRow).execution_id)
         const to = after as ExecutionRow | undefined
         const isClaim =
           table === 'execution' &&
@@ -102,7 +118,7 @@ export function checkTransitions({ findings, tables }: CheckSurroundings): Check
         if (isClaim) sessions.add(to.session_id as string)
       }
       for (const change of changes) {
-        if (change.table === 'execution') checkLive(change, settledNow)
+        if (change.table === 'execution') checkLive(change, { settled: settledNow, attempts })
         if (change.table === 'execution_history') checkHistory(change, gone)
       }
       if (sessions.size > 0) checkSlots(sessions)

@@ -25,7 +25,7 @@ export class ApiClient {
   /** Requests without an answer. */
   readonly open = new Set<string>()
   isStopped = false
-  #requests = 0
+  requestCount = 0
   /** Told of an answer that contradicts an earlier one. */
   onContradiction: (message: string) => void = () => {}
 
@@ -51,8 +51,8 @@ export class ApiClient {
 
   /** Triggers a job; goes on with the same request id until somebody has answered. */
   trigger(job: string): void {
-    this.#requests += 1
-    const requestId = `request-${this.#requests}`
+    this.requestCount += 1
+    const requestId = `request-${this.requestCount}`
     this.open.add(requestId)
     this.#ask(requestId, job)
     // Now and then an impatient one asks two at once.

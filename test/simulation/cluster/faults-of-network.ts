@@ -1,4 +1,11 @@
+import { Finished, Report } from '../../../proto/gen/rota/agent/v1/agent_service.ts'
+import { AttemptOutcome } from '../../../proto/gen/rota/v1/execution.ts'
+import { resourceName } from '../../../shared/wire.ts'
+import { FORGED } from '../checks/forged.ts'
 import type { FaultContext, FaultKind } from './fault.ts'
+
+/** No agent comes so far in a run. */
+const FORGED_SEQUENCE = 1_000_000_000n
 
 function pickPair({ cluster, random }: FaultContext): readonly [string, string] {
   return [random.pick(cluster.agents).name, random.pick(cluster.coordinators).address]
@@ -132,6 +139,42 @@ export const networkFaults: readonly FaultKind[] = [
       mendAfter(random.span(1_000, 10_000), () => {
         network.latencyMs = usual
       })
+      return true
+    },
+  },
+  {
+    name: 'an old report comes again',
+    weight: 1.5,
+    strike({ cluster, random }) {
+      const { reports, streams } = cluster.network
+      const again = reports.length === 0 ? undefined : random.pick(reports)
+      const stream = streams.find(({ agentProcess }) => agentProcess === again?.agentProcess)
+      if (again === undefined || stream?.isConnected !== true) return false
+      stream.write(again.message)
+      return true
+    },
+  },
+  {
+    name: "an agent reports another one's attempt",
+    weight: 1,
+    strike({ cluster, random }) {
+      const { agents, database, network } = cluster
+      const [row] = [...database.tables.execution.committed()].filter(
+        (each) => each.session_id !== null,
+      )
+      const stream = network.streams.find(({ agent, isConnected }) => {
+        return isConnected && agent !== agents[(row?.worker_id ?? 1) - 1]?.name
+      })
+      if (row === undefined || stream === undefined) return false
+      const finished = Finished.fromPartial({
+        execution: resourceName('executions', row.id),
+        epoch: BigInt(row.epoch),
+        outcome: random.pick([AttemptOutcome.SUCCEEDED, AttemptOutcome.FAILED]),
+        message: `INTERNAL: ${FORGED}`,
+        exitCode: 0,
+      })
+      const report = Report.fromPartial({ sequence: FORGED_SEQUENCE, finished: [finished] })
+      stream.write({ message: { $case: 'report', value: report } })
       return true
     },
   },

@@ -26,6 +26,8 @@ const LOCK_TIMEOUT_MS = 2_000
 const DEADLOCK_TIMEOUT_MS = 1_000
 const QUERY_TIMEOUT_MS = 10_000
 const IDLE_IN_TRANSACTION_MS = 5_000
+/** Longer than any round of a loop and the second after which the brake is pulled. */
+const OUTAGE_MS = 4_000
 const WAKE_TAG = tagOf('wake')
 const COMMIT_TAG = tagOf('commit')
 
@@ -69,6 +71,9 @@ export class VirtualDatabase implements StoreServer {
   /** How far the database's clock is ahead of the world's, in ms. */
   offsetMs = 0
   mode: 'up' | 'refusing' | 'frozen' = 'up'
+  /** When the last outage ended that nobody can have missed, in ms of the world. */
+  outageEndMs = Number.NEGATIVE_INFINITY
+  #outageStartMs = 0
   /** Latency of a statement is this many times the usual one. */
   slowness = 1
   /** Probability that a statement is struck by a fault. */
@@ -139,16 +144,20 @@ export class VirtualDatabase implements StoreServer {
   /** PostgreSQL crashes, or is stopped: every transaction ends, every connection breaks. */
   stop(): void {
     this.mode = 'refusing'
+    this.#outageStartMs = this.world.nowMs
     for (const connection of [...this.#connections]) this.breakConnection(connection)
     this.#frozen = []
   }
 
   freeze(): void {
     this.mode = 'frozen'
+    this.#outageStartMs = this.world.nowMs
   }
 
   /** Serves again; what had reached the frozen server is done now, also for those who have given up. */
   resume(): void {
+    const { nowMs } = this.world
+    if (this.mode !== 'up' && nowMs - this.#outageStartMs >= OUTAGE_MS) this.outageEndMs = nowMs
     this.mode = 'up'
     const frozen = this.#frozen
     this.#frozen = []

@@ -19,6 +19,7 @@ const BREAK_TAG = tagOf('break')
 const WINDOW = 16
 const KEEPALIVE_MS = 5_000
 const RST_RETRY_MS = 1_000
+const REPORTS_KEPT = 200
 
 /** The coordinator's end of a stream. */
 export interface ServerCall {
@@ -51,8 +52,9 @@ export class VirtualNetwork {
   latencyMs = { low: 0.2, high: 2 }
   /** Keepalives of a coordinator take so many times longer: proxies hide that an agent is gone. */
   serverPatience = 1
-  /** Called with every message that goes up, for those who want to say it again. */
-  onReport: (stream: VirtualStream, message: ConnectRequest) => void = () => {}
+  /** The last reports that have arrived, for those who want to say them again. */
+  readonly reports: { readonly agentProcess: VirtualProcess; readonly message: ConnectRequest }[] =
+    []
 
   constructor(world: World) {
     this.world = world
@@ -109,6 +111,12 @@ export class VirtualNetwork {
     const stream = new VirtualStream({ network: this, agentProcess: agent, agent: host, address })
     this.#streams.add(stream)
     return stream
+  }
+
+  remember(agentProcess: VirtualProcess, message: ConnectRequest): void {
+    if (message.message?.$case !== 'report') return
+    this.reports.push({ agentProcess, message })
+    if (this.reports.length > REPORTS_KEPT) this.reports.shift()
   }
 
   drop(stream: VirtualStream): void {
@@ -268,12 +276,6 @@ export class VirtualStream implements ControlStream, ServerCall {
     this.#dropWhenOver()
   }
 
-  /** A message that the agent has sent before comes once more. */
-  replay(message: ConnectRequest): void {
-    if (this.#isAgentOver || !this.isConnected) return
-    this.write(message)
-  }
-
   /** The link, or a program at its end, has changed: what was held goes on, and who hears nothing gives up in time. */
   linkChanged(): void {
     const isOpen =
@@ -392,7 +394,7 @@ export class VirtualStream implements ControlStream, ServerCall {
       }
       const message = ConnectRequest.decode(item.bytes)
       this.#world.note(this.address, () => `<- ${this.agent} ${text(message.message)}`)
-      this.#network.onReport(this, message)
+      this.#network.remember(this.agentProcess, message)
       await this.#handlers?.onMessage(message)
     }
     this.#isReading = false

@@ -1,0 +1,2 @@
+/** Reports that the run itself has made up carry this. */
+export const FORGED = 'forged'
