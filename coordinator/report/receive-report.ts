@@ -6,6 +6,7 @@
  * R3. A repeated report finds its work done and is acknowledged like the first one.
  * R4. After a failover of the database the dispatch step first restores what an agent speaks of; a result that has no row
  *     (yet) is not stored, and its report not acknowledged.
+ * R5. A session that has ended acknowledges nothing: what it does not own any more may be current in the next one.
  */
 import type { Report } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
@@ -17,6 +18,7 @@ import { readFinished, readRefused } from './read-finished.ts'
 import {
   type AttemptRef,
   insertLateReports,
+  isLiveSession,
   recordAccepted,
   recordProgress,
   recordStarted,
@@ -76,9 +78,11 @@ export async function receiveReport(
       const ended = await steps.settleReported(tx, session.id, read.ended)
       const known = new Set(ended.map(({ ending }) => ending.id))
       const unknown = read.ended.filter(({ executionId }) => !known.has(executionId))
+      const others = [...unmoved, ...unknown]
+      if (others.length > 0) await requireSession(tx, session)
       const late = await storeLate(tx, session, unknown)
       const waiting = new Set(missing.map(({ executionId }) => executionId))
-      return { stale, ended, late, others: [...unmoved, ...unknown], waiting }
+      return { stale, ended, late, others, waiting }
     })
   if (late > 0) deps.logger.warn({ worker: session.workerName, late }, 'results of replaced epochs')
   steps.onEnded(ended)
@@ -104,6 +108,12 @@ async function reclaimAll(
   // What was refused never was: there is nothing to restore.
   const results = ended.filter(({ outcome }) => outcome !== 'refused')
   return reclaim(tx, [...accepted, ...started, ...results])
+}
+
+/** R5. Asked only when something of a report is not the session's own: what is, shows that the session lives. */
+async function requireSession(tx: Db, session: ReportingSession): Promise<void> {
+  if (await isLiveSession(tx, session.id)) return
+  throw new RotaError('SESSION_ENDED', 'the worker has a newer session')
 }
 
 interface ReadReport {

@@ -90,3 +90,10 @@ export async function insertLateReports(
     returning execution_id`.execute(db)
   return rows.length
 }
+
+/** False when its lease has ended, or its worker has a newer one. */
+export async function isLiveSession(db: Db, sessionId: SessionId): Promise<boolean> {
+  const { rows } = await sql`/* isLiveSession */
+    select from rota.session where id = ${sessionId}`.execute(db)
+  return rows.length === 1
+}

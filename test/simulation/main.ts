@@ -1,6 +1,8 @@
 /** `npm run sim -- --seeds N --seed S [--minutes M] [--seconds F] [--mutants]` */
 import { parseArgs } from 'node:util'
 import { explainFailure } from './explain-failure.ts'
+import { MUTANTS } from './mutants/mutants.ts'
+import { type MutantVerdict, mutantNamed, runMutants } from './mutants/run-mutants.ts'
 import { runMany } from './run-many.ts'
 import { Totals } from './totals.ts'
 
@@ -11,6 +13,7 @@ const HELP = `Runs the whole cluster on virtual time, under faults, and checks w
   --minutes M   go on for so long instead, whatever --seeds says
   --seconds F   with faults, of each run, in simulated seconds (default 100)
   --mutants     plant bugs into the product, one after the other; each must be caught
+  --mutant M    only the one of this name
 `
 const PROGRESS_EVERY_MS = 5_000
 
@@ -21,11 +24,16 @@ const { values } = parseArgs({
     minutes: { type: 'string' },
     seconds: { type: 'string', default: '100' },
     mutants: { type: 'boolean', default: false },
+    mutant: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 
-process.exitCode = values.help ? help() : await simulate()
+process.exitCode = values.help
+  ? help()
+  : values.mutants || values.mutant !== undefined
+    ? await huntMutants()
+    : await simulate()
 
 function help(): number {
   process.stdout.write(HELP)
@@ -69,4 +77,23 @@ async function simulate(): Promise<number> {
   if (unchecked.length === 0) return 0
   process.stdout.write(`nobody has looked at invariants ${unchecked.join(', ')}\n`)
   return 1
+}
+
+async function huntMutants(): Promise<number> {
+  const { mutant } = values
+  const verdicts = await runMutants({
+    mutants: mutant === undefined ? MUTANTS : [mutantNamed(mutant)],
+    firstSeed: numberOf('seed', values.seed),
+    seedsMax: numberOf('seeds', values.seeds),
+    faultyMs: numberOf('seconds', values.seconds) * 1_000,
+    onVerdict: (verdict) => process.stdout.write(`${describeVerdict(verdict)}\n`),
+  })
+  const survivors = verdicts.filter(({ seed }) => seed === undefined)
+  process.stdout.write(`${verdicts.length - survivors.length} of ${verdicts.length} caught\n`)
+  return survivors.length === 0 ? 0 : 1
+}
+
+function describeVerdict({ found, isExpected, mutant, seed, seeds }: MutantVerdict): string {
+  const where = seed === undefined ? 'SURVIVED' : isExpected ? 'caught' : 'caught otherwise'
+  return `${where.padEnd(16)} ${String(seeds).padStart(3)} seeds  ${mutant.name}: ${found}`
 }

@@ -6,6 +6,7 @@ import type { RunOptions, RunResult } from './run-seed.ts'
 import type { SeedAnswer } from './seed-worker.ts'
 
 const WORKER = fileURLToPath(new URL('seed-worker.ts', import.meta.url))
+const PLANT = new URL('mutants/plant.ts', import.meta.url).href
 
 export interface ManyRuns {
   readonly firstSeed: number
@@ -14,7 +15,7 @@ export interface ManyRuns {
   /** Stop after this, in ms of real time. */
   readonly limitMs: number
   /** False: stop. */
-  readonly onResult: (result: Omit<RunResult, 'trace'>) => boolean
+  readonly onResult: (result: WorkerResult) => boolean
 }
 
 export async function runMany(many: ManyRuns): Promise<void> {
@@ -27,18 +28,29 @@ export async function runMany(many: ManyRuns): Promise<void> {
     return { seed: next++, faultyMs: many.faultyMs }
   }
   const workers = Math.min(availableParallelism(), many.seeds)
-  const onResult = (result: Omit<RunResult, 'trace'>) => {
+  const onResult = (result: WorkerResult) => {
     if (!many.onResult(result)) isStopped = true
   }
-  await Promise.all(Array.from({ length: workers }, () => runWorker(take, onResult)))
+  await Promise.all(Array.from({ length: workers }, () => runWorker({ take, onResult })))
 }
 
-function runWorker(
-  take: () => RunOptions | undefined,
-  onResult: (result: Omit<RunResult, 'trace'>) => void,
-): Promise<void> {
+export type WorkerResult = Omit<RunResult, 'trace'>
+
+export interface WorkerRun {
+  /** The next seed; undefined: that was all. */
+  readonly take: () => RunOptions | undefined
+  readonly onResult: (result: WorkerResult) => void
+  /** The name of a bug that is planted into the product. */
+  readonly mutant?: string
+}
+
+/** Runs seeds in a process of its own, one after the other. */
+export function runWorker({ mutant, onResult, take }: WorkerRun): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = fork(WORKER)
+    const worker = fork(WORKER, {
+      execArgv: mutant === undefined ? [] : ['--import', PLANT],
+      env: mutant === undefined ? process.env : { ...process.env, ROTA_MUTANT: mutant },
+    })
     const next = () => {
       const options = take()
       if (options === undefined) worker.disconnect()

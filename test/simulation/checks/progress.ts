@@ -6,6 +6,8 @@ import type { Check, CheckSurroundings } from './check.ts'
 /** Faults are over after this, in ms: a brake and a lease, and what follows from them. */
 const SETTLED_MS = 3 * LEASE_MS
 const ASSIGNED_MS = 10_000
+/** In a row (job/worker-health.ts). */
+const DEGRADED_FAILURES = 10
 const QUEUED_LOOKS = 10
 const RUNNING_SLACK_MS = LEASE_MS + 2_000 + 5_000
 
@@ -20,7 +22,10 @@ export function checkProgress(around: CheckSurroundings): Check {
       const used = [...tables.execution.committed()]
         .filter(({ session_id }) => session_id === session.id)
         .reduce((sum, { class_id }) => sum + (slotsOf.get(class_id) ?? 1), 0)
-      return (tables.worker.getCommitted(session.worker_id)?.slots ?? 0) - used
+      const worker = tables.worker.getCommitted(session.worker_id)
+      // A degraded worker gets one probe at a time.
+      const isDegraded = (worker?.consecutive_failures ?? 0) >= DEGRADED_FAILURES
+      return isDegraded && used > 0 ? 0 : (worker?.slots ?? 0) - used
     })
   }
 

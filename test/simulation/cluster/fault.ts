@@ -7,6 +7,8 @@ export interface FaultContext {
   readonly random: SeededRandom
   /** Runs `mend` after `delayMs`, or when everything heals. */
   mendAfter(delayMs: number, mend: () => void): void
+  /** Runs `fn` after `delayMs`, unless everything has healed by then. */
+  later(delayMs: number, fn: () => void): void
 }
 
 export interface FaultKind {

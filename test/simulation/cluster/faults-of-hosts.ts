@@ -16,6 +16,22 @@ export const hostFaults: readonly FaultKind[] = [
     },
   },
   {
+    name: 'agent killed between two records',
+    weight: 2,
+    strike({ cluster, random, mendAfter }) {
+      const agent = random.pick(cluster.agents)
+      const { disk } = agent.host
+      if (!agent.isRunning) return false
+      const isStored = random.chance(0.5)
+      disk.failpoint = { left: random.between(1, 8), isStored, fn: () => agent.kill() }
+      mendAfter(random.span(2_000, 7_000), () => {
+        disk.failpoint = undefined
+        agent.start()
+      })
+      return true
+    },
+  },
+  {
     name: 'agent frozen',
     weight: 2,
     strike({ cluster, random, mendAfter }) {

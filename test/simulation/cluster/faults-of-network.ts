@@ -1,11 +1,5 @@
-import { Finished, Report } from '../../../proto/gen/rota/agent/v1/agent_service.ts'
-import { AttemptOutcome } from '../../../proto/gen/rota/v1/execution.ts'
-import { resourceName } from '../../../shared/wire.ts'
-import { FORGED } from '../checks/forged.ts'
+import { LEASE_MS } from './coordinator-node.ts'
 import type { FaultContext, FaultKind } from './fault.ts'
-
-/** No agent comes so far in a run. */
-const FORGED_SEQUENCE = 1_000_000_000n
 
 function pickPair({ cluster, random }: FaultContext): readonly [string, string] {
   return [random.pick(cluster.agents).name, random.pick(cluster.coordinators).address]
@@ -110,7 +104,7 @@ export const networkFaults: readonly FaultKind[] = [
           [agent, '*'],
           ['*', agent],
         ],
-        context.random.span(12_000, 40_000),
+        context.random.span(LEASE_MS, 3 * LEASE_MS),
       )
     },
   },
@@ -143,38 +137,53 @@ export const networkFaults: readonly FaultKind[] = [
     },
   },
   {
-    name: 'an old report comes again',
+    name: 'cut off for about a lease, with a slow database at its end',
     weight: 1.5,
-    strike({ cluster, random }) {
-      const { reports, streams } = cluster.network
-      const again = reports.length === 0 ? undefined : random.pick(reports)
-      const stream = streams.find(({ agentProcess }) => agentProcess === again?.agentProcess)
-      if (again === undefined || stream?.isConnected !== true) return false
-      stream.write(again.message)
+    strike(context) {
+      const { cluster, random, mendAfter } = context
+      const [agent] = pickPair(context)
+      const cutMs = random.span(LEASE_MS + 1_000, LEASE_MS + 4_000)
+      closeFor(
+        context,
+        [
+          [agent, '*'],
+          ['*', agent],
+        ],
+        cutMs,
+      )
+      context.later(cutMs - 2_000, () => {
+        cluster.database.slowness = random.pick([50, 300])
+      })
+      mendAfter(cutMs + 2_000, () => {
+        cluster.database.slowness = 1
+      })
       return true
     },
   },
   {
-    name: "an agent reports another one's attempt",
-    weight: 1,
-    strike({ cluster, random }) {
-      const { agents, database, network } = cluster
-      const [row] = [...database.tables.execution.committed()].filter(
-        (each) => each.session_id !== null,
-      )
-      const stream = network.streams.find(({ agent, isConnected }) => {
-        return isConnected && agent !== agents[(row?.worker_id ?? 1) - 1]?.name
+    name: 'late answers, then cut off',
+    weight: 1.5,
+    strike(context) {
+      const { cluster, random } = context
+      const { network } = cluster
+      const [agent] = pickPair(context)
+      const lateMs = random.span(2_500, 3_900)
+      closeFor(context, [['*', agent]], lateMs)
+      const cutMs = random.span(18_000, 30_000)
+      context.later(lateMs + 50, () => {
+        for (const [from, to] of [
+          [agent, '*'],
+          ['*', agent],
+        ] as const)
+          network.close(from, to)
       })
-      if (row === undefined || stream === undefined) return false
-      const finished = Finished.fromPartial({
-        execution: resourceName('executions', row.id),
-        epoch: BigInt(row.epoch),
-        outcome: random.pick([AttemptOutcome.SUCCEEDED, AttemptOutcome.FAILED]),
-        message: `INTERNAL: ${FORGED}`,
-        exitCode: 0,
+      context.mendAfter(lateMs + cutMs, () => {
+        for (const [from, to] of [
+          [agent, '*'],
+          ['*', agent],
+        ] as const)
+          network.open(from, to)
       })
-      const report = Report.fromPartial({ sequence: FORGED_SEQUENCE, finished: [finished] })
-      stream.write({ message: { $case: 'report', value: report } })
       return true
     },
   },

@@ -10,6 +10,7 @@ import type { FaultKind } from './fault.ts'
 import { coordinatorFaults } from './faults-of-coordinators.ts'
 import { databaseFaults } from './faults-of-database.ts'
 import { hostFaults } from './faults-of-hosts.ts'
+import { messageFaults } from './faults-of-messages.ts'
 import { networkFaults } from './faults-of-network.ts'
 
 const FAULT_TAG = tagOf('fault')
@@ -32,7 +33,13 @@ export class Faults {
   constructor(cluster: Cluster) {
     this.#cluster = cluster
     this.#random = cluster.world.random.fork()
-    const all = [...networkFaults, ...hostFaults, ...coordinatorFaults, ...databaseFaults]
+    const all = [
+      ...networkFaults,
+      ...messageFaults,
+      ...hostFaults,
+      ...coordinatorFaults,
+      ...databaseFaults,
+    ]
     const chosen = all
       .map((kind) => ({
         ...kind,
@@ -62,7 +69,9 @@ export class Faults {
     network.openAll()
     database.faultRate = 0
     database.failpoints.clear()
+    database.slowness = 1
     for (const agent of agents) {
+      agent.host.disk.failpoint = undefined
       agent.thaw()
       agent.start()
     }
@@ -87,6 +96,11 @@ export class Faults {
       cluster: this.#cluster,
       random: this.#random,
       mendAfter: (delayMs, mend) => this.#mendAfter(delayMs, mend),
+      later: (delayMs, fn) => {
+        world.after(delayMs, FAULT_TAG, () => {
+          if (!this.#isStopped) fn()
+        })
+      },
     })
     if (!isDone) return
     world.note('FAULT', () => kind.name)

@@ -37,7 +37,7 @@ export interface SimulatedJob {
 const DEFAULTS: Omit<SimulatedJob, 'name' | 'due' | 'behaviour'> = {
   guarantee: 'at_least_once',
   slots: 1,
-  timeoutMs: 40_000,
+  timeoutMs: 60_000,
   killGraceMs: 1_000,
   maxRetries: 2,
   retryDelayMs: 1_000,
@@ -48,7 +48,7 @@ const DEFAULTS: Omit<SimulatedJob, 'name' | 'due' | 'behaviour'> = {
 }
 
 /** Longer than any lease, so that attempts outlive what happens to their hosts. */
-const LONG_MS = [6_000, 22_000] as const
+const LONG_MS = [8_000, 40_000] as const
 
 export function simulatedJobs(random: SeededRandom): SimulatedJob[] {
   const quick: Behaviour = { durationMs: [20, 1_500], failureRate: 0.15, isDeaf: false }

@@ -82,6 +82,11 @@ const insertLateReports: StatementModel = ({ tx, tables, parameters, now }) => {
   })
 }
 
+const isLiveSession: StatementModel = ({ tx, tables, parameters }) => {
+  const [sessionId] = parameters as [SessionId]
+  return tables.session.get(tx, sessionId) === undefined ? [] : [{}]
+}
+
 interface Refs {
   readonly ids: readonly ExecutionId[]
   readonly epochs: readonly number[]
@@ -101,4 +106,5 @@ export const REPORT_STATEMENTS: Readonly<Record<string, StatementModel>> = {
   recordStarted,
   recordProgress,
   insertLateReports,
+  isLiveSession,
 }

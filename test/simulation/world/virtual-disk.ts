@@ -25,6 +25,8 @@ export class VirtualDisk {
   #onTheWay: Write[] = []
   #busyUntilMs = 0
   isFull = false
+  /** Something happens when so many more records have come, before or after that one is stored. */
+  failpoint: { left: number; readonly isStored: boolean; readonly fn: () => void } | undefined
   /** Latency of a write is this many times the usual one. */
   slowness = 1
 
@@ -74,10 +76,23 @@ export class VirtualDisk {
           process.run(() => reject(full))
           return
         }
+        if (!this.#passes(write)) return
         this.#store(write)
         process.run(resolve)
       })
     })
+  }
+
+  /** False when the program has just ended. */
+  #passes(write: Write): boolean {
+    const { failpoint } = this
+    if (failpoint === undefined) return true
+    failpoint.left -= 1
+    if (failpoint.left > 0) return true
+    this.failpoint = undefined
+    if (failpoint.isStored) this.#store(write)
+    failpoint.fn()
+    return false
   }
 
   #store({ record, isDurable }: Write): void {

@@ -19,7 +19,7 @@ const BREAK_TAG = tagOf('break')
 const WINDOW = 16
 const KEEPALIVE_MS = 5_000
 const RST_RETRY_MS = 1_000
-const REPORTS_KEPT = 200
+const SAID_KEPT = 200
 
 /** The coordinator's end of a stream. */
 export interface ServerCall {
@@ -53,8 +53,9 @@ export class VirtualNetwork {
   /** Keepalives of a coordinator take so many times longer: proxies hide that an agent is gone. */
   serverPatience = 1
   /** The last reports that have arrived, for those who want to say them again. */
-  readonly reports: { readonly agentProcess: VirtualProcess; readonly message: ConnectRequest }[] =
-    []
+  readonly reports: Said<ConnectRequest>[] = []
+  /** The same of assignments. */
+  readonly assigns: Said<ConnectResponse>[] = []
 
   constructor(world: World) {
     this.world = world
@@ -113,10 +114,16 @@ export class VirtualNetwork {
     return stream
   }
 
-  remember(agentProcess: VirtualProcess, message: ConnectRequest): void {
+  heardUp(agentProcess: VirtualProcess, message: ConnectRequest): void {
     if (message.message?.$case !== 'report') return
     this.reports.push({ agentProcess, message })
-    if (this.reports.length > REPORTS_KEPT) this.reports.shift()
+    if (this.reports.length > SAID_KEPT) this.reports.shift()
+  }
+
+  heardDown(agentProcess: VirtualProcess, message: ConnectResponse): void {
+    if (message.message?.$case !== 'assign') return
+    this.assigns.push({ agentProcess, message })
+    if (this.assigns.length > SAID_KEPT) this.assigns.shift()
   }
 
   drop(stream: VirtualStream): void {
@@ -130,6 +137,12 @@ export class VirtualNetwork {
   keepaliveMs(): number {
     return this.#random.span(KEEPALIVE_MS * 0.8, KEEPALIVE_MS * 1.1)
   }
+}
+
+/** What has gone over a stream of an agent. */
+export interface Said<M> {
+  readonly agentProcess: VirtualProcess
+  readonly message: M
 }
 
 interface StreamEnds {
@@ -394,7 +407,7 @@ export class VirtualStream implements ControlStream, ServerCall {
       }
       const message = ConnectRequest.decode(item.bytes)
       this.#world.note(this.address, () => `<- ${this.agent} ${text(message.message)}`)
-      this.#network.remember(this.agentProcess, message)
+      this.#network.heardUp(this.agentProcess, message)
       await this.#handlers?.onMessage(message)
     }
     this.#isReading = false
@@ -405,6 +418,7 @@ export class VirtualStream implements ControlStream, ServerCall {
     if (item.kind === 'message') {
       const message = ConnectResponse.decode(item.bytes)
       this.#world.note(this.agent, () => `<- ${this.address} ${text(message.message)}`)
+      this.#network.heardDown(this.agentProcess, message)
       this.#emit('data', message)
       return
     }

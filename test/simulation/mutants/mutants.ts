@@ -1,0 +1,261 @@
+/**
+ * Bugs to plant: each is one place of one file, and what it breaks of failure-model.md. The simulation must find every one
+ * of them, or it does not check what it says.
+ */
+export interface Mutant {
+  readonly name: string
+  /** From the root of the repository. */
+  readonly file: string
+  /** Occurs exactly once in the file. */
+  readonly find: string
+  readonly replace: string
+  /** Of these invariants at least one is found broken. */
+  readonly breaks: readonly number[]
+}
+
+const coordinatorMutants: readonly Mutant[] = [
+  {
+    name: 'acknowledge a report before its commit',
+    file: 'coordinator/dispatch/conversation.ts',
+    find: 'const stale = await options.receiveReport(session, report)',
+    replace: `session.stream.send({ $case: 'reportAck', value: { sequence: report.sequence } })
+  const stale = await options.receiveReport(session, report)`,
+    breaks: [8],
+  },
+  {
+    name: 'send assignments before their commit',
+    file: 'coordinator/match/match-loop.ts',
+    find: 'return reserved.length === 0 ? [] : claimQueued(tx, reserved)',
+    replace: `if (reserved.length === 0) return []
+      const early = await claimQueued(tx, reserved)
+      await fleet.dispatch(early)
+      return early`,
+    breaks: [5, 6, 8],
+  },
+  {
+    name: 'give slots back when the COMMIT of a claim is unknown',
+    file: 'coordinator/match/match-loop.ts',
+    find: 'round.doubtful.push(...reserved)',
+    replace: 'for (const pair of reserved) fleet.unreserve(pair)',
+    breaks: [14],
+  },
+  {
+    name: 'claim for sessions that have ended',
+    file: 'coordinator/match/match-loop.ts',
+    find: 'round.offers.filter(({ sessionId }) => live.has(sessionId))',
+    replace: 'round.offers.filter(({ sessionId }) => live.has(sessionId) || true)',
+    breaks: [13],
+  },
+  {
+    name: 'forget that a stale attempt of a hello must be told to stop',
+    file: 'coordinator/dispatch/conversation.ts',
+    find: "sendStops(session, running, 'its epoch is not current any more')",
+    replace: 'void running',
+    breaks: [5],
+  },
+  {
+    name: 'forget what a session has in hand when it begins',
+    file: 'coordinator/dispatch/open-session.ts',
+    find: 'inFlight: new Map(inFlight.map(({ id, epoch, slots }) => [id, { epoch, slots }])),',
+    replace:
+      'inFlight: new Map(inFlight.slice(0, 0).map(({ id, epoch, slots }) => [id, { epoch, slots }])),',
+    breaks: [14],
+  },
+  {
+    name: 'never count used slots',
+    file: 'coordinator/dispatch/agent-session.ts',
+    find: 'return Math.max(0, orders.slots - used)',
+    replace: 'return Math.max(0, orders.slots - used * 0)',
+    breaks: [14],
+  },
+  {
+    name: 'keep the slots of what has ended',
+    file: 'coordinator/compose-flow.ts',
+    find: 'fleet.release(ending.session_id, ending.id)',
+    replace: 'void fleet',
+    breaks: [13, 20],
+  },
+  {
+    name: 'believe one clock alone about the end of a lease',
+    file: 'coordinator/settle/lease-watch.ts',
+    find: 'nowMs - (watched.get(sessionId)?.sinceMs ?? nowMs) > endMs',
+    replace: 'watched.has(sessionId)',
+    breaks: [5],
+  },
+  {
+    name: 'drive without the brake',
+    file: 'coordinator/settle/lease-watch.ts',
+    find: 'if (nowMs < brakeUntilMs) return []',
+    replace: 'if (Number.isNaN(brakeUntilMs)) return []',
+    breaks: [5],
+  },
+  {
+    name: 'end a lease and forget what it held',
+    file: 'coordinator/settle/expire-loop.ts',
+    find: 'await settle.settleLost(tx, { sessionIds, message })',
+    replace: 'await settle.settleLost(tx, { sessionIds: [], message })',
+    breaks: [13],
+  },
+  {
+    name: 'start AT_MOST_ONCE again when it was lost',
+    file: 'coordinator/settle/decide-outcome.ts',
+    find: "if (context.guarantee === 'at_most_once') return",
+    replace: "if (context.guarantee === 'exclusive' && context.isGivenUp) return",
+    breaks: [6],
+  },
+  {
+    name: 'one retry too many',
+    file: 'coordinator/job/retry-policy.ts',
+    find: 'return attempt <= plan.maxRetries',
+    replace: 'return attempt <= plan.maxRetries + 1',
+    breaks: [16],
+  },
+  {
+    name: 'a backoff that is too short',
+    file: 'coordinator/settle/decide-outcome.ts',
+    find: 'const delayMs = retryDelayMs(context.retry, failures, context.fraction)',
+    replace: 'const delayMs = retryDelayMs(context.retry, failures, context.fraction) / 2',
+    breaks: [16],
+  },
+  {
+    name: 'end what a worker has by now',
+    file: 'coordinator/settle/settle.ts',
+    find: 'const ending = ended.filter(({ id }) => locked.has(id))',
+    replace: 'const ending = ended.filter(({ id }) => locked.has(id) || true)',
+    breaks: [10, 20],
+  },
+  {
+    name: 'fire early',
+    file: 'coordinator/schedule/decide-due.ts',
+    find: 'while (due !== undefined && due <= window.now) {',
+    replace: 'while (due !== undefined && due.getTime() <= window.now.getTime() + 1_500) {',
+    breaks: [2],
+  },
+  {
+    name: 'move the mark beyond what was decided',
+    file: 'coordinator/schedule/decide-due.ts',
+    find: 'const end = new Date(Math.max(window.now.getTime(), mark.getTime()))',
+    replace: 'const end = new Date(Math.max(window.now.getTime(), mark.getTime()) + 2_500)',
+    breaks: [1],
+  },
+  {
+    name: 'decide a due time and forget its execution',
+    file: 'coordinator/schedule/schedule-loop.ts',
+    find: ".filter(({ decision }) => decision === 'enqueued')",
+    replace: ".filter(({ decision, reason }) => decision === 'enqueued' && reason === 'on time')",
+    breaks: [1],
+  },
+  {
+    name: 'trigger again for a request that came before',
+    file: 'coordinator/enqueue/trigger.ts',
+    find: 'if (!isNew) return resource',
+    replace: "if (!isNew && resource === '') return resource",
+    breaks: [9],
+  },
+]
+
+const agentMutants: readonly Mutant[] = [
+  {
+    name: 'run an assignment before it is journaled',
+    file: 'agent/accept/inbox.ts',
+    find: 'await store.accept(assignment)',
+    replace: 'store.accept(assignment).catch(() => {})',
+    breaks: [5, 6, 8, 15],
+  },
+  {
+    name: 'accept the same assignment twice',
+    file: 'agent/accept/inbox.ts',
+    find: 'if (known !== undefined) this.#reportAgain(known)',
+    replace: 'if (known !== undefined && !known.isJournaled) this.#reportAgain(known)',
+    breaks: [5, 6, 14],
+  },
+  {
+    name: 'leave out of hello what is being journaled',
+    file: 'agent/connect/introduce.ts',
+    find: 'store.list().filter(({ acknowledgedAtMs }) => acknowledgedAtMs === undefined)',
+    replace:
+      'store.list().filter(({ acknowledgedAtMs, isJournaled }) => acknowledgedAtMs === undefined && isJournaled)',
+    breaks: [5, 6, 8],
+  },
+  {
+    name: 'forget to send again what was not acknowledged',
+    file: 'agent/report/outbox.ts',
+    find: 'for (const item of items) again.set(itemKey(item), item)',
+    replace:
+      "for (const item of items) if (item.kind === 'accepted') again.set(itemKey(item), item)",
+    breaks: [13],
+  },
+  {
+    name: 'let guarded attempts outlive the lease',
+    file: 'agent/compose-flow.ts',
+    find: 'const stopped = live.stopGuarded(marginMs)',
+    replace: 'const stopped = live.size * marginMs',
+    breaks: [5],
+  },
+  {
+    name: 'count the lease from the answer instead of the heartbeat',
+    file: 'agent/connect/connection.ts',
+    find: 'this.#agent.lease.renew(sentAtMs, this.#session.leaseMs)',
+    replace: 'this.#agent.lease.renew(this.#agent.clock.monotonicMs(), this.#session.leaseMs)',
+    breaks: [5],
+  },
+  {
+    name: 'tell a wrong outcome',
+    file: 'agent/run/decide-outcome.ts',
+    find: 'return end.exitCode === 0 ? SUCCEEDED',
+    replace: 'return end.exitCode <= 1 ? SUCCEEDED',
+    breaks: [7],
+  },
+]
+
+/** What is wrong in SQL, in the model that stands for it. */
+const statementMutants: readonly Mutant[] = [
+  {
+    name: 'accept the end of a stale epoch',
+    file: 'test/simulation/store/model-settle.ts',
+    find: 'const isCurrent = row?.epoch === epochs[index] && row?.session_id === sessionId',
+    replace: 'const isCurrent = row?.session_id === sessionId && epochs[index] !== undefined',
+    breaks: [7, 11],
+  },
+  {
+    name: 'accept a report of a session that does not own the attempt',
+    file: 'test/simulation/store/model-settle.ts',
+    find: 'const isCurrent = row?.epoch === epochs[index] && row?.session_id === sessionId',
+    replace: 'const isCurrent = row?.epoch === epochs[index] && sessionId !== undefined',
+    breaks: [7, 12],
+  },
+  {
+    name: 'use an epoch again',
+    file: 'test/simulation/store/model-match.ts',
+    find: 'epoch: nextEpoch(),',
+    replace: 'epoch: Math.max(1, row.epoch) + nextEpoch() * 0,',
+    breaks: [4],
+  },
+  {
+    name: 'end a lease that was renewed meanwhile',
+    file: 'test/simulation/store/model-settle.ts',
+    find: 'if (row === undefined || row.renewals !== renewals[index]) return []',
+    replace: 'if (row === undefined || renewals[index] === undefined) return []',
+    breaks: [5],
+  },
+  {
+    name: 'settle and leave it in the queue',
+    file: 'test/simulation/store/model-settle.ts',
+    find: 'tables.execution.delete(tx, id)',
+    replace: 'tables.execution.lock(tx, id, FOR_UPDATE)',
+    breaks: [10, 20],
+  },
+  {
+    name: 'adopt what has a newer epoch',
+    file: 'test/simulation/store/model-dispatch.ts',
+    find: 'row?.epoch === epochs[index] &&',
+    replace: 'epochs[index] !== undefined &&',
+    breaks: [5, 13],
+  },
+]
+
+export const MUTANTS: readonly Mutant[] = [
+  ...coordinatorMutants,
+  ...agentMutants,
+  ...statementMutants,
+]
