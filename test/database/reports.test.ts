@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { toAttemptRef } from '../../coordinator/dispatch/check-hello.ts'
-import type { SessionId } from '../../coordinator/job/execution.ts'
+import type { SessionId, WorkerId } from '../../coordinator/job/execution.ts'
 import { receiveReport } from '../../coordinator/report/receive-report.ts'
 import { type Database, openDatabase } from '../../coordinator/store/database.ts'
 import { createHints } from '../../coordinator/store/hints.ts'
@@ -33,9 +33,12 @@ function report(id: SessionId): Promise<readonly object[]> {
     ...{ db, logger, random, clock: createFakeClock() },
     ...{ hints: createHints(), specs: createJobSpecs() },
   }
-  const steps = { toRef: toAttemptRef, settleReported: async () => [], onEnded: () => {} }
+  const steps = {
+    ...{ toRef: toAttemptRef, settleReported: async () => [], onEnded: () => {} },
+    onOthers: async () => {},
+  }
   const finished = [{ execution: `executions/${randomUUID()}`, epoch: 1n }]
-  const session = { id, workerName: 'worker-1', clockSkewMs: 0 }
+  const session = { id, workerId: 1 as WorkerId, workerName: 'worker-1', clockSkewMs: 0 }
   return receiveReport(deps, steps, { session, report: Report.fromPartial({ finished }) })
 }
 

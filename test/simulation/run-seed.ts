@@ -166,12 +166,13 @@ function isAtRest({ client, cluster }: Run): boolean {
   return client.open.size === 0 && cluster.database.tables.execution.committed().every(isWaiting)
 }
 
-/** A degraded worker gets one probe at a time. */
+/** A worker that was cordoned gets nothing, a degraded one a single probe at a time. */
 function usableSlots({ agents, database }: Cluster): number {
   const workers = [...database.tables.worker.committed()]
   return agents.reduce((sum, { name, slots }) => {
     const worker = workers.find((row) => row.name === name)
-    return sum + ((worker?.consecutive_failures ?? 0) < DEGRADED_FAILURES ? slots : 1)
+    if (worker?.state !== 'active') return sum
+    return sum + (worker.consecutive_failures < DEGRADED_FAILURES ? slots : 1)
   }, 0)
 }
 

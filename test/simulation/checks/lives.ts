@@ -37,7 +37,9 @@ export function checkLives(around: CheckSurroundings): Check {
     for (const other of others) {
       if (other.endMs !== undefined) continue
       const isExcused =
-        life.guarantee === 'at_least_once' ? outlived.has(keyOf(other)) : other.wasSuspended
+        life.guarantee === 'at_least_once'
+          ? outlived.has(keyOf(other))
+          : other.wasSuspended || other.wasUnguarded
       findings.check(5, isExcused, {
         why: () =>
           `epoch ${life.epoch} on ${life.host} started while epoch ${other.epoch} lived on ${other.host}`,

@@ -24,8 +24,9 @@ export function checkProgress(around: CheckSurroundings): Check {
         .reduce((sum, { class_id }) => sum + (slotsOf.get(class_id) ?? 1), 0)
       const worker = tables.worker.getCommitted(session.worker_id)
       // A degraded worker gets one probe at a time.
-      const isDegraded = (worker?.consecutive_failures ?? 0) >= DEGRADED_FAILURES
-      return isDegraded && used > 0 ? 0 : (worker?.slots ?? 0) - used
+      if (worker?.state !== 'active') return 0
+      const isDegraded = worker.consecutive_failures >= DEGRADED_FAILURES
+      return isDegraded && used > 0 ? 0 : worker.slots - used
     })
   }
 

@@ -5,27 +5,35 @@
 import { type AgentFlow, composeAgentFlow } from '../../../agent/compose-flow.ts'
 import { Wakeup } from '../../../agent/connect/wakeup.ts'
 import { type AttemptRef, attemptKey } from '../../../agent/report/attempt-ref.ts'
-import { AttemptStore, finishedOf } from '../../../agent/report/attempt-store.ts'
+import {
+  AttemptStore,
+  finishedOf,
+  type StoredAttempt,
+} from '../../../agent/report/attempt-store.ts'
 import { Outbox } from '../../../agent/report/outbox.ts'
-import { killGraceMs } from '../../../agent/run/attempt-terms.ts'
 import { decideOutcome } from '../../../agent/run/decide-outcome.ts'
+import type { LiveAttempts } from '../../../agent/run/live-attempts.ts'
+import { resumeProcess, runProcess } from '../../../agent/run/process.ts'
 import { reportFinished } from '../../../agent/run/run-attempt.ts'
+import type { TaskHost } from '../../../agent/run/task-context.ts'
 import type { TaskEnd } from '../../../agent/run/task-end.ts'
+import type { HeldAttempt } from '../../../agent/warden/messages.ts'
 import type { StopSwitch } from '../../../agent/warden/stop-switch.ts'
-import { type Assignment, Finished } from '../../../proto/gen/rota/agent/v1/agent_service.ts'
+import { Assignment, Finished } from '../../../proto/gen/rota/agent/v1/agent_service.ts'
 import { AttemptOutcome } from '../../../proto/gen/rota/v1/execution.ts'
 import { sleep } from '../../../shared/clock.ts'
-import { durationToMs } from '../../../shared/duration.ts'
-import type { Logger } from '../../../shared/logger.ts'
 import { Ticker } from '../../../shared/ticker.ts'
 import type { SeededRandom } from '../world/seeded-random.ts'
 import { createVirtualLogger } from '../world/virtual-logger.ts'
 import type { VirtualNetwork } from '../world/virtual-network.ts'
 import { VirtualProcess } from '../world/virtual-process.ts'
 import type { World } from '../world/world.ts'
-import type { VirtualHost, VirtualJob } from './virtual-host.ts'
+import type { VirtualHost } from './virtual-host.ts'
 
 const FORGET_INTERVAL_MS = 60_000
+/** The host knows what its processes do. */
+const COMMAND = { file: '', args: [], workingDirectory: '', environment: {}, user: undefined }
+const NOWHERE = { folder: '', home: '', output: '', logs: { stdout: '', stderr: '' } } as never
 const NO_LOG = { share: { stdoutBytes: 0, stderrBytes: 0 }, keptBytes: 0, droppedBytes: 0 }
 
 export interface AgentSurroundings {
@@ -40,8 +48,7 @@ export interface AgentSurroundings {
 
 /** One life of the program. */
 interface AgentLife {
-  readonly process: VirtualProcess
-  readonly logger: Logger
+  readonly host: TaskHost
   readonly store: AttemptStore
   readonly outbox: Outbox
 }
@@ -96,7 +103,6 @@ export class AgentNode {
     this.contact += 1
     this.host.disk.programDied()
     for (const stream of this.#around.network.streamsOf(this.name)) stream.agentDied()
-    for (const job of this.host.jobs.values()) job.onEnd = () => {}
   }
 
   freeze(): void {
@@ -131,7 +137,13 @@ export class AgentNode {
       logger,
     })
     const outbox = new Outbox(() => wakeup.wake())
-    const life: AgentLife = { process, logger, store, outbox }
+    const warden = this.host.warden.connect(process)
+    const bootId = String(this.host.boots)
+    const life: AgentLife = {
+      host: { clock, logger, environment: {}, shell: '', bootId, warden },
+      store,
+      outbox,
+    }
     const flow = composeAgentFlow({
       clock,
       random: this.#random,
@@ -169,6 +181,8 @@ export class AgentNode {
       outbox,
       wakeup,
       run: (assignment, stop) => this.#run(assignment, stop, life),
+      readBootMs: () => world.nowMs,
+      onLease: (lease) => warden.renewLease(lease),
       onPlace: () => {
         this.contact += 1
       },
@@ -176,7 +190,7 @@ export class AgentNode {
       onAcknowledged: this.#around.onAcknowledged,
     })
     this.#flow = flow
-    await this.#recover(life)
+    await this.#recover(life, flow.live)
     await flow.supervisor.start()
     const runOnce = async () => {
       store.forgetOld()
@@ -186,83 +200,98 @@ export class AgentNode {
   }
 
   /** As agent/run/recover.ts. */
-  async #recover(life: AgentLife): Promise<void> {
-    const { clock } = life.process
-    for (const attempt of life.store.list()) {
+  async #recover(life: AgentLife, live: LiveAttempts): Promise<void> {
+    const { host, outbox, store } = life
+    const unfinished = store.list().filter(({ result }) => result === undefined)
+    const left = unfinished.map((each) => ({ key: attemptKey(each), process: each.process }))
+    const held = new Map(await host.warden.open(left))
+    await sleep(host.clock, 10)
+    for (const attempt of store.list()) {
+      const key = attemptKey(attempt)
+      const known = held.get(key)
+      held.delete(key)
       if (attempt.result !== undefined) {
+        if (known !== undefined) host.warden.forget(key)
         if (attempt.acknowledgedAtMs !== undefined) continue
-        life.outbox.put({ kind: 'finished', value: finishedOf(attempt.result) })
-        continue
-      }
-      const left = this.host.jobs.get(attemptKey(attempt))
-      if (left !== undefined) this.host.signal(left, 'SIGKILL')
-      await sleep(clock, 10)
-      const finished = Finished.fromPartial({
-        execution: attempt.execution,
-        epoch: attempt.epoch,
-        outcome: AttemptOutcome.LOST,
-        message: 'LEASE_LOST: the agent restarted while the attempt ran',
-        endTime: clock.now(),
-      })
-      await reportFinished(finished, NO_LOG, {
-        ...life,
-        host: { clock, logger: life.logger } as never,
-      })
+        outbox.put({ kind: 'finished', value: finishedOf(attempt.result) })
+      } else if (known === undefined) await this.#giveUp(attempt, life)
+      else this.#adopt(attempt, known, { life, live })
     }
+    for (const unknown of held.values()) {
+      host.warden.stop(unknown.key, { kind: 'lost', reason: 'the journal misses it' }, 0)
+      await host.warden.adopt(unknown)
+      host.warden.forget(unknown.key)
+    }
+  }
+
+  #adopt(
+    attempt: StoredAttempt,
+    held: HeldAttempt,
+    { life, live }: { readonly life: AgentLife; readonly live: LiveAttempts },
+  ): void {
+    const assignment = Assignment.decode(Buffer.from(attempt.assignment ?? '', 'base64'))
+    const { execution, epoch } = assignment
+    life.outbox.put({ kind: 'accepted', value: { execution, epoch } })
+    if (held.started !== undefined) {
+      const startTime = new Date(held.started.startTimeMs)
+      life.outbox.put({ kind: 'started', value: { execution, epoch, startTime } })
+    }
+    void live.adopt(assignment, async (stop) => {
+      const end = await resumeProcess(held, stop, life.host.warden)
+      await this.#conclude(end, { assignment, stop, life })
+    })
+  }
+
+  async #giveUp({ execution, epoch }: StoredAttempt, life: AgentLife): Promise<void> {
+    const finished = Finished.fromPartial({
+      execution,
+      epoch,
+      outcome: AttemptOutcome.LOST,
+      message: 'LEASE_LOST: the agent restarted while the attempt ran',
+      endTime: life.host.clock.now(),
+    })
+    await reportFinished(finished, NO_LOG, life)
   }
 
   /** As agent/run/run-attempt.ts, with a process that the host has. */
   async #run(assignment: Assignment, stop: StopSwitch, life: AgentLife): Promise<void> {
-    const { clock } = life.process
     const { execution, epoch } = assignment
-    await sleep(clock, this.#random.span(1, 8))
-    let startTime: Date | undefined
+    const { host, outbox, store } = life
+    await sleep(host.clock, this.#random.span(1, 8))
     let end: TaskEnd = { kind: 'not_started', message: 'stopped' }
     if (stop.cause === undefined) {
-      const job = this.host.start(assignment)
-      startTime = clock.now()
-      life.store.start(assignment, { pid: 1, startTicks: job.key, bootId: String(this.host.boots) })
-      life.outbox.put({ kind: 'started', value: { execution, epoch, startTime } })
-      end = await this.#endOf(job, stop, { assignment, life })
+      this.host.prepare(assignment)
+      end = await runProcess(COMMAND, {
+        host,
+        assignment,
+        stop,
+        workspace: NOWHERE,
+        onProgress: () => {},
+        onStarted: (started) => {
+          if (started?.process !== undefined) store.start(assignment, started.process)
+          const startTime = new Date(started?.startTimeMs ?? host.clock.now())
+          outbox.put({ kind: 'started', value: { execution, epoch, startTime } })
+        },
+      })
     }
+    await this.#conclude(end, { assignment, stop, life })
+  }
+
+  async #conclude(
+    end: TaskEnd,
+    {
+      assignment,
+      stop,
+      life,
+    }: { readonly assignment: Assignment; readonly stop: StopSwitch; readonly life: AgentLife },
+  ): Promise<void> {
+    const { execution, epoch } = assignment
     const finished: Finished = {
       ...Finished.fromPartial({ execution, epoch }),
       ...decideOutcome(end, stop.cause),
-      startTime,
-      endTime: clock.now(),
+      endTime: life.host.clock.now(),
     }
-    await reportFinished(finished, NO_LOG, {
-      ...life,
-      host: { clock, logger: life.logger } as never,
-    })
-  }
-
-  #endOf(
-    job: VirtualJob,
-    stop: StopSwitch,
-    { assignment, life }: { readonly assignment: Assignment; readonly life: AgentLife },
-  ): Promise<TaskEnd> {
-    const { clock } = life.process
-    const timeoutMs = durationToMs(assignment.timeout) ?? Number.POSITIVE_INFINITY
-    return new Promise((resolve) => {
-      let killing = clock.after(Number.POSITIVE_INFINITY, () => {})
-      let isTermed = false
-      const timeout = clock.after(timeoutMs, () =>
-        stop.request({ kind: 'timeout', timeoutMs }, killGraceMs(assignment)),
-      )
-      job.onEnd = (end) =>
-        life.process.run(() => {
-          stop.close()
-          killing.cancel()
-          timeout.cancel()
-          resolve(end)
-        })
-      stop.onRequest((graceMs) => {
-        if (!isTermed) this.host.signal(job, 'SIGTERM')
-        isTermed = true
-        killing.cancel()
-        killing = clock.after(graceMs, () => this.host.signal(job, 'SIGKILL'))
-      })
-    })
+    const isJournaled = await reportFinished(finished, NO_LOG, life)
+    if (isJournaled) life.host.warden.forget(attemptKey(assignment))
   }
 }

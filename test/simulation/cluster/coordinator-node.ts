@@ -8,6 +8,7 @@ import { composeFlow, type Flow } from '../../../coordinator/compose-flow.ts'
 import type { Deps } from '../../../coordinator/deps.ts'
 import type { WorkerId } from '../../../coordinator/job/execution.ts'
 import { createErrorBoundary } from '../../../coordinator/rpc/error-boundary.ts'
+import { HelloGate } from '../../../coordinator/rpc/limits/hello-gate.ts'
 import { createStreamWriter } from '../../../coordinator/rpc/stream-writer.ts'
 import { createHints } from '../../../coordinator/store/hints.ts'
 import { createJobSpecs } from '../../../coordinator/store/job-specs.ts'
@@ -43,6 +44,7 @@ export class CoordinatorNode {
   #process: VirtualProcess | undefined
   #flow: Flow | undefined
   #deps: Deps | undefined
+  #gate: HelloGate | undefined
   #isLeaving = false
   #lives = 0
 
@@ -91,6 +93,9 @@ export class CoordinatorNode {
     const flow = composeFlow(deps, { leaseMs: LEASE_MS, address: () => this.address })
     this.#deps = deps
     this.#flow = flow
+    this.#gate = new HelloGate(process.clock, (workerId, detail) =>
+      flow.conduct.note(workerId, { offence: 'impostor', detail }),
+    )
     world.note(process.name, () => 'STARTS')
     network.listen(this.address, { process, accept: (agent, call) => this.#accept(agent, call) })
     void this.#begin(process, flow)
@@ -173,6 +178,8 @@ export class CoordinatorNode {
   #accept(agent: string, call: ServerCall): ServerHandlers {
     const deps = this.#deps as Deps
     const flow = this.#flow as Flow
+    const gate = this.#gate as HelloGate
+    const workerId = this.#around.workerIds.get(agent) as WorkerId
     const boundary = createErrorBoundary(deps)
     let isOver = false
     const end = (error: unknown) => {
@@ -184,13 +191,22 @@ export class CoordinatorNode {
     }
     const writer = createStreamWriter(call, { sizeOf: () => 0, onOverflow: end })
     const conversation = flow.converse({
-      workerId: this.#around.workerIds.get(agent) as WorkerId,
+      workerId,
       stream: { send: (message) => writer.write({ message }), end },
     })
+    const unwatch = flow.conduct.watch(workerId, end)
+    let isGreeted = false
+    const take = async (request: ConnectRequest): Promise<void> => {
+      const { message } = request
+      if (isGreeted || message?.$case !== 'hello') return conversation.handle(request)
+      isGreeted = true
+      await gate.pass(workerId, message.value, async () => conversation.handle(request))
+    }
     return {
-      onMessage: async (message: ConnectRequest) => conversation.handle(message).catch(end),
+      onMessage: (request) => take(request).catch(end),
       onEnd: () => {
         isOver = true
+        unwatch()
         conversation.end()
       },
     }

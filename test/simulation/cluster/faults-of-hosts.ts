@@ -11,7 +11,8 @@ export const hostFaults: readonly FaultKind[] = [
       const agent = random.pick(cluster.agents)
       if (!agent.isUp) return false
       agent.kill()
-      mendAfter(random.span(100, 7_000), () => agent.start())
+      const downMs = random.chance(0.3) ? random.span(...LONG_MS) : random.span(100, 7_000)
+      mendAfter(downMs, () => agent.start())
       return true
     },
   },
@@ -38,7 +39,30 @@ export const hostFaults: readonly FaultKind[] = [
       const agent = random.pick(cluster.agents)
       if (!agent.isRunning) return false
       agent.freeze()
-      mendAfter(random.span(500, 8_000), () => agent.thaw())
+      const frozenMs = random.chance(0.3) ? random.span(...LONG_MS) : random.span(500, 8_000)
+      mendAfter(frozenMs, () => agent.thaw())
+      return true
+    },
+  },
+  {
+    name: 'warden killed',
+    weight: 1,
+    strike({ cluster, random }) {
+      const agent = random.pick(cluster.agents)
+      if (!agent.isRunning || agent.host.isSuspended) return false
+      agent.host.warden.kill()
+      return true
+    },
+  },
+  {
+    name: 'agent and warden killed',
+    weight: 0.7,
+    strike({ cluster, random, mendAfter }) {
+      const agent = random.pick(cluster.agents)
+      if (!agent.isUp || agent.host.isSuspended) return false
+      agent.kill()
+      agent.host.warden.kill()
+      mendAfter(random.span(100, 20_000), () => agent.start())
       return true
     },
   },

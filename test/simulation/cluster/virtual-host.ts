@@ -6,14 +6,15 @@
  */
 
 import { attemptKey } from '../../../agent/report/attempt-ref.ts'
-import type { TaskEnd } from '../../../agent/run/task-end.ts'
+import type { Exit } from '../../../agent/warden/messages.ts'
 import type { Assignment } from '../../../proto/gen/rota/agent/v1/agent_service.ts'
 import { Guarantee } from '../../../proto/gen/rota/v1/job.ts'
 import { parseResourceName, wordFromEnum } from '../../../shared/wire.ts'
 import type { SeededRandom } from '../world/seeded-random.ts'
 import { VirtualDisk } from '../world/virtual-disk.ts'
-import { tagOf, type World, type WorldEvent } from '../world/world.ts'
-import type { Life, Witness } from './witness.ts'
+import { tagOf, type World } from '../world/world.ts'
+import { type VirtualJob, VirtualWarden, type WardenHost } from './virtual-warden.ts'
+import type { Witness } from './witness.ts'
 
 const PROCESS_TAG = tagOf('process')
 
@@ -25,20 +26,13 @@ export interface Behaviour {
   readonly isDeaf: boolean
 }
 
-export interface VirtualJob {
-  readonly key: string
-  readonly life: Life
-  readonly isDeaf: boolean
-  end: TaskEnd | undefined
-  onEnd: (end: TaskEnd) => void
-  timer: WorldEvent | undefined
-}
-
-export class VirtualHost {
+export class VirtualHost implements WardenHost {
   readonly name: string
   readonly disk: VirtualDisk
   readonly wall = { offsetMs: 0 }
   readonly jobs = new Map<string, VirtualJob>()
+  readonly warden: VirtualWarden
+  readonly #assignments = new Map<string, Assignment>()
   boots = 1
   isSuspended = false
   readonly #world: World
@@ -61,9 +55,17 @@ export class VirtualHost {
     this.#behaviourOf = around.behaviourOf
     this.#random = around.world.random.fork()
     this.disk = new VirtualDisk(around.world.random.fork())
+    this.warden = new VirtualWarden(around.world, this)
   }
 
-  start(assignment: Assignment): VirtualJob {
+  /** What the processes to come are for; the folder of an attempt, so to speak. */
+  prepare(assignment: Assignment): void {
+    this.#assignments.set(attemptKey(assignment), assignment)
+  }
+
+  start(key: string): VirtualJob {
+    const assignment = this.#assignments.get(key)
+    if (assignment === undefined) throw new Error(`nobody has prepared ${key}`)
     const job = parseResourceName('jobs', assignment.job, 'job')
     const behaviour = this.#behaviourOf(job)
     const life = this.#witness.started({
@@ -76,7 +78,7 @@ export class VirtualHost {
       slots: Math.max(1, assignment.slots),
     })
     const started: VirtualJob = {
-      key: attemptKey(assignment),
+      key,
       life,
       isDeaf: behaviour.isDeaf,
       end: undefined,
@@ -99,11 +101,13 @@ export class VirtualHost {
 
   suspend(): void {
     this.isSuspended = true
+    this.warden.suspend()
     for (const { life } of this.jobs.values()) life.wasSuspended = true
   }
 
   resume(): void {
     this.isSuspended = false
+    this.warden.resume()
     const waiting = this.#waiting
     this.#waiting = []
     for (const fn of waiting) this.#world.after(0, PROCESS_TAG, fn)
@@ -118,9 +122,10 @@ export class VirtualHost {
       this.#end(job, { kind: 'signalled', signal: 'SIGKILL' })
     }
     this.disk.losePower()
+    this.warden.crash()
   }
 
-  #endLater(job: VirtualJob, delayMs: number, end: TaskEnd): void {
+  #endLater(job: VirtualJob, delayMs: number, end: Exit): void {
     if (job.timer !== undefined) job.timer.run = undefined
     job.timer = this.#world.after(delayMs, PROCESS_TAG, () => {
       if (this.isSuspended) this.#waiting.push(() => this.#end(job, end))
@@ -128,7 +133,7 @@ export class VirtualHost {
     })
   }
 
-  #end(job: VirtualJob, end: TaskEnd): void {
+  #end(job: VirtualJob, end: Exit): void {
     if (job.end !== undefined) return
     job.end = end
     this.jobs.delete(job.key)

@@ -16,6 +16,8 @@ export interface Life {
   exitCode: number | undefined
   /** Its host stood still while it lived: nothing on it can keep to a lease. */
   wasSuspended: boolean
+  /** Its warden and its agent were killed at once: nobody was left who could keep to a lease. */
+  wasUnguarded: boolean
 }
 
 export class Witness {
@@ -33,7 +35,9 @@ export class Witness {
     return this.#byExecution.get(executionId) ?? []
   }
 
-  started(born: Omit<Life, 'startMs' | 'endMs' | 'exitCode' | 'wasSuspended'>): Life {
+  started(
+    born: Omit<Life, 'startMs' | 'endMs' | 'exitCode' | 'wasSuspended' | 'wasUnguarded'>,
+  ): Life {
     const startMs = this.#world.nowMs
     const life: Life = {
       ...born,
@@ -41,6 +45,7 @@ export class Witness {
       endMs: undefined,
       exitCode: undefined,
       wasSuspended: false,
+      wasUnguarded: false,
     }
     this.lives.push(life)
     this.#byExecution.set(life.executionId, [...this.livesOf(life.executionId), life])

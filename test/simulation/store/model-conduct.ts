@@ -1,26 +1,13 @@
 /**
- * What the statements of coordinator/conduct/ do. There is no quarantine here: the agents of the simulation keep to the
- * rules, so a run in which one is sentenced ends for want of the statement.
+ * What the statements of coordinator/conduct/ and the judging part of coordinator/workers/ do. Nobody is kept out by a
+ * quarantine here: there is no authentication.
  */
 import type { ExecutionId, WorkerId } from '../../../coordinator/job/execution.ts'
-import type { StatementModel } from './schema.ts'
+import type { AttemptRow, StatementModel, WorkerRow } from './schema.ts'
+import { FOR_UPDATE } from './versioned-table.ts'
 
-const addRefusals: StatementModel = ({ tx, tables, parameters }) => {
-  const [ids, refused, stale] = parameters as [WorkerId[], number[], number[]]
-  ids.forEach((id, index) => {
-    const row = tables.worker.get(tx, id)
-    if (row === undefined) return
-    tables.worker.update(tx, {
-      ...row,
-      refused_messages: row.refused_messages + (refused[index] ?? 0),
-      stale_messages: row.stale_messages + (stale[index] ?? 0),
-    })
-  })
-  return []
-}
-
-const classifyAttempts: StatementModel = ({ tx, tables, parameters }) => {
-  const [, workerId, workerName, ids, epochs] = parameters as [
+const classifyAttempts: StatementModel = ({ tx, tables, parameters, lastEpoch }) => {
+  const [lostMax, workerId, workerName, ids, epochs] = parameters as [
     number,
     WorkerId,
     string,
@@ -28,24 +15,125 @@ const classifyAttempts: StatementModel = ({ tx, tables, parameters }) => {
     number[],
   ]
   const attempts = tables.attempt.list(tx)
-  const kinds = ids.map((id, index) => {
-    const epoch = epochs[index]
-    const live = tables.execution.get(tx, id)
-    const owner = live?.epoch === epoch ? live?.worker_id : undefined
+  const kindOf = (id: ExecutionId, epoch: number) => {
+    if (epoch > lastEpoch() + lostMax) return 'impossible'
+    const row = tables.execution.get(tx, id)
+    const owner = row?.epoch === epoch ? row.worker_id : null
     const workers = attempts
-      .filter((attempt) => attempt.execution_id === id && attempt.epoch === epoch)
+      .filter((each) => each.execution_id === id && each.epoch === epoch)
       .map(({ worker }) => worker)
-    if (owner === workerId || workers.includes(workerName)) return { kind: 'stale', id }
-    return { kind: owner === undefined && workers.length === 0 ? 'unknown' : 'foreign', id }
-  })
-  return [...Map.groupBy(kinds, ({ kind }) => kind)].map(([kind, of]) => ({
+    if (owner === workerId || workers.includes(workerName)) return 'stale'
+    return owner !== null || workers.length > 0 ? 'foreign' : 'unknown'
+  }
+  const kinds = Map.groupBy(ids.keys(), (index) =>
+    kindOf(ids[index] as ExecutionId, epochs[index] as number),
+  )
+  return [...kinds].map(([kind, found]) => ({
     kind,
-    count: of.length,
-    example: of[0]?.id,
+    count: found.length,
+    example: found.map((index) => ids[index]).sort()[0],
   }))
 }
 
+const addRefusals: StatementModel = ({ tx, tables, parameters }) => {
+  const [ids, refused, stale] = parameters as [WorkerId[], number[], number[]]
+  for (const [index, id] of ids.entries()) {
+    const row = tables.worker.get(tx, id)
+    if (row === undefined) continue
+    tables.worker.update(tx, {
+      ...row,
+      refused_messages: row.refused_messages + (refused[index] as number),
+      stale_messages: row.stale_messages + (stale[index] as number),
+    })
+  }
+  return []
+}
+
+const liftQuarantine: StatementModel = () => []
+
+const readDoubtful: StatementModel = ({ tx, tables, parameters }) => {
+  const [failuresMin, limit] = parameters as [number, number]
+  const connected = new Set(tables.session.list(tx).map(({ worker_id }) => worker_id))
+  return tables.worker
+    .list(tx)
+    .filter((row) => row.state === 'active' && row.deleted_at === null && connected.has(row.id))
+    .filter(({ consecutive_failures }) => consecutive_failures >= failuresMin)
+    .sort((a, b) => b.consecutive_failures - a.consecutive_failures || a.id - b.id)
+    .slice(0, limit)
+    .map(({ id }) => ({ id }))
+}
+
+const tryLockCordons: StatementModel = ({ tx, tables }) => [
+  { is_locked: tables.advisory.tryLock(tx, 'cordon', FOR_UPDATE) },
+]
+
+const FAILED: readonly string[] = ['failed', 'timed_out', 'start_failed']
+/** Of the loop that asks. */
+const WINDOW_MS = 15 * 60_000
+
+const readFailureEvidence: StatementModel = ({ tx, tables, parameters, nowMs }) => {
+  const [, workerIds] = parameters as [number, WorkerId[]]
+  const sinceMs = nowMs - WINDOW_MS
+  const history = tables.history.list(tx).filter(({ settled_at }) => settled_at.getTime() > sinceMs)
+  const executions = [...tables.history.list(tx), ...tables.execution.list(tx)]
+  const jobOf = new Map<string, number>(executions.map(({ id, job_id }) => [id, job_id]))
+  const isFailure = (row: AttemptRow, worker: WorkerRow) =>
+    row.worker === worker.name &&
+    FAILED.includes(row.outcome) &&
+    row.ended_at.getTime() > Math.max(sinceMs, worker.state_at?.getTime() ?? sinceMs)
+  return workerIds.flatMap((id) => {
+    const worker = tables.worker.get(tx, id)
+    if (worker === undefined) return []
+    const failures = tables.attempt.list(tx).filter((row) => isFailure(row, worker))
+    const byJob = Map.groupBy(failures, ({ execution_id }) => jobOf.get(execution_id))
+    return [...byJob].map(([jobId, failed]) => {
+      const ended = history.filter(
+        ({ job_id, worker_id }) => job_id === jobId && worker_id !== null,
+      )
+      const count = (isHere: boolean, state: string) =>
+        ended.filter((row) => (row.worker_id === id) === isHere && row.state === state).length
+      return {
+        workerId: id,
+        job: tables.job.list(tx).find((job) => job.id === jobId)?.name,
+        failedHere: failed.length,
+        succeededHere: count(true, 'succeeded'),
+        succeededElsewhere: count(false, 'succeeded'),
+        failedElsewhere: count(false, 'failed'),
+      }
+    })
+  })
+}
+
+const readFleetMembers: StatementModel = ({ tx, tables }) => {
+  const connected = new Set(tables.session.list(tx).map(({ worker_id }) => worker_id))
+  return tables.worker
+    .list(tx)
+    .filter(({ deleted_at }) => deleted_at === null)
+    .map(({ id, name, capabilities, handlers, slots, slot_limit, state, state_actor }) => ({
+      id,
+      name,
+      capabilities,
+      handlers,
+      labels: {},
+      slots: Math.min(slots, slot_limit ?? slots),
+      is_active: state === 'active' && connected.has(id),
+      is_cordoned_by_rota: state === 'cordoned' && state_actor === 'rota',
+    }))
+}
+
+const readNeeds: StatementModel = ({ tx, tables }) =>
+  tables.class
+    .list(tx)
+    .sort((a, b) => b.id - a.id)
+    .map(({ capabilities, selector, worker, slots }) => ({ capabilities, selector, worker, slots }))
+
 export const CONDUCT_STATEMENTS: Readonly<Record<string, StatementModel>> = {
-  addRefusals,
   classifyAttempts,
+  addRefusals,
+  liftQuarantine,
+  readDoubtful,
+  tryLockCordons,
+  readFailureEvidence,
+  readFleetMembers,
+  readNeeds,
 }

@@ -89,6 +89,7 @@ export interface StatementContext {
   /** The same as `timestamptz(3)`. */
   readonly now: Date
   nextEpoch(): number
+  lastEpoch(): number
   nextId(): number
 }
 

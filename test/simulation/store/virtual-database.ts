@@ -122,6 +122,7 @@ export class VirtualDatabase implements StoreServer {
       nowMs: this.clockMs,
       now: new Date(Math.round(this.clockMs)),
       nextEpoch: () => ++this.#epoch,
+      lastEpoch: () => this.#epoch,
       nextId: () => ++this.#ids,
     }
   }
