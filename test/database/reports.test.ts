@@ -28,7 +28,7 @@ afterAll(async () => {
 })
 
 /** A result that the session does not own. */
-function report(id: SessionId): Promise<readonly object[]> {
+function report(id: SessionId): Promise<object> {
   const deps = {
     ...{ db, logger, random, clock: createFakeClock() },
     ...{ hints: createHints(), specs: createJobSpecs() },
@@ -48,7 +48,7 @@ test('a session that was replaced acknowledges no result: the next one may own i
     insert into rota.session (id, worker_id, coordinator_id) select ${id}, id, gen_random_uuid() from w`.execute(
     db,
   )
-  await expect(report(id)).resolves.toEqual([])
+  await expect(report(id)).resolves.toEqual({ stale: [], isStored: true })
   await sql`delete from rota.session`.execute(db)
   await expect(report(id)).rejects.toMatchObject({ reason: 'SESSION_ENDED' })
 })
