@@ -138,10 +138,11 @@ class ConductKeeper implements Conduct {
   async #quarantine(workerId: WorkerId, record: Record_, detail: string): Promise<void> {
     const { cordon, db, logger } = this.#deps
     const evidence = describeOffences(record.counts, detail)
-    const error = new RotaError('WORKER_QUARANTINED', evidence, { retryAfterMs: quarantineMs(1) })
-    for (const end of [...(this.#streams.get(workerId) ?? [])]) end(error)
+    this.#endStreams(workerId, evidence)
     try {
       const worker = await quarantineWorker(db, workerId, { evidence, ...SENTENCE })
+      // One may have begun before the database knew.
+      this.#endStreams(workerId, evidence)
       if (worker === undefined) return
       logger.warn({ ...worker, evidence }, 'a worker is quarantined')
       if (isHopeless(worker.count) && worker.state === 'active') await cordon(worker.name, evidence)
@@ -150,6 +151,11 @@ class ConductKeeper implements Conduct {
     } finally {
       record.isSentenced = false
     }
+  }
+
+  #endStreams(workerId: WorkerId, evidence: string): void {
+    const error = new RotaError('WORKER_QUARANTINED', evidence, { retryAfterMs: quarantineMs(1) })
+    for (const end of [...(this.#streams.get(workerId) ?? [])]) end(error)
   }
 
   async #flush(): Promise<number> {

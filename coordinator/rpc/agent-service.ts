@@ -12,6 +12,7 @@ import { createLogReceiver } from '../report/receive-logs.ts'
 import { openAgentCall, readAgentCall } from './agent-call.ts'
 import { HelloGate } from './limits/hello-gate.ts'
 import { CONTROL_RATES, LOG_RATES } from './limits/stream-pace.ts'
+import { AT_ONCE, Turns } from './limits/turns.ts'
 import { checkRequest, complete, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
 import { createStreamWriter } from './stream-writer.ts'
@@ -31,22 +32,25 @@ type ConnectCall = ServerDuplexStream<api.ConnectRequest, api.ConnectResponse>
 type PushLogsCall = ServerDuplexStream<api.PushLogsRequest, api.PushLogsResponse>
 
 export function createAgentService(deps: AgentServiceDeps): UntypedServiceImplementation {
+  const reports = new Turns(deps.clock, { atOnce: AT_ONCE.reports })
+  const logs = new Turns(deps.clock, { atOnce: AT_ONCE.logs })
   const gate = new HelloGate(deps.clock, (workerId, detail) =>
     deps.conduct.note(workerId, { offence: 'impostor', detail }),
   )
   return complete(deps.boundary, api.AgentServiceService, {
-    enroll: unary(
-      deps.boundary,
-      'AgentService/Enroll',
-      async (request: api.EnrollRequest, { principal }) =>
-        enroll(deps.enrollment, principal, request),
+    enroll: unary(deps, 'AgentService/Enroll', async (request: api.EnrollRequest, { principal }) =>
+      enroll(deps.enrollment, principal, request),
     ),
-    connect: (call: ConnectCall) => connect(deps, gate, call),
-    pushLogs: (call: PushLogsCall) => pushLogs(deps, call),
+    connect: (call: ConnectCall) => connect(deps, { gate, reports }, call),
+    pushLogs: (call: PushLogsCall) => pushLogs(deps, logs, call),
   })
 }
 
-function connect(deps: AgentServiceDeps, gate: HelloGate, call: ConnectCall): void {
+function connect(
+  deps: AgentServiceDeps,
+  { gate, reports }: { readonly gate: HelloGate; readonly reports: Turns },
+  call: ConnectCall,
+): void {
   const agent = openAgentCall(deps, call, {
     method: 'AgentService/Connect',
     onRevoked: (error) => conversation.dismiss(error),
@@ -62,6 +66,7 @@ function connect(deps: AgentServiceDeps, gate: HelloGate, call: ConnectCall): vo
   let isGreeted = false
   const take = async (request: api.ConnectRequest) => {
     const { message } = request
+    if (message?.$case === 'report') return reports.take(async () => conversation.handle(request))
     if (isGreeted || message?.$case !== 'hello') return conversation.handle(request)
     isGreeted = true
     // What is too large is refused before anything else looks at it. The texts of a hello are stored as they are; those of
@@ -93,7 +98,7 @@ function entriesOf(message: api.ConnectRequest['message']): number {
   }
 }
 
-function pushLogs(deps: AgentServiceDeps, call: PushLogsCall): void {
+function pushLogs(deps: AgentServiceDeps, logs: Turns, call: PushLogsCall): void {
   const agent = openAgentCall(deps, call, { method: 'AgentService/PushLogs' })
   const writer = createStreamWriter<api.PushLogsResponse>(call, {
     sizeOf: () => ANSWER_BYTES,
@@ -107,7 +112,8 @@ function pushLogs(deps: AgentServiceDeps, call: PushLogsCall): void {
   void readAgentCall(agent, call, {
     rates: LOG_RATES,
     entriesOf: () => 1,
-    take: async (request: api.PushLogsRequest) => writer.write(await receiver.receive(request)),
+    take: async (request: api.PushLogsRequest) =>
+      writer.write(await logs.take(async () => receiver.receive(request))),
   })
 }
 

@@ -23,7 +23,7 @@ import { toExecution } from './to-execution.ts'
 export function createExecutionService(deps: ServiceDeps): UntypedServiceImplementation {
   const { boundary } = deps
   const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
-    unary(boundary, `ExecutionService/${method}`, handler)
+    unary(deps, `ExecutionService/${method}`, handler)
   return complete(boundary, api.ExecutionServiceService, {
     listExecutions: serve('ListExecutions', async (request: api.ListExecutionsRequest) =>
       list(deps, request),

@@ -25,7 +25,7 @@ export function createHealthService(
     return isReady ? Status.SERVING : Status.NOT_SERVING
   }
   return {
-    check: unary(deps.boundary, 'Health/Check', async ({ service }: HealthCheckRequest) => {
+    check: unary(deps, 'Health/Check', async ({ service }: HealthCheckRequest) => {
       const status = await statusOf(service)
       if (status !== Status.SERVICE_UNKNOWN) return { status }
       throw new RotaError(

@@ -29,7 +29,7 @@ import { toJob, toJobVersion } from './to-job.ts'
 export function createJobService(deps: ServiceDeps): UntypedServiceImplementation {
   const { boundary } = deps
   const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
-    unary(boundary, `JobService/${method}`, handler)
+    unary(deps, `JobService/${method}`, handler)
   return complete(boundary, api.JobServiceService, {
     listJobs: serve('ListJobs', async (request: api.ListJobsRequest) => list(deps, request)),
     getJob: serve('GetJob', async ({ name }: api.GetJobRequest) => ({

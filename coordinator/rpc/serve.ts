@@ -13,6 +13,7 @@ import { type Principal, principalName } from '../identity/principal.ts'
 import { principalOf } from './auth-interceptor.ts'
 import { checkText } from './check-text.ts'
 import type { ErrorBoundary } from './error-boundary.ts'
+import type { Turns } from './limits/turns.ts'
 
 export interface Caller {
   readonly principal: Principal
@@ -71,16 +72,20 @@ export function checkRequest(request: unknown): void {
   refuseViolations(checkText(request))
 }
 
-/** Wraps a unary handler. */
+/** Wraps a unary handler. Its turn comes when the request is there: nobody takes one and then says nothing. */
 export function unary<Request, Response>(
-  boundary: ErrorBoundary,
+  { boundary, calls }: { readonly boundary: ErrorBoundary; readonly calls: Turns },
   method: string,
   handler: (request: Request, caller: Caller) => Promise<Response>,
 ) {
   return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
     const run = async () => {
       checkRequest(call.request)
-      return handler(call.request, callerOf(call))
+      const caller = callerOf(call)
+      return calls.take(async () => {
+        if (caller.signal.aborted) throw new RotaError('CANCELLED', 'the caller has gone')
+        return handler(call.request, caller)
+      })
     }
     run().then(
       (response) => callback(null, response),

@@ -21,6 +21,7 @@ import { createHealthService } from './health-service.ts'
 import { createJobService } from './job-service.ts'
 import { createCallLimits } from './limits/call-limits.ts'
 import { CONNECTION_LIMITS, Connections } from './limits/connections.ts'
+import { AT_ONCE, Turns } from './limits/turns.ts'
 import { createReflection } from './reflection.ts'
 import { tolerant } from './serve.ts'
 import { createSystemService } from './system-service.ts'
@@ -38,13 +39,15 @@ export interface RpcServerOptions {
   readonly authenticator: Authenticator
 }
 
+/** A call that waits longer for its turn is told to come again, in ms. */
+const CALL_WAIT_MS = 5_000
 /** Calls in flight get this long to finish, in ms; `tryShutdown` alone would wait for open streams for ever. */
 const DRAIN_MS = 2_000
 /** Then connections end; what they still have to send gets this long, in ms: the last answers, and why streams end. */
 const FLUSH_MS = 500
 
 export function createRpcServer(
-  given: Omit<AgentServiceDeps, 'destroyPeer'>,
+  given: Omit<AgentServiceDeps, 'destroyPeer' | 'calls'>,
   options: RpcServerOptions,
 ): RpcServer {
   const certificates = createCertificateProvider(given, options.authority)
@@ -55,6 +58,7 @@ export function createRpcServer(
   )
   const deps: AgentServiceDeps = {
     ...given,
+    calls: new Turns(given.clock, { atOnce: AT_ONCE.calls, waitMs: CALL_WAIT_MS }),
     destroyPeer: (peer) => connections.destroy(peer),
   }
   const connections: Connections = new Connections({

@@ -5,10 +5,13 @@ import type { Enqueue } from '../enqueue/enqueue.ts'
 import type { EventFeed } from '../events/event-feed.ts'
 import type { EnrollmentDeps } from '../identity/enrollment.ts'
 import type { ErrorBoundary } from './error-boundary.ts'
+import type { Turns } from './limits/turns.ts'
 
 /** What the services call; they hold no logic of their own. */
 export interface ServiceDeps extends Deps {
   readonly boundary: ErrorBoundary
+  /** Calls of the API take turns. */
+  readonly calls: Turns
   readonly enqueue: Enqueue
   readonly endExecutions: EndExecutions
   readonly enrollment: EnrollmentDeps

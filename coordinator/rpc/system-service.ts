@@ -36,7 +36,7 @@ export function createSystemService(deps: ServiceDeps): UntypedServiceImplementa
   const { boundary } = deps
   const checkDatabase = createDatabaseCheck(deps)
   const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
-    unary(boundary, `SystemService/${method}`, handler)
+    unary(deps, `SystemService/${method}`, handler)
   return complete(boundary, api.SystemServiceService, {
     getHealth: serve('GetHealth', async () => health(deps, await checkDatabase())),
     getStats: serve('GetStats', async (request: api.GetStatsRequest) => stats(deps, request)),

@@ -27,7 +27,7 @@ import { toWorker } from './to-worker.ts'
 export function createWorkerService(deps: ServiceDeps): UntypedServiceImplementation {
   const { boundary } = deps
   const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
-    unary(boundary, `WorkerService/${method}`, handler)
+    unary(deps, `WorkerService/${method}`, handler)
   return complete(boundary, api.WorkerServiceService, {
     listWorkers: serve('ListWorkers', async (request: api.ListWorkersRequest) =>
       list(deps, request),

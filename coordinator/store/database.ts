@@ -23,13 +23,14 @@ const LOCK_TIMEOUT_MS = 1_500
 const QUERY_TIMEOUT_MS = 10_000
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000
 const CLIENT_LIFETIME_S = 1_800
-const POOL_SIZE = 10
+/** More than rpc/limits/turns.ts lets crowds use at once. */
+const POOL_SIZE = 20
 
 export interface DatabaseOptions {
   /** A URL, or the parts of one. */
   readonly connection: string | Readonly<pg.ClientConfig>
   readonly logger: Logger
-  /** Connections at most. Default 10. */
+  /** Connections at most. Default 20. */
   readonly poolSize?: number
 }
 

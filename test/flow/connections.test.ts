@@ -76,6 +76,20 @@ test('who says nothing is closed, who was identified stays', async () => {
   expect(connections.strangers).toBe(0)
 })
 
+test('who says a little now and then is waited for, but not for ever', async () => {
+  const slow = await open()
+  let said = 0
+  const [mine] = taken
+  while (!slow.destroyed && said < 20) {
+    said += 1
+    slow.write('x')
+    await until('it is heard', () => mine?.bytesRead === said)
+    await clock.advance(5_000)
+    if (clock.monotonicMs() >= 60_000) await isClosed(slow)
+  }
+  expect(said).toBe(12)
+})
+
 test('who needs no credentials stays for a while after its last call', async () => {
   const probe = await open()
   for (let calls = 0; calls < 3; calls++) {

@@ -61,11 +61,13 @@ async function letIn({ name }: ScriptedIdentity): Promise<void> {
     where worker_id = (select id from rota.worker where name = ${name})`.execute(rota.db)
 }
 
+/** How it is refused at the door, once the database knows; until then it is thrown out behind it. */
 async function connectError(identity: ScriptedIdentity): Promise<RotaError> {
-  return connectScripted(rota, identity).then(
-    () => Promise.reject(new Error('it was let in')),
-    (error: RotaError) => error,
-  )
+  for (;;) {
+    const entered = await connectScripted(rota, identity).catch((error: RotaError) => error)
+    if (entered instanceof Error) return entered
+    await entered.ended
+  }
 }
 
 /** The honest agent runs something, and is heard. */

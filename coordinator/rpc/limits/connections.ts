@@ -4,7 +4,8 @@
  * K1. A bounded number is open; one more is closed at once.
  * K2. A connection is a stranger's until a call on it was authenticated. Their number is bounded: the oldest one of the
  *     address that has most makes room for the next: nobody keeps others out by coming often, or by being slow.
- * K3. A stranger that says nothing is gone after SILENT_MS: no TLS handshake and no HTTP/2 preface takes longer.
+ * K3. A stranger that sends nothing for SILENT_MS is gone, and one whose first call has not come within GREETING_MS: no
+ *     handshake takes longer, even when many come at once and this process is slow.
  * K4. A principal has a bounded number of connections; its oldest makes room for the next.
  */
 import { createServer, type Server, type Socket } from 'node:net'
@@ -14,8 +15,11 @@ import type { Logger } from '../../../shared/logger.ts'
 import type { Service } from '../../../shared/service.ts'
 import { type Principal, principalName } from '../../identity/principal.ts'
 
-/** From the first packet to the first call. */
+/** Between two packets of a stranger. */
 const SILENT_MS = 10_000
+const SILENT_LOOK_MS = 2_500
+/** From the connection to the first call. */
+const GREETING_MS = 60_000
 /** Those who need no credentials, e.g. health checks, stay this long after their last call. */
 const ANONYMOUS_MS = 300_000
 /** What a full house is logged at most, in ms. */
@@ -144,7 +148,8 @@ export class Connections implements Service {
     const connection: Connection = { peer, address, socket, timer: undefined, owner: undefined }
     this.#all.set(peer, connection)
     this.#strangers.add(address, connection)
-    this.#expireIn(connection, SILENT_MS)
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#watchStranger(connection, nowMs, nowMs + GREETING_MS)
     socket.on('close', () => this.#forget(connection))
     onConnection(socket)
   }
@@ -167,6 +172,20 @@ export class Connections implements Service {
     this.#strangers.delete(connection.address, connection)
     if (connection.owner !== undefined) this.#owned.delete(connection.owner, connection)
     if (this.#all.size === 0) this.#onEmpty?.()
+  }
+
+  /** K3. `heardMs`: when the last bytes were seen to have come. */
+  #watchStranger(connection: Connection, heardMs: number, endMs: number): void {
+    const { clock } = this.#options
+    const { socket } = connection
+    const { bytesRead } = socket
+    connection.timer = clock.after(SILENT_LOOK_MS, () => {
+      const nowMs = clock.monotonicMs()
+      const nextHeardMs = socket.bytesRead === bytesRead ? heardMs : nowMs
+      const isOver = nowMs - nextHeardMs >= SILENT_MS || nowMs >= endMs
+      if (isOver) socket.destroy()
+      else this.#watchStranger(connection, nextHeardMs, endMs)
+    })
   }
 
   #expireIn(connection: Connection, ms: number): void {

@@ -1,7 +1,7 @@
 /**
  * Lets agents begin sessions as fast as the database takes it, and no worker more often than it can need.
  *
- * H1. At most AT_ONCE hellos are in the database at a time, and RATE begin per second; the others wait in their order.
+ * H1. Few hellos (AT_ONCE) are in the database at a time, and RATE begin per second; the others wait in their order.
  * H2. Who would wait longer than an agent waits for its welcome is told at once to come again later.
  * H3. A worker whose sessions replace each other again and again, because two agents have its certificate, is slowed down
  *     to one session in two seconds, long before the others feel it; that the two take turns is evidence.
@@ -13,10 +13,10 @@ import { KeyedBuckets } from '../../../shared/keyed-buckets.ts'
 import { type Rate, TokenBucket } from '../../../shared/token-bucket.ts'
 import type { WorkerId } from '../../job/execution.ts'
 import { rateLimited } from './call-limits.ts'
+import { AT_ONCE } from './turns.ts'
 
-/** A session is one transaction of some milliseconds on one of ten connections. */
+/** A session is one transaction of some milliseconds. */
 const RATE: Rate = { perSecond: 200, burst: 50 }
-const AT_ONCE = 4
 /** Agents wait 5 s for their welcome. */
 const WAIT_MS = 3_500
 /** Of one worker; an agent on a bad network begins anew twice per second for a while. */
@@ -68,10 +68,6 @@ export class HelloGate {
   }
 
   async #turn(): Promise<void> {
-    if (this.#waiting.size === 0 && this.#mayEnter()) {
-      this.#inside += 1
-      return
-    }
     if (this.#waiting.size >= (RATE.perSecond * WAIT_MS) / 1_000) throw overloaded()
     await new Promise<void>((resolve, reject) => {
       const timer = this.#clock.after(WAIT_MS, () => {
@@ -84,23 +80,19 @@ export class HelloGate {
     })
   }
 
-  #mayEnter(): boolean {
-    return this.#inside < AT_ONCE && this.#rate.take() === 0
-  }
-
   #next(): void {
     this.#timer?.cancel()
-    while (this.#waiting.size > 0 && this.#mayEnter()) {
-      const [first] = this.#waiting
-      if (first === undefined) return
+    for (const first of this.#waiting) {
+      if (this.#inside >= AT_ONCE.hellos) return
+      const waitMs = this.#rate.take()
+      if (waitMs > 0) {
+        this.#timer = this.#clock.after(waitMs, () => this.#next())
+        return
+      }
       this.#waiting.delete(first)
       first.timer.cancel()
       this.#inside += 1
       first.go()
-    }
-    const waitMs = this.#rate.look()
-    if (this.#waiting.size > 0 && waitMs > 0) {
-      this.#timer = this.#clock.after(waitMs, () => this.#next())
     }
   }
 
