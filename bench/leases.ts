@@ -42,6 +42,8 @@ import type { Benchmark, Figure } from './benchmark.ts'
 const RENEWAL_MS = 2_000
 /** New streams per second. */
 const RAMP_PER_S = 50
+/** Sessions that begin at the same time: a coordinator refuses a rush. */
+const OPENING_MAX = 10
 const SETTLE_MS = 10_000
 
 const logger = createLogger({ name: 'bench', level: 'error' })
@@ -74,6 +76,7 @@ async function measure(folder: string, count: number, spanMs: number): Promise<F
     for (const identity of identities) {
       agents.push(openAgent(cluster, identity))
       await sleep(clock, 1_000 / RAMP_PER_S)
+      await agents.at(-OPENING_MAX)?.welcomed
     }
     await Promise.all(agents.map(({ welcomed }) => welcomed))
     await sleep(clock, SETTLE_MS)
