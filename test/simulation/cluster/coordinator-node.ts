@@ -107,6 +107,8 @@ export class CoordinatorNode {
       await flow.membership.start()
       for (const loop of flow.loops) await loop.start()
     } catch {
+      // One that was stopped meanwhile has a successor, which is none of its business.
+      if (this.#process !== process) return
       this.kill()
       this.#around.world.after(RESTART_MS, STOP_TAG, () => {
         if (this.#process === process) this.start()

@@ -11,6 +11,8 @@ export class StoreTransaction implements RowOwner {
   readonly id: number
   /** By the database's clock. */
   readonly beganMs: number
+  /** The latest that any of its statements was told: the clock may jump back before the commit. */
+  latestMs: number
   /** `aborted`: a statement failed; only a rollback is understood. */
   state: 'open' | 'aborted' | 'ended' = 'open'
   /** Told when it has ended. */
@@ -26,6 +28,7 @@ export class StoreTransaction implements RowOwner {
   constructor(id: number, beganMs: number) {
     this.id = id
     this.beganMs = beganMs
+    this.latestMs = beganMs
   }
 
   changes(table: AnyTable, key: Key, pending: Pending | undefined): void {

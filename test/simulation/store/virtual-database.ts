@@ -38,6 +38,8 @@ export interface Commit {
   /** The database's clock, ms since 1970, at the commit and at the beginning of the transaction. */
   readonly clockMs: number
   readonly beganMs: number
+  /** The latest that one of its statements was told. */
+  readonly latestMs: number
 }
 
 interface Request {
@@ -115,6 +117,7 @@ export class VirtualDatabase implements StoreServer {
   }
 
   context(tx: StoreTransaction, parameters: readonly unknown[]): StatementContext {
+    tx.latestMs = Math.max(tx.latestMs, this.clockMs)
     return {
       tx,
       tables: this.tables,
@@ -130,8 +133,8 @@ export class VirtualDatabase implements StoreServer {
   publish(tx: StoreTransaction, by: string): void {
     const changes = tx.commit()
     if (changes.length === 0) return
-    const { beganMs, statements } = tx
-    this.onCommit({ changes, statements, by, clockMs: this.clockMs, beganMs })
+    const { beganMs, latestMs, statements } = tx
+    this.onCommit({ changes, statements, by, clockMs: this.clockMs, beganMs, latestMs })
   }
 
   register(connection: StoreConnection): void {
