@@ -5,6 +5,7 @@
  *
  * C1. Hello is the first message up; nothing else goes out before Welcome has come down.
  * C2. Every heartbeat that is answered renews the lease from the moment it was sent.
+ *     Leases are renewed in rounds: the next heartbeat goes out just before the next round, so that none waits for one.
  * C3. No answered heartbeat within half a lease, or two heartbeats: the session is ended from here.
  * C4. Before the agent says hello elsewhere this connection is quiet: it reports nothing new, and waits for what it has
  *     reported to be acknowledged.
@@ -92,6 +93,8 @@ const WELCOME_TIMEOUT_MS = 5_000
 const QUIET_TIMEOUT_MS = 1_000
 /** Time for the coordinator to see a proper end of the stream. */
 const CLOSE_TIMEOUT_MS = 500
+/** So long before the next round of renewals a heartbeat is sent, in ms. */
+const LEAD_MS = 150
 /** What a coordinator may ask for; what is senseless is not obeyed. */
 const HEARTBEAT_MS = { least: 20, most: 60_000, otherwise: 2_000 }
 const LEASE_MS = { least: 100, most: 3_600_000, otherwise: 12_000 }
@@ -281,12 +284,17 @@ export class Connection {
   #beat(lateMs: number): void {
     if (this.#session === undefined) return
     const { clock, outbox, wakeup } = this.#agent
-    const { heartbeatMs, leaseMs } = this.#session
     this.#heartbeatLateMs = lateMs
-    outbox.resend(clock.monotonicMs() - leaseMs)
+    outbox.resend(clock.monotonicMs() - this.#session.leaseMs)
     wakeup.wake()
-    const dueMs = clock.monotonicMs() + heartbeatMs
-    this.#heartbeatTimer = clock.after(heartbeatMs, () => this.#beat(clock.monotonicMs() - dueMs))
+    this.#beatAfter(this.#session.heartbeatMs)
+  }
+
+  #beatAfter(delayMs: number): void {
+    const { clock } = this.#agent
+    const dueMs = clock.monotonicMs() + delayMs
+    this.#heartbeatTimer?.cancel()
+    this.#heartbeatTimer = clock.after(delayMs, () => this.#beat(clock.monotonicMs() - dueMs))
   }
 
   #renew(sequence: bigint): void {
@@ -297,6 +305,9 @@ export class Connection {
     }
     this.#agent.lease.renew(sentAtMs, this.#session.leaseMs)
     this.#expect(patienceMs(this.#session), 'no answer to heartbeats')
+    const { heartbeatMs } = this.#session
+    if (sequence === this.#sequence)
+      this.#beatAfter(heartbeatMs - Math.min(LEAD_MS, heartbeatMs / 10))
   }
 
   #expect(withinMs: number, otherwise: string): void {
