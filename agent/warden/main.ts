@@ -72,6 +72,8 @@ let idleTimer: Timer | undefined
 process.on('SIGTERM', () => void end(END_GRACE_MS))
 process.on('SIGHUP', () => {})
 process.on('SIGINT', () => void end(0))
+// Its log lies on the same disk as everything else: a full one is no reason to end.
+process.stderr.on('error', () => {})
 process.on('uncaughtException', (error) => {
   onTrouble('a mistake in the warden; it ends, and its agent ends what it had', error)
   process.exit(1)
