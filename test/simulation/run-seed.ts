@@ -80,7 +80,7 @@ interface Run {
 }
 
 function createRun(world: World): Run {
-  const size = { coordinators: world.random.between(1, 3), agents: world.random.between(2, 5) }
+  const size = { coordinators: world.random.between(1, 3), agents: world.random.between(3, 5) }
   const cluster = new Cluster(world, size)
   const client = new ApiClient(cluster)
   const faults = new Faults(cluster)

@@ -79,7 +79,7 @@ export function checkAttempts({ findings, jobs }: CheckSurroundings): Check {
         if (to?.state === 'queued' && from?.state === 'backoff') checkRelease(to, commit)
         if (to !== undefined && from !== undefined && to.failure_count > from.failure_count) {
           const delayMs = jobs.get(to.job_id)?.retryDelayMs ?? 0
-          backoffUntil.set(to.id, Math.min(commit.beganMs, commit.clockMs) + delayMs)
+          backoffUntil.set(to.id, commit.earliestMs + delayMs)
         }
       }
       for (const { table, before, after } of commit.changes) {

@@ -71,8 +71,10 @@ export function checkLives(around: CheckSurroundings): Check {
       const silentMs = world.nowMs - (renewedMs.get(id) ?? world.nowMs)
       if (!isExpiry) continue
       const { outageEndMs } = around.database
-      findings.check(5, world.nowMs - outageEndMs >= LEASE_MS - BRAKE_SLACK_MS, {
-        why: () => `a lease ended ${Math.round(world.nowMs - outageEndMs)} ms after an outage`,
+      // What was decided before the outage may be committed after it.
+      const sinceMs = commit.beganAtMs - outageEndMs
+      findings.check(5, sinceMs < 0 || sinceMs >= LEASE_MS - BRAKE_SLACK_MS, {
+        why: () => `a lease ended ${Math.round(sinceMs)} ms after an outage`,
       })
       findings.check(5, silentMs >= LEASE_MS + GRACE_MS, {
         why: () => `the lease of session ${id} ended after ${Math.round(silentMs)} ms`,

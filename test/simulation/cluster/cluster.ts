@@ -72,7 +72,7 @@ export class Cluster {
       world: this.world,
       network: this.network,
       host,
-      slots: this.random.between(3, 5),
+      slots: this.random.between(4, 6),
       coordinators: [...addresses.slice(first), ...addresses.slice(0, first)],
       onWelcome: (agent) => this.onWelcome(agent),
       onAcknowledged: (ref) => this.onAcknowledged(ref),

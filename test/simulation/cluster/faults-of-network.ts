@@ -95,7 +95,7 @@ export const networkFaults: readonly FaultKind[] = [
   },
   {
     name: 'agent cut off, longer than a lease',
-    weight: 1.5,
+    weight: 3,
     strike(context) {
       const [agent] = pickPair(context)
       return closeFor(

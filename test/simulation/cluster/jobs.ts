@@ -59,12 +59,12 @@ export function simulatedJobs(random: SeededRandom): SimulatedJob[] {
   })
   return [
     { ...DEFAULTS, name: 'quick', due: every(2, 4), behaviour: quick, catchUp: 'all' },
-    { ...DEFAULTS, name: 'long', due: every(20, 30), behaviour: long },
+    { ...DEFAULTS, name: 'long', due: every(8, 16), behaviour: long },
     { ...DEFAULTS, name: 'exclusive', due: every(3, 6), behaviour: quick, guarantee: 'exclusive' },
     {
       ...DEFAULTS,
       name: 'exclusive-long',
-      due: every(25, 40),
+      due: every(8, 14),
       behaviour: long,
       guarantee: 'exclusive',
     },
@@ -72,7 +72,7 @@ export function simulatedJobs(random: SeededRandom): SimulatedJob[] {
     {
       ...DEFAULTS,
       name: 'once-long',
-      due: every(30, 45),
+      due: every(15, 25),
       behaviour: long,
       guarantee: 'at_most_once',
     },

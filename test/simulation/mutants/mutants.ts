@@ -17,9 +17,16 @@ const coordinatorMutants: readonly Mutant[] = [
   {
     name: 'acknowledge a report before its commit',
     file: 'coordinator/dispatch/conversation.ts',
-    find: 'const stale = await options.receiveReport(session, report)',
+    find: 'const { stale, isStored } = await options.receiveReport(session, report)',
     replace: `session.stream.send({ $case: 'reportAck', value: { sequence: report.sequence } })
-  const stale = await options.receiveReport(session, report)`,
+  const { stale, isStored } = await options.receiveReport(session, report)`,
+    breaks: [8],
+  },
+  {
+    name: 'acknowledge a result in a session that has ended',
+    file: 'coordinator/report/receive-report.ts',
+    find: 'if (others.length > 0) await requireSession(tx, session)',
+    replace: 'void requireSession',
     breaks: [8],
   },
   {
@@ -186,10 +193,11 @@ const agentMutants: readonly Mutant[] = [
     breaks: [13],
   },
   {
-    name: 'let guarded attempts outlive the lease',
-    file: 'agent/compose-flow.ts',
-    find: 'const stopped = live.stopGuarded(marginMs)',
-    replace: 'const stopped = live.size * marginMs',
+    name: 'tell the warden of a lease that is too long',
+    file: 'agent/connect/lease.ts',
+    find: 'this.#options.onRenewed({ termAtMs: killAtMs - this.#marginMs, killAtMs })',
+    replace:
+      'this.#options.onRenewed({ termAtMs: killAtMs + 28_000, killAtMs: killAtMs + 30_000 })',
     breaks: [5],
   },
   {
@@ -232,25 +240,11 @@ const statementMutants: readonly Mutant[] = [
     breaks: [4],
   },
   {
-    name: 'end a lease that was renewed meanwhile',
-    file: 'test/simulation/store/model-settle.ts',
-    find: 'if (row === undefined || row.renewals !== renewals[index]) return []',
-    replace: 'if (row === undefined || renewals[index] === undefined) return []',
-    breaks: [5],
-  },
-  {
     name: 'settle and leave it in the queue',
     file: 'test/simulation/store/model-settle.ts',
     find: 'tables.execution.delete(tx, id)',
     replace: 'tables.execution.lock(tx, id, FOR_UPDATE)',
     breaks: [10, 20],
-  },
-  {
-    name: 'adopt what has a newer epoch',
-    file: 'test/simulation/store/model-dispatch.ts',
-    find: 'row?.epoch === epochs[index] &&',
-    replace: 'epochs[index] !== undefined &&',
-    breaks: [5, 13],
   },
 ]
 

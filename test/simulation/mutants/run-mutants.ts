@@ -26,7 +26,7 @@ export async function runMutants(options: MutantOptions): Promise<MutantVerdict[
   const verdicts: MutantVerdict[] = []
   const work = async () => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const verdict = await hunt(mutant, options)
+      const verdict = await hunt(mutant, options).catch((error: unknown) => failed(mutant, error))
       verdicts.push(verdict)
       options.onVerdict(verdict)
     }
@@ -59,6 +59,11 @@ async function hunt(mutant: Mutant, options: MutantOptions): Promise<MutantVerdi
     found: violation === undefined ? '' : describeViolation(violation),
     isExpected: violation !== undefined && mutant.breaks.includes(violation.invariant),
   }
+}
+
+/** Not even a run: the mutant does not fit, or the process has died of it. */
+function failed(mutant: Mutant, error: unknown): MutantVerdict {
+  return { mutant, seed: undefined, seeds: 0, found: String(error), isExpected: false }
 }
 
 /** The mutant of this name. */

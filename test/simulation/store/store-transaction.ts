@@ -9,10 +9,11 @@ interface Undo {
 
 export class StoreTransaction implements RowOwner {
   readonly id: number
-  /** By the database's clock. */
-  readonly beganMs: number
-  /** The latest that any of its statements was told: the clock may jump back before the commit. */
+  /** The earliest and the latest time that it has seen, by the database's clock, which may jump meanwhile. */
+  earliestMs: number
   latestMs: number
+  /** In the time of the world. */
+  readonly beganAtMs: number
   /** `aborted`: a statement failed; only a rollback is understood. */
   state: 'open' | 'aborted' | 'ended' = 'open'
   /** Told when it has ended. */
@@ -25,10 +26,11 @@ export class StoreTransaction implements RowOwner {
   readonly #held: { table: AnyTable; key: Key }[] = []
   #statement: Undo[] = []
 
-  constructor(id: number, beganMs: number) {
+  constructor(id: number, began: { readonly clockMs: number; readonly atMs: number }) {
     this.id = id
-    this.beganMs = beganMs
-    this.latestMs = beganMs
+    this.earliestMs = began.clockMs
+    this.latestMs = began.clockMs
+    this.beganAtMs = began.atMs
   }
 
   changes(table: AnyTable, key: Key, pending: Pending | undefined): void {
@@ -38,6 +40,11 @@ export class StoreTransaction implements RowOwner {
 
   holds(table: AnyTable, key: Key): void {
     this.#held.push({ table, key })
+  }
+
+  see(clockMs: number): void {
+    this.earliestMs = Math.min(this.earliestMs, clockMs)
+    this.latestMs = Math.max(this.latestMs, clockMs)
   }
 
   beginStatement(): void {

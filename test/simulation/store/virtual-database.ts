@@ -35,11 +35,12 @@ export interface Commit {
   readonly changes: readonly RowChange[]
   readonly statements: readonly string[]
   readonly by: string
-  /** The database's clock, ms since 1970, at the commit and at the beginning of the transaction. */
+  /** The database's clock, ms since 1970: now, and the earliest and the latest that the transaction has seen of it. */
   readonly clockMs: number
-  readonly beganMs: number
-  /** The latest that one of its statements was told. */
+  readonly earliestMs: number
   readonly latestMs: number
+  /** When it began, in ms of the world. */
+  readonly beganAtMs: number
 }
 
 interface Request {
@@ -113,11 +114,12 @@ export class VirtualDatabase implements StoreServer {
 
   begin(): StoreTransaction {
     this.#transactions += 1
-    return new StoreTransaction(this.#transactions, this.clockMs)
+    const began = { clockMs: this.clockMs, atMs: this.world.nowMs }
+    return new StoreTransaction(this.#transactions, began)
   }
 
   context(tx: StoreTransaction, parameters: readonly unknown[]): StatementContext {
-    tx.latestMs = Math.max(tx.latestMs, this.clockMs)
+    tx.see(this.clockMs)
     return {
       tx,
       tables: this.tables,
@@ -133,8 +135,9 @@ export class VirtualDatabase implements StoreServer {
   publish(tx: StoreTransaction, by: string): void {
     const changes = tx.commit()
     if (changes.length === 0) return
-    const { beganMs, latestMs, statements } = tx
-    this.onCommit({ changes, statements, by, clockMs: this.clockMs, beganMs, latestMs })
+    const { beganAtMs, earliestMs, latestMs, statements } = tx
+    const { clockMs } = this
+    this.onCommit({ changes, statements, by, clockMs, earliestMs, latestMs, beganAtMs })
   }
 
   register(connection: StoreConnection): void {
