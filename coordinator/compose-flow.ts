@@ -191,7 +191,7 @@ function matchWith(
   return {
     offers: () => (recovery.isOpen ? [] : fleet.offers(deps.clock.monotonicMs())),
     reserve: ({ offer, executionId, slots }) => fleet.reserve(offer.sessionId, executionId, slots),
-    unreserve: ({ offer, executionId }) => fleet.release(offer.sessionId, executionId),
+    unreserve: ({ offer, executionId }) => fleet.unreserve(offer.sessionId, executionId),
     dispatch: async (claimed) => dispatch(deps, fleet, claimed),
   }
 }
@@ -268,7 +268,7 @@ function receiveWith(
 
 function freeSlots(deps: Deps, fleet: Fleet, ended: readonly EndedAttempt[]): void {
   for (const { ending, report, isGivenUp } of ended) {
-    fleet.release(ending.session_id, ending.id)
+    fleet.release(ending.session_id, ending)
     if (!isGivenUp) fleet.count(ending.session_id, report.outcome)
     if (report.outcome !== 'refused') continue
     fleet.pause(ending.session_id, deps.clock.monotonicMs() + REFUSED_PAUSE_MS)

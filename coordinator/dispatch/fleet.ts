@@ -9,6 +9,11 @@ import {
 import type { WorkerOffer } from '../job/offer.ts'
 import { type AgentSession, offerOf } from './agent-session.ts'
 
+interface FleetAttempt {
+  readonly id: ExecutionId
+  readonly epoch: Epoch
+}
+
 export interface Fleet {
   add(session: AgentSession): void
   /** False when another session has taken its place already. */
@@ -19,8 +24,10 @@ export interface Fleet {
   reserve(sessionId: SessionId, executionId: ExecutionId, slots: number): boolean
   /** The reservation has become an attempt. */
   confirm(sessionId: SessionId, executionId: ExecutionId, epoch: Epoch): void
-  /** The slots are free again. */
-  release(sessionId: SessionId, executionId: ExecutionId): void
+  /** The slots of an attempt that has ended are free again. */
+  release(sessionId: SessionId, ended: FleetAttempt): void
+  /** The slots of a reservation that has not become an attempt are free again. */
+  unreserve(sessionId: SessionId, executionId: ExecutionId): void
   /** Counts an outcome towards the worker's consecutive failures. */
   count(sessionId: SessionId, outcome: AttemptOutcome): void
   /** Offers nothing to a session until then (monotonic ms): it has refused, and would refuse again. */
@@ -45,10 +52,15 @@ export function createFleet(): Fleet {
       const reserved = inFlight?.get(executionId)
       if (reserved !== undefined) inFlight?.set(executionId, { ...reserved, epoch })
     },
-    release(sessionId, executionId) {
+    release(sessionId, { id, epoch }) {
       const session = sessions.get(sessionId)
-      session?.inFlight.delete(executionId)
-      session?.stopsSent.delete(executionId)
+      session?.stopsSent.delete(id)
+      // The next attempt of the execution may be here already: its end was committed before we hear of it.
+      if (session?.inFlight.get(id)?.epoch === epoch) session.inFlight.delete(id)
+    },
+    unreserve(sessionId, executionId) {
+      const inFlight = sessions.get(sessionId)?.inFlight
+      if (inFlight?.get(executionId)?.epoch === undefined) inFlight?.delete(executionId)
     },
     count(sessionId, outcome) {
       const session = sessions.get(sessionId)

@@ -3,10 +3,15 @@ import { AttemptOutcome } from '../../../proto/gen/rota/v1/execution.ts'
 import { resourceName } from '../../../shared/wire.ts'
 import { FORGED } from '../checks/forged.ts'
 import type { Said } from '../world/virtual-network.ts'
+import type { Cluster } from './cluster.ts'
 import type { FaultContext, FaultKind } from './fault.ts'
 
 /** No agent comes so far in a run. */
 const FORGED_SEQUENCE = 1_000_000_000n
+
+/** More would cordon the agents, for which there are other tests. */
+const FORGERIES_MAX = 15
+const forgeries = new WeakMap<Cluster, number>()
 
 /** Of what was said before, something about an execution that is live now, if there is any. */
 function pickSaid<M>(
@@ -85,7 +90,9 @@ export const messageFaults: readonly FaultKind[] = [
       const stream = network.streams.find(({ agent, isConnected }) => {
         return isConnected && agent !== agents[(row?.worker_id ?? 1) - 1]?.name
       })
-      if (row === undefined || stream === undefined) return false
+      const count = forgeries.get(cluster) ?? 0
+      if (row === undefined || stream === undefined || count >= FORGERIES_MAX) return false
+      forgeries.set(cluster, count + 1)
       const finished = Finished.fromPartial({
         execution: resourceName('executions', row.id),
         epoch: BigInt(row.epoch),

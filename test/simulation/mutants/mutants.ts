@@ -30,6 +30,13 @@ const coordinatorMutants: readonly Mutant[] = [
     breaks: [8],
   },
   {
+    name: 'take the end of an attempt for the end of the next one',
+    file: 'coordinator/dispatch/fleet.ts',
+    find: 'if (session?.inFlight.get(id)?.epoch === epoch) session.inFlight.delete(id)',
+    replace: 'if (epoch > 0) session?.inFlight.delete(id)',
+    breaks: [14],
+  },
+  {
     name: 'send assignments before their commit',
     file: 'coordinator/match/match-loop.ts',
     find: 'return reserved.length === 0 ? [] : claimQueued(tx, reserved)',
@@ -78,7 +85,7 @@ const coordinatorMutants: readonly Mutant[] = [
   {
     name: 'keep the slots of what has ended',
     file: 'coordinator/compose-flow.ts',
-    find: 'fleet.release(ending.session_id, ending.id)',
+    find: 'fleet.release(ending.session_id, ending)',
     replace: 'void fleet',
     breaks: [13, 20],
   },

@@ -49,7 +49,24 @@ const addRefusals: StatementModel = ({ tx, tables, parameters }) => {
   return []
 }
 
-const liftQuarantine: StatementModel = () => []
+const quarantineWorker: StatementModel = ({ tx, tables, parameters, nowMs }) => {
+  const [, evidence, worker_id, lengthsMs] = parameters as [number, string, WorkerId, number[]]
+  const worker = tables.worker.get(tx, worker_id)
+  if (worker === undefined) return []
+  const before = tables.quarantine.get(tx, worker_id)
+  const count = (before?.count ?? 0) + 1
+  const lengthMs = lengthsMs[Math.min(count, lengthsMs.length) - 1] as number
+  const row = { worker_id, count, evidence, until: new Date(Math.round(nowMs + lengthMs)) }
+  if (before === undefined) tables.quarantine.insert(tx, row)
+  else tables.quarantine.update(tx, row)
+  return [{ name: worker.name, state: worker.state, count }]
+}
+
+const liftQuarantine: StatementModel = ({ tx, tables, parameters }) => {
+  const [workerId] = parameters as [WorkerId]
+  if (tables.quarantine.get(tx, workerId) !== undefined) tables.quarantine.delete(tx, workerId)
+  return []
+}
 
 const readDoubtful: StatementModel = ({ tx, tables, parameters }) => {
   const [failuresMin, limit] = parameters as [number, number]
@@ -130,6 +147,7 @@ const readNeeds: StatementModel = ({ tx, tables }) =>
 export const CONDUCT_STATEMENTS: Readonly<Record<string, StatementModel>> = {
   classifyAttempts,
   addRefusals,
+  quarantineWorker,
   liftQuarantine,
   readDoubtful,
   tryLockCordons,

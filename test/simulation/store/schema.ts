@@ -19,6 +19,7 @@ export type CheckRow = Selectable<Tables['rota.dependency_check']>
 export type RequestRow = Selectable<Tables['rota.request']>
 export type LateReportRow = Selectable<Tables['rota.late_report']>
 export type CoordinatorRow = Selectable<Tables['rota.coordinator']>
+export type QuarantineRow = Tables['rota.quarantine']
 export type DependencyRow = Tables['rota.dependency']
 
 /** PostgreSQL's `infinity`: the latest time that JavaScript has. */
@@ -72,6 +73,7 @@ export function createTables() {
       (row) => `${row.execution_id}/${row.epoch}`,
     ),
     coordinator: new VersionedTable<CoordinatorRow>('coordinator', ({ id }) => id),
+    quarantine: new VersionedTable<QuarantineRow>('quarantine', ({ worker_id }) => worker_id),
     /** Advisory locks: rows that are never there. */
     advisory: new VersionedTable<{ readonly id: string }>('advisory', ({ id }) => id),
   }
