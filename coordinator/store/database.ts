@@ -23,8 +23,8 @@ const LOCK_TIMEOUT_MS = 1_500
 const QUERY_TIMEOUT_MS = 10_000
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000
 const CLIENT_LIFETIME_S = 1_800
-/** More than rpc/limits/turns.ts lets crowds use at once. */
-const POOL_SIZE = 20
+/** Connections of one coordinator at most; more than rpc/limits/turns.ts lets crowds use at once. */
+export const POOL_SIZE = 20
 
 export interface DatabaseOptions {
   /** A URL, or the parts of one. */

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { Client } from 'pg'
 import { pino } from 'pino'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Database } from '../../coordinator/store/database.ts'
+import { type Database, POOL_SIZE } from '../../coordinator/store/database.ts'
 import { openPrimary } from '../../coordinator/store/open-primary.ts'
 import type { Primary } from '../../coordinator/store/primary.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
@@ -104,12 +104,14 @@ describe('one server', () => {
   test('that freezes fails what waits for it and what comes later, and is used again when it thaws', async () => {
     const { server, url } = await single()
     const { db, lines } = await open(url)
-    const sleeping = Array.from({ length: 10 }, () => failure(sql`select pg_sleep(60)`.execute(db)))
+    const sleeping = Array.from({ length: POOL_SIZE }, () =>
+      failure(sql`select pg_sleep(60)`.execute(db)),
+    )
     await until('all are busy', async () => {
       const rows = await server.query(
         `select from pg_stat_activity where query ~ 'pg_sleep' and state = 'active'`,
       )
-      return rows.length > 9
+      return rows.length >= POOL_SIZE
     })
     const queued = failure(portOf(db))
     await server.freeze()
