@@ -5,6 +5,8 @@
  * V1. Anything heard renews the lease here: an agent that is too busy for heartbeats is alive. Only a heartbeat is
  *     answered, so the agent's own count never ends later than ours.
  * V2. A session that is in the database no more is ended, heard or not.
+ * V3. What was heard long before the renewal is no reason for it: the lease would end so much later than the agent was
+ *     last heard. Heartbeats come just before (agent/connect), and must be answered anyway.
  */
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { Ticker } from '../../shared/ticker.ts'
@@ -14,16 +16,28 @@ import { type Renewal, readWorkerOrders, renewLeases } from './dispatch-queries.
 import type { Fleet } from './fleet.ts'
 import { followOrders } from './follow-orders.ts'
 
+/** Anything but a heartbeat renews for so much of the interval after it was heard (V3). */
+const RECENT_SHARE = 0.25
+
 export function createRenewLoop(deps: Deps, fleet: Fleet, everyMs: number): Ticker {
   return new Ticker({
     ...deps,
     name: 'renew',
     retryMs: everyMs,
     runOnce: async () => {
-      await renew(deps, fleet)
+      await renew(deps, fleet, everyMs * RECENT_SHARE)
       return everyMs
     },
   })
+}
+
+/** Whether the lease of a session is renewed now; `sinceMs`: what was heard before is no reason (V1, V3). */
+export function isWorthRenewing(
+  session: Pick<AgentSession, 'heartbeatSequence' | 'lastHeardMs' | 'renewedForMs'>,
+  sinceMs: number,
+): boolean {
+  const { heartbeatSequence, lastHeardMs, renewedForMs } = session
+  return heartbeatSequence !== undefined || lastHeardMs > Math.max(renewedForMs, sinceMs)
 }
 
 interface Renewing {
@@ -33,11 +47,12 @@ interface Renewing {
   readonly sequence: bigint | undefined
 }
 
-async function renew(deps: Deps, fleet: Fleet): Promise<void> {
+async function renew(deps: Deps, fleet: Fleet, recentMs: number): Promise<void> {
+  const sinceMs = deps.clock.monotonicMs() - recentMs
   const renewing = fleet.all().map((session) => ({
     session,
     heardMs: session.lastHeardMs,
-    isHeard: session.lastHeardMs > session.renewedForMs || session.heartbeatSequence !== undefined,
+    isHeard: isWorthRenewing(session, sinceMs),
     sequence: session.heartbeatSequence,
   }))
   if (renewing.length === 0) return
