@@ -1,4 +1,5 @@
-/** `npm run sim -- --seeds N --seed S [--minutes M] [--seconds F] [--mutants]` */
+/** `npm run sim -- --seeds N --seed S [--minutes M] [--seconds F] [--workers W] [--mutants]` */
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { explainFailure } from './explain-failure.ts'
 import { MUTANTS } from './mutants/mutants.ts'
@@ -12,6 +13,7 @@ const HELP = `Runs the whole cluster on virtual time, under faults, and checks w
   --seed S      the first seed (default 1)
   --minutes M   go on for so long instead, whatever --seeds says
   --seconds F   with faults, of each run, in simulated seconds (default 100)
+  --workers W   processes (default: one for each core)
   --mutants     plant bugs into the product, one after the other; each must be caught
   --mutant M    only the one of this name
 `
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     minutes: { type: 'string' },
     seconds: { type: 'string', default: '100' },
+    workers: { type: 'string', default: String(availableParallelism()) },
     mutants: { type: 'boolean', default: false },
     mutant: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -58,6 +61,7 @@ async function simulate(): Promise<number> {
     seeds: minutes === undefined ? numberOf('seeds', values.seeds) : Number.MAX_SAFE_INTEGER,
     faultyMs,
     limitMs: (minutes ?? Number.POSITIVE_INFINITY) * 60_000,
+    workers: numberOf('workers', values.workers),
     onResult(result) {
       totals.add(result)
       if (result.violations.length > 0) failed ??= result.seed

@@ -1,10 +1,11 @@
 /** Sums over many runs, and how they are shown. */
 import { CHECKED, NOT_SIMULATED } from './invariants.ts'
-import type { RunResult } from './run-seed.ts'
+import type { WorkerResult } from './run-many.ts'
 
 export class Totals {
   seeds = 0
   simulatedMs = 0
+  cpuMs = 0
   events = 0
   executions = 0
   faultCount = 0
@@ -12,10 +13,14 @@ export class Totals {
   readonly checked = new Map<number, number>()
 
   add(
-    result: Pick<RunResult, 'simulatedMs' | 'events' | 'executions' | 'faults' | 'checked'>,
+    result: Pick<
+      WorkerResult,
+      'simulatedMs' | 'cpuMs' | 'events' | 'executions' | 'faults' | 'checked'
+    >,
   ): void {
     this.seeds += 1
     this.simulatedMs += result.simulatedMs
+    this.cpuMs += result.cpuMs
     this.events += result.events
     this.executions += result.executions
     for (const [kind, count] of result.faults) {
@@ -34,10 +39,13 @@ export class Totals {
       .filter((invariant) => (this.checked.get(invariant) ?? 0) === 0)
   }
 
+  /** Against the clock on the wall, and against the time of one core. */
   progress(realMs: number): string {
     const hours = (this.simulatedMs / 3_600_000).toFixed(1)
+    const seconds = (realMs / 1_000).toFixed(0)
     const factor = Math.round(this.simulatedMs / realMs)
-    return `${this.seeds} seeds, ${hours} h simulated, ${factor} x real time, ${this.faultCount} faults, ${this.executions} attempts`
+    const perCore = Math.round(this.simulatedMs / this.cpuMs)
+    return `${this.seeds} seeds, ${hours} h simulated in ${seconds} s: ${factor} x real time, ${perCore} x per core, ${this.faultCount} faults, ${this.executions} attempts`
   }
 
   summary(realMs: number): string {

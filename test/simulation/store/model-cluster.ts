@@ -26,7 +26,7 @@ const renewCoordinator: StatementModel = ({ tx, tables, parameters, nowMs, now }
     string,
     number,
   ]
-  const others = tables.coordinator.list(tx).filter((row) => row.id !== id)
+  const others = tables.coordinator.where(tx, (row) => row.id !== id)
   const before = tables.coordinator.get(tx, id)
   const row: CoordinatorRow = {
     started_at: now,

@@ -72,8 +72,7 @@ const readDoubtful: StatementModel = ({ tx, tables, parameters }) => {
   const [failuresMin, limit] = parameters as [number, number]
   const connected = new Set(tables.session.list(tx).map(({ worker_id }) => worker_id))
   return tables.worker
-    .list(tx)
-    .filter((row) => row.state === 'active' && row.deleted_at === null && connected.has(row.id))
+    .where(tx, (row) => row.state === 'active' && row.deleted_at === null && connected.has(row.id))
     .filter(({ consecutive_failures }) => consecutive_failures >= failuresMin)
     .sort((a, b) => b.consecutive_failures - a.consecutive_failures || a.id - b.id)
     .slice(0, limit)
@@ -91,7 +90,7 @@ const WINDOW_MS = 15 * 60_000
 const readFailureEvidence: StatementModel = ({ tx, tables, parameters, nowMs }) => {
   const [, workerIds] = parameters as [number, WorkerId[]]
   const sinceMs = nowMs - WINDOW_MS
-  const history = tables.history.list(tx).filter(({ settled_at }) => settled_at.getTime() > sinceMs)
+  const history = tables.history.where(tx, ({ settled_at }) => settled_at.getTime() > sinceMs)
   const executions = [...tables.history.list(tx), ...tables.execution.list(tx)]
   const jobOf = new Map<string, number>(executions.map(({ id, job_id }) => [id, job_id]))
   const isFailure = (row: AttemptRow, worker: WorkerRow) =>
@@ -101,7 +100,7 @@ const readFailureEvidence: StatementModel = ({ tx, tables, parameters, nowMs }) 
   return workerIds.flatMap((id) => {
     const worker = tables.worker.get(tx, id)
     if (worker === undefined) return []
-    const failures = tables.attempt.list(tx).filter((row) => isFailure(row, worker))
+    const failures = tables.attempt.where(tx, (row) => isFailure(row, worker))
     const byJob = Map.groupBy(failures, ({ execution_id }) => jobOf.get(execution_id))
     return [...byJob].map(([jobId, failed]) => {
       const ended = history.filter(
@@ -124,8 +123,7 @@ const readFailureEvidence: StatementModel = ({ tx, tables, parameters, nowMs }) 
 const readFleetMembers: StatementModel = ({ tx, tables }) => {
   const connected = new Set(tables.session.list(tx).map(({ worker_id }) => worker_id))
   return tables.worker
-    .list(tx)
-    .filter(({ deleted_at }) => deleted_at === null)
+    .where(tx, ({ deleted_at }) => deleted_at === null)
     .map(({ id, name, capabilities, handlers, slots, slot_limit, state, state_actor }) => ({
       id,
       name,

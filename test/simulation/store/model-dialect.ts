@@ -1,45 +1,86 @@
-/** Kysely over the model: statements with a name are told by it, without making SQL of them. */
+/**
+ * Kysely over the model: statements with a name are told by it, without making SQL of them, and go to their connection
+ * without the promises of drivers and plugins that nobody has here.
+ *
+ * M1. Who gets a connection gives it back, whatever becomes of the work; a transaction that fails is rolled back.
+ * M2. A transaction that has ended takes no more statements.
+ */
 import {
   type CompiledQuery,
-  type DatabaseConnection,
+  DefaultQueryExecutor,
   type Dialect,
+  DummyDriver,
   Kysely,
+  type KyselyProps,
   PostgresAdapter,
   PostgresQueryCompiler,
   type QueryCompiler,
+  type QueryResult,
   type RootOperationNode,
+  Transaction,
+  TransactionBuilder,
   type ValueNode,
 } from 'kysely'
 import type { Database } from '../../../coordinator/store/database.ts'
 import type { Tables } from '../../../coordinator/store/tables.ts'
 
-/** What a pool of connections to the model does. */
-export interface StoreClient {
-  acquire(): Promise<DatabaseConnection>
-  begin(connection: DatabaseConnection): Promise<void>
-  commit(connection: DatabaseConnection): Promise<void>
-  rollback(connection: DatabaseConnection): Promise<void>
-  release(connection: DatabaseConnection): Promise<void>
+/** One connection to the model. */
+export interface ModelConnection {
+  execute(query: CompiledQuery): Promise<object[]>
+  begin(): void
+  commit(): Promise<object[]>
+  rollback(): void
 }
 
-export function openModel(client: StoreClient): Database {
-  const dialect: Dialect = {
-    createAdapter: () => new PostgresAdapter(),
-    createQueryCompiler: () => new NameCompiler(),
-    createIntrospector: () => {
-      throw new Error('the model has nothing to introspect')
-    },
-    createDriver: () => ({
-      init: async () => {},
-      acquireConnection: () => client.acquire(),
-      beginTransaction: (connection) => client.begin(connection),
-      commitTransaction: (connection) => client.commit(connection),
-      rollbackTransaction: (connection) => client.rollback(connection),
-      releaseConnection: (connection) => client.release(connection),
-      destroy: async () => {},
-    }),
+/** What a pool of connections to the model does. */
+export interface ModelPool {
+  acquire(): ModelConnection | Promise<ModelConnection>
+  release(connection: ModelConnection): void
+}
+
+export function openModel(pool: ModelPool): Database {
+  return new ModelDatabase(propsOf(new PooledExecutor(pool)), pool)
+}
+
+class ModelDatabase extends Kysely<Tables> {
+  readonly #transactions: TransactionBuilder<Tables>
+
+  constructor(props: KyselyProps, pool: ModelPool) {
+    super(props)
+    this.#transactions = new ModelTransactions(props, pool)
   }
-  return new Kysely<Tables>({ dialect })
+
+  override transaction(): TransactionBuilder<Tables> {
+    return this.#transactions
+  }
+}
+
+class ModelTransactions extends TransactionBuilder<Tables> {
+  readonly #pool: ModelPool
+
+  constructor(props: KyselyProps, pool: ModelPool) {
+    super(props)
+    this.#pool = pool
+  }
+
+  override async execute<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> {
+    const connection = await this.#pool.acquire()
+    const executor = new ConnectedExecutor(connection)
+    let hasBegun = false
+    try {
+      connection.begin()
+      hasBegun = true
+      const result = await work(new Transaction<Tables>(propsOf(executor)))
+      await connection.commit()
+      return result
+    } catch (error) {
+      if (hasBegun) connection.rollback()
+      throw error
+    } finally {
+      executor.isOver = true
+      this.#pool.release(connection)
+    }
+  }
 }
 
 const NAME = /^\s*\/\* (\w+) \*\//
@@ -65,4 +106,74 @@ class NameCompiler implements QueryCompiler {
     }
     return { query: node, queryId, sql: name, parameters: values }
   }
+}
+
+const COMPILER = new NameCompiler()
+const ADAPTER = new PostgresAdapter()
+const DRIVER = new DummyDriver()
+const NO_PROVIDER = {
+  provideConnection(): never {
+    throw new Error('the model has no connections of its own')
+  },
+}
+const DIALECT: Dialect = {
+  createAdapter: () => ADAPTER,
+  createQueryCompiler: () => COMPILER,
+  createDriver: () => DRIVER,
+  createIntrospector() {
+    throw new Error('the model has nothing to introspect')
+  },
+}
+
+function propsOf(executor: DefaultQueryExecutor): KyselyProps {
+  return { config: { dialect: DIALECT }, driver: DRIVER, dialect: DIALECT, executor }
+}
+
+abstract class ModelExecutor extends DefaultQueryExecutor {
+  constructor() {
+    super(COMPILER, ADAPTER, NO_PROVIDER)
+  }
+
+  override transformQuery<N extends RootOperationNode>(node: N): N {
+    return node
+  }
+}
+
+/** A connection for each statement. */
+class PooledExecutor extends ModelExecutor {
+  readonly #pool: ModelPool
+
+  constructor(pool: ModelPool) {
+    super()
+    this.#pool = pool
+  }
+
+  override async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const connection = await this.#pool.acquire()
+    try {
+      return resultOf(await connection.execute(query))
+    } finally {
+      this.#pool.release(connection)
+    }
+  }
+}
+
+/** The connection of a transaction. */
+class ConnectedExecutor extends ModelExecutor {
+  readonly #connection: ModelConnection
+  isOver = false
+
+  constructor(connection: ModelConnection) {
+    super()
+    this.#connection = connection
+  }
+
+  override async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (this.isOver) throw new Error('Transaction is already committed or rolled back')
+    return resultOf(await this.#connection.execute(query))
+  }
+}
+
+function resultOf<R>(rows: object[]): QueryResult<R> {
+  return { rows: rows as R[], numAffectedRows: BigInt(rows.length) }
 }

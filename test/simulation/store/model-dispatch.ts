@@ -10,7 +10,7 @@ const lockSessionStart: StatementModel = ({ tx, tables, parameters }) => {
 
 const deleteSessions: StatementModel = ({ tx, tables, parameters }) => {
   const [workerId] = parameters as [WorkerId]
-  const gone = tables.session.list(tx).filter(({ worker_id }) => worker_id === workerId)
+  const gone = tables.session.where(tx, ({ worker_id }) => worker_id === workerId)
   for (const { id } of gone) tables.session.delete(tx, id)
   return gone.map(({ id }) => ({ id }))
 }
@@ -58,7 +58,7 @@ const adoptHeld: StatementModel = ({ tx, tables, parameters, now }) => {
 
 const requeueUnaccepted: StatementModel = ({ tx, tables, parameters }) => {
   const [sessionIds, from] = parameters as [SessionId[], readonly string[]]
-  const rows = tables.execution.list(tx).filter((row) => {
+  const rows = tables.execution.where(tx, (row) => {
     const isTheirs = row.session_id !== null && sessionIds.includes(row.session_id)
     const isUntouched = row.accepted_at === null && row.cancel_requested_at === null
     return isTheirs && from.includes(row.state) && isUntouched
@@ -80,8 +80,7 @@ const readInFlight: StatementModel = ({ tx, tables, parameters }) => {
   const [sessionId] = parameters as [SessionId]
   const slotsOf = new Map(tables.class.list(tx).map(({ id, slots }) => [id, slots]))
   return tables.execution
-    .list(tx)
-    .filter(({ session_id }) => session_id === sessionId)
+    .where(tx, ({ session_id }) => session_id === sessionId)
     .map(({ id, epoch, class_id }) => ({ id, epoch, slots: slotsOf.get(class_id) ?? 1 }))
 }
 

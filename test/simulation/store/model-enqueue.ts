@@ -115,8 +115,7 @@ const insertDependencyChecks: StatementModel = ({ tx, tables, parameters, nextId
 const releaseDue: StatementModel = ({ tx, tables, parameters, nowMs, now }) => {
   const [limit, from] = parameters as [number, readonly string[]]
   const due = tables.execution
-    .list(tx)
-    .filter((row) => isWaiting(row) && row.available_at.getTime() <= nowMs)
+    .where(tx, (row) => isWaiting(row) && row.available_at.getTime() <= nowMs)
     .sort(byAvailable)
   const released: object[] = []
   for (const row of due) {
@@ -136,8 +135,7 @@ const releaseDue: StatementModel = ({ tx, tables, parameters, nowMs, now }) => {
 
 const nextReleaseMs: StatementModel = ({ tx, tables, nowMs }) => {
   const [first] = tables.execution
-    .list(tx)
-    .filter((row) => isWaiting(row) && row.available_at < INFINITY)
+    .where(tx, (row) => isWaiting(row) && row.available_at < INFINITY)
     .sort(byAvailable)
   return first === undefined ? [] : [{ wait_ms: first.available_at.getTime() - nowMs }]
 }
@@ -145,8 +143,7 @@ const nextReleaseMs: StatementModel = ({ tx, tables, nowMs }) => {
 const lockPastDeadline: StatementModel = ({ tx, tables, parameters, nowMs }) => {
   const [limit] = parameters as [number]
   const late = tables.execution
-    .list(tx)
-    .filter((row) => row.start_deadline_at !== null && row.start_deadline_at.getTime() < nowMs)
+    .where(tx, (row) => row.start_deadline_at !== null && row.start_deadline_at.getTime() < nowMs)
     .filter((row) => (isWaiting(row) || row.state === 'queued') && row.attempt === 0)
     .sort((a, b) => (a.start_deadline_at?.getTime() ?? 0) - (b.start_deadline_at?.getTime() ?? 0))
   const locked: object[] = []
@@ -180,7 +177,7 @@ const lockDependentJob: StatementModel = ({ tx, tables, parameters }) => {
 
 const readDependencyActivities: StatementModel = ({ tx, tables, parameters, now }) => {
   const [jobId] = parameters as [JobId]
-  const on = tables.dependency.list(tx).filter(({ job_id }) => job_id === jobId)
+  const on = tables.dependency.where(tx, ({ job_id }) => job_id === jobId)
   return on.flatMap(({ on_job_id }) => {
     const job = tables.job.get(tx, on_job_id)
     const activity = tables.activity.get(tx, on_job_id)
@@ -194,7 +191,7 @@ const lockWaitingForDependencies: StatementModel = ({ tx, tables, parameters }) 
   const [jobId] = parameters as [JobId]
   const isMeant = (row: ExecutionRow | undefined) =>
     row?.job_id === jobId && row.state === 'waiting' && row.reason_code === 'DEPENDENCY'
-  const waiting = tables.execution.list(tx).filter(isMeant).sort(byCreation)
+  const waiting = tables.execution.where(tx, isMeant).sort(byCreation)
   for (const { id } of waiting) tables.execution.lock(tx, id, FOR_UPDATE)
   return waiting.map(({ id }) => ({ id }))
 }

@@ -8,8 +8,7 @@ const queuedClasses: StatementModel = ({ tx, tables }) => {
   for (const row of tables.execution.list(tx)) if (row.state === 'queued') used.add(row.class_id)
   if (used.size === 0) return []
   return tables.class
-    .list(tx)
-    .filter(({ id }) => used.has(id))
+    .where(tx, ({ id }) => used.has(id))
     .map(({ id, capabilities, selector, worker, slots }) => ({
       id,
       capabilities,
@@ -21,7 +20,7 @@ const queuedClasses: StatementModel = ({ tx, tables }) => {
 
 const lockQueued: StatementModel = ({ tx, tables, parameters }) => {
   const [classIds, limit] = parameters as [number[], number]
-  const rows = tables.execution.list(tx).filter(({ state }) => state === 'queued')
+  const rows = tables.execution.where(tx, ({ state }) => state === 'queued')
   return classIds.flatMap((classId) => {
     const heads: ExecutionRow[] = []
     for (const row of rows.filter(({ class_id }) => class_id === classId).sort(byQueueOrder)) {

@@ -58,15 +58,15 @@ const insertLateReports: StatementModel = ({ tx, tables, parameters, now }) => {
     (number | null)[],
     string[],
   ]
-  const attempts = tables.attempt.list(tx)
+  const isMeant = new Set<string>(ids)
+  const lost = tables.attempt.where(
+    tx,
+    (row) => row.worker === worker && row.outcome === 'lost' && isMeant.has(row.execution_id),
+  )
   return ids.flatMap((execution_id, index) => {
     const epoch = epochs[index] as number
-    const isEvidence = attempts.some(
-      (attempt) =>
-        attempt.execution_id === execution_id &&
-        attempt.epoch === epoch &&
-        attempt.worker === worker &&
-        attempt.outcome === 'lost',
+    const isEvidence = lost.some(
+      (attempt) => attempt.execution_id === execution_id && attempt.epoch === epoch,
     )
     if (!isEvidence) return []
     const isNew = tables.lateReport.insert(tx, {

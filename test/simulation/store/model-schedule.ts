@@ -6,7 +6,7 @@ import { FOR_UPDATE } from './versioned-table.ts'
 
 const lockDueSchedules: StatementModel = ({ tx, tables, parameters, nowMs, now }) => {
   const [limit] = parameters as [number]
-  const due = tables.schedule.list(tx).filter((row) => row.due_at.getTime() <= nowMs)
+  const due = tables.schedule.where(tx, (row) => row.due_at.getTime() <= nowMs)
   const rows: ScheduleRow[] = []
   for (const row of due.sort(byDue)) {
     if (rows.length === limit) break

@@ -30,9 +30,10 @@ const lockReported: StatementModel = (context) => {
 
 const lockOfSessions: StatementModel = (context) => {
   const [sessionIds] = context.parameters as [SessionId[]]
-  const rows = context.tables.execution
-    .list(context.tx)
-    .filter(({ session_id }) => session_id !== null && sessionIds.includes(session_id))
+  const rows = context.tables.execution.where(
+    context.tx,
+    ({ session_id }) => session_id !== null && sessionIds.includes(session_id),
+  )
   return lockEnding(context, rows)
 }
 
@@ -235,8 +236,7 @@ const tellDependents: StatementModel = ({ tx, tables, parameters, nextId }) => {
   const [onJobIds] = parameters as [JobId[]]
   const dependents = new Set(
     tables.dependency
-      .list(tx)
-      .filter(({ on_job_id }) => onJobIds.includes(on_job_id))
+      .where(tx, ({ on_job_id }) => onJobIds.includes(on_job_id))
       .map(({ job_id }) => job_id),
   )
   for (const job_id of dependents) tables.check.insert(tx, { id: nextId(), job_id })

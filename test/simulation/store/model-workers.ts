@@ -46,16 +46,14 @@ const recordConnection: StatementModel = () => []
 
 const readWorkerOrders: StatementModel = ({ tx, tables, parameters, nowMs }) => {
   const [ids] = parameters as [WorkerId[]]
-  const rows = tables.worker.list(tx).filter(({ id }) => ids.includes(id))
+  const rows = tables.worker.where(tx, ({ id }) => ids.includes(id))
   return rows.map((row) => ordersOf(row, nowMs))
 }
 
 function inHand({ tx, tables }: StatementContext, workerId: WorkerId): ExecutionRow[] {
-  const sessions = tables.session.list(tx).filter(({ worker_id }) => worker_id === workerId)
+  const sessions = tables.session.where(tx, ({ worker_id }) => worker_id === workerId)
   const ids = new Set<SessionId | null>(sessions.map(({ id }) => id))
-  return tables.execution
-    .list(tx)
-    .filter(({ session_id }) => session_id !== null && ids.has(session_id))
+  return tables.execution.where(tx, ({ session_id }) => session_id !== null && ids.has(session_id))
 }
 
 function hasNothing(context: StatementContext, workerId: WorkerId): boolean {
@@ -65,15 +63,14 @@ function hasNothing(context: StatementContext, workerId: WorkerId): boolean {
 const readSettledWorkers: StatementModel = (context) => {
   const { tx, tables } = context
   return tables.worker
-    .list(tx)
-    .filter(({ state, deleted_at }) => state === 'draining' || deleted_at !== null)
+    .where(tx, ({ state, deleted_at }) => state === 'draining' || deleted_at !== null)
     .filter(({ id }) => hasNothing(context, id))
     .map(({ id, deleted_at }) => ({ id, is_deleted: deleted_at !== null }))
 }
 
 const lockSessionsOf: StatementModel = ({ tx, tables, parameters }) => {
   const [ids] = parameters as [WorkerId[]]
-  const sessions = tables.session.list(tx).filter(({ worker_id }) => ids.includes(worker_id))
+  const sessions = tables.session.where(tx, ({ worker_id }) => ids.includes(worker_id))
   for (const { id } of sessions.sort((a, b) => (a.id < b.id ? -1 : 1))) {
     tables.session.lock(tx, id, FOR_UPDATE)
   }

@@ -51,7 +51,9 @@ const known = new Map<string, NamedStatement>()
 
 /** `text` is the name of a statement, or its SQL. */
 export function statementOf(text: string): NamedStatement {
-  const found = known.get(text) ?? find(text)
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const found = find(text)
   known.set(text, found)
   return found
 }

@@ -1,8 +1,8 @@
 /** node-postgres as far as it can be seen: connections that break, and a pool of ten, each got within two seconds. */
-import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
+import type { CompiledQuery } from 'kysely'
 import type { VirtualProcess } from '../world/virtual-process.ts'
 import { tagOf, type World } from '../world/world.ts'
-import type { StoreClient } from './model-dialect.ts'
+import type { ModelConnection, ModelPool } from './model-dialect.ts'
 import { type NamedStatement, statementOf, UnknownStatement } from './statements.ts'
 import type { StoreTransaction } from './store-transaction.ts'
 
@@ -35,7 +35,7 @@ export interface PendingRequest {
 }
 
 /** One connection of one process. */
-export class StoreConnection implements DatabaseConnection {
+export class StoreConnection implements ModelConnection {
   readonly #database: StoreServer
   readonly process: VirtualProcess
   tx: StoreTransaction | undefined
@@ -51,14 +51,31 @@ export class StoreConnection implements DatabaseConnection {
     this.process = process
   }
 
-  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+  async execute({ sql, parameters }: CompiledQuery): Promise<object[]> {
     if (this.isBroken) throw terminated()
-    const rows = await this.#database.submit(this, {
+    return this.#database.submit(this, {
       kind: 'statement',
-      statement: this.#find(query.sql),
-      parameters: query.parameters,
+      statement: this.#find(sql),
+      parameters,
     })
-    return { rows: rows as R[], numAffectedRows: BigInt(rows.length) }
+  }
+
+  begin(): void {
+    if (this.isBroken) throw terminated()
+    this.tx = this.#database.begin()
+  }
+
+  async commit(): Promise<object[]> {
+    if (this.isBroken) throw terminated()
+    return this.#database.submit(this, { kind: 'commit' })
+  }
+
+  rollback(): void {
+    const { tx } = this
+    // A frozen server knows nothing of a client that has given up.
+    if (this.isBroken && this.#database.mode === 'frozen') return
+    this.tx = undefined
+    if (tx !== undefined && tx.state !== 'ended') tx.rollback()
   }
 
   #find(text: string): NamedStatement {
@@ -69,11 +86,6 @@ export class StoreConnection implements DatabaseConnection {
       throw error
     }
   }
-
-  // biome-ignore lint/correctness/useYield: Kysely asks for it, nobody streams
-  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
-    throw new Error('the model does not stream')
-  }
 }
 
 interface PoolWaiter {
@@ -82,7 +94,7 @@ interface PoolWaiter {
 }
 
 /** The connections of one process. */
-export class StorePool implements StoreClient {
+export class StorePool implements ModelPool {
   readonly #database: StoreServer
   readonly #process: VirtualProcess
   #idle: StoreConnection[] = []
@@ -94,7 +106,7 @@ export class StorePool implements StoreClient {
     this.#process = process
   }
 
-  async acquire(): Promise<StoreConnection> {
+  acquire(): StoreConnection | Promise<StoreConnection> {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (idle.isBroken) continue
       this.#used += 1
@@ -105,28 +117,7 @@ export class StorePool implements StoreClient {
     return this.#connect()
   }
 
-  async begin(connection: DatabaseConnection): Promise<void> {
-    const store = connection as StoreConnection
-    if (store.isBroken) throw terminated()
-    store.tx = this.#database.begin()
-  }
-
-  async commit(connection: DatabaseConnection): Promise<void> {
-    const store = connection as StoreConnection
-    if (store.isBroken) throw terminated()
-    await this.#database.submit(store, { kind: 'commit' })
-  }
-
-  async rollback(connection: DatabaseConnection): Promise<void> {
-    const store = connection as StoreConnection
-    const { tx } = store
-    // A frozen server knows nothing of a client that has given up.
-    if (store.isBroken && this.#database.mode === 'frozen') return
-    store.tx = undefined
-    if (tx !== undefined && tx.state !== 'ended') tx.rollback()
-  }
-
-  async release(connection: DatabaseConnection): Promise<void> {
+  release(connection: ModelConnection): void {
     const store = connection as StoreConnection
     this.#used -= 1
     const waiter = this.#waiters.find(({ isOver }) => !isOver)

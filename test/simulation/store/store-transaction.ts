@@ -1,9 +1,12 @@
 /** What one transaction has changed and holds, so that it can be taken back: a statement of it, or all of it. */
 import type { AnyTable, Key, Pending, RowChange, RowOwner } from './versioned-table.ts'
 
-interface Undo {
+interface RowRef {
   readonly table: AnyTable
   readonly key: Key
+}
+
+interface Undo extends RowRef {
   readonly pending: Pending | undefined
 }
 
@@ -22,8 +25,9 @@ export class StoreTransaction implements RowOwner {
   waitsFor: StoreTransaction | undefined
   /** Names of its statements, for checks and traces. */
   readonly statements: string[] = []
-  readonly #changed = new Map<string, { table: AnyTable; key: Key }>()
-  readonly #held: { table: AnyTable; key: Key }[] = []
+  /** Rows that it has changed, by their first change. */
+  readonly #changed: RowRef[] = []
+  readonly #held: RowRef[] = []
   #statement: Undo[] = []
 
   constructor(id: number, began: { readonly clockMs: number; readonly atMs: number }) {
@@ -35,7 +39,7 @@ export class StoreTransaction implements RowOwner {
 
   changes(table: AnyTable, key: Key, pending: Pending | undefined): void {
     this.#statement.push({ table, key, pending })
-    this.#changed.set(`${table.name}/${key}`, { table, key })
+    if (pending === undefined) this.#changed.push({ table, key })
   }
 
   holds(table: AnyTable, key: Key): void {
@@ -48,25 +52,26 @@ export class StoreTransaction implements RowOwner {
   }
 
   beginStatement(): void {
-    this.#statement = []
+    if (this.#statement.length > 0) this.#statement = []
   }
 
+  /** Backwards: what the statement has changed first of all is at the end of `#changed`. */
   undoStatement(): void {
     for (const { table, key, pending } of this.#statement.reverse()) {
       table.undo(key, pending)
-      if (pending === undefined) this.#changed.delete(`${table.name}/${key}`)
+      if (pending === undefined) this.#changed.pop()
     }
     this.#statement = []
   }
 
   commit(): RowChange[] {
-    const changes = [...this.#changed.values()].map(({ table, key }) => table.publish(key))
+    const changes = this.#changed.map(({ table, key }) => table.publish(key))
     this.#end()
     return changes
   }
 
   rollback(): void {
-    for (const { table, key } of this.#changed.values()) table.discard(key)
+    for (const { table, key } of this.#changed) table.discard(key)
     this.#end()
   }
 

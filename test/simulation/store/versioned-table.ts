@@ -87,16 +87,23 @@ export class VersionedTable<R extends object> implements AnyTable {
 
   /** All rows that `tx` sees. */
   list(tx: RowOwner): R[] {
-    if (this.#pending.size === 0) return [...this.#rows.values()]
+    return this.where(tx, () => true)
+  }
+
+  /** Those of them that are meant; what others are changing is seen as it was. */
+  where(tx: RowOwner, isMeant: (row: R) => boolean): R[] {
     const rows: R[] = []
-    for (const [key, row] of this.#rows) {
-      const pending = this.#pending.get(key)
-      if (pending?.tx !== tx) rows.push(row)
-      else if (pending.row !== undefined) rows.push(pending.row)
+    if (this.#pending.size === 0) {
+      for (const row of this.#rows.values()) if (isMeant(row)) rows.push(row)
+      return rows
     }
-    for (const [key, pending] of this.#pending) {
-      if (pending.tx === tx && pending.row !== undefined && !this.#rows.has(key))
-        rows.push(pending.row)
+    for (const [key, committed] of this.#rows) {
+      const pending = this.#pending.get(key)
+      const row = pending?.tx === tx ? pending.row : committed
+      if (row !== undefined && isMeant(row)) rows.push(row)
+    }
+    for (const [key, { row, tx: owner }] of this.#pending) {
+      if (owner === tx && row !== undefined && !this.#rows.has(key) && isMeant(row)) rows.push(row)
     }
     return rows
   }

@@ -88,8 +88,7 @@ export class VirtualDatabase implements StoreServer {
   readonly #connections = new Set<StoreConnection>()
   #frozen: Request[] = []
   #transactions = 0
-  #epoch = 0
-  #ids = 1_000
+  readonly #sequences = createSequences()
 
   constructor(world: World) {
     this.world = world
@@ -119,17 +118,11 @@ export class VirtualDatabase implements StoreServer {
   }
 
   context(tx: StoreTransaction, parameters: readonly unknown[]): StatementContext {
-    tx.see(this.clockMs)
-    return {
-      tx,
-      tables: this.tables,
-      parameters,
-      nowMs: this.clockMs,
-      now: new Date(Math.round(this.clockMs)),
-      nextEpoch: () => ++this.#epoch,
-      lastEpoch: () => this.#epoch,
-      nextId: () => ++this.#ids,
-    }
+    const nowMs = this.clockMs
+    tx.see(nowMs)
+    const now = new Date(Math.round(nowMs))
+    const { nextEpoch, lastEpoch, nextId } = this.#sequences
+    return { tx, tables: this.tables, parameters, nowMs, now, nextEpoch, lastEpoch, nextId }
   }
 
   publish(tx: StoreTransaction, by: string): void {
@@ -405,10 +398,18 @@ export class VirtualDatabase implements StoreServer {
   }
 }
 
+function createSequences() {
+  let epoch = 0
+  let id = 1_000
+  return { nextEpoch: () => ++epoch, lastEpoch: () => epoch, nextId: () => ++id }
+}
+
 const tags = new Map<string, number>()
 
 function tagOfName(name: string): number {
-  const tag = tags.get(name) ?? tagOf(name)
+  const known = tags.get(name)
+  if (known !== undefined) return known
+  const tag = tagOf(name)
   tags.set(name, tag)
   return tag
 }

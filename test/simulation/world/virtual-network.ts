@@ -5,6 +5,7 @@
  * N2. A link that is closed holds what is on its way. It is delivered when the link opens again, unless the stream has
  *     broken meanwhile: either end gives up after its keepalive, the other one learns of it when it can.
  */
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import type { AgentMessage, ControlStream } from '../../../agent/connect/stream-writer.ts'
 import { ConnectRequest, ConnectResponse } from '../../../proto/gen/rota/agent/v1/agent_service.ts'
@@ -48,6 +49,7 @@ export class VirtualNetwork {
   readonly #listeners = new Map<string, Listener>()
   readonly #closed = new Set<string>()
   readonly #streams = new Set<VirtualStream>()
+  #writer: BinaryWriter | undefined
   /** Latency in ms, one way. */
   latencyMs = { low: 0.2, high: 2 }
   /** Keepalives of a coordinator take so many times longer: proxies hide that an agent is gone. */
@@ -130,6 +132,18 @@ export class VirtualNetwork {
     this.#streams.delete(stream)
   }
 
+  /** What goes over the wire. The writer's memory is used again and again. */
+  encode(message: ConnectRequest | ConnectResponse, isUp: boolean): Uint8Array {
+    const writer = this.#writer ?? new BinaryWriter()
+    // One that has thrown halfway is not used again.
+    this.#writer = undefined
+    const bytes = isUp
+      ? ConnectRequest.encode(message as ConnectRequest, writer).finish()
+      : ConnectResponse.encode(message as ConnectResponse, writer).finish()
+    this.#writer = writer
+    return bytes
+  }
+
   oneWayMs(): number {
     return this.#random.span(this.latencyMs.low, this.latencyMs.high)
   }
@@ -208,9 +222,7 @@ export class VirtualStream implements ControlStream, ServerCall {
     const isUp = isRequest(message)
     const lane = isUp ? this.#up : this.#down
     if (isUp ? this.#isAgentOver : this.#isServerOver) return true
-    const bytes = isUp
-      ? ConnectRequest.encode(message).finish()
-      : ConnectResponse.encode(message).finish()
+    const bytes = this.#network.encode(message, isUp)
     const name = message.message?.$case ?? 'nothing'
     this.#send(lane, { kind: 'message', bytes, name })
     return lane.items.length < WINDOW
