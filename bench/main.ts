@@ -1,22 +1,113 @@
-/** `npm run bench`: what a part of Rota costs, measured on this host. Ratios within one run; machines differ. */
-import { type Benchmark, reportLines } from './benchmark.ts'
+/** `npm run bench`: what Rota does and costs, measured on this host beside others. Ratios within one run; machines differ. */
+import { reportLines } from './benchmark.ts'
 import { leases } from './leases.ts'
+import { readMachine } from './measure/machine.ts'
+import { toJsonLine, toLines } from './measure/outcome-text.ts'
+import { type BenchOptions, type Command, readCommand } from './options.ts'
+import type { Scenario } from './scenario.ts'
+import { throughput } from './scenarios/throughput.ts'
+import { openStage, type Stage } from './stage.ts'
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { leases }
+const SCENARIOS: Readonly<Record<string, Scenario>> = { throughput }
 
-const HELP = `Usage: npm run bench -- NAME [--sessions N] [--seconds N]
+const LIST = [
+  ...Object.entries(SCENARIOS).map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`),
+  `  leases     ${leases.what}; only by name, with --sessions N, --seconds N`,
+].join('\n')
 
-${Object.entries(BENCHMARKS)
-  .map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`)
-  .join('\n')}
+const HELP = `Usage: npm run bench -- [SCENARIO...] [options]
+
+Measures Rota beside its peers in the same run, in turn; without names, all scenarios.
+
+${LIST}
+
+Options
+  --json       one line of JSON per scenario on stdout, all else on stderr
+  --quick      within a minute per scenario: fewer executions, 3 repetitions
+  --runs N     repetitions of each system (5)
+  --jobs N     executions per run
+  --agents N   agent processes (12)
+  --slots N    slots per agent (100)
+  --no-peers   Rota alone
+  --list, --help
+
+Peers are installed into bench/peers/node_modules when first needed. BullMQ needs
+redis-server in PATH. Exit code 1: a ratio was refused because a run lost, doubled
+or failed an execution, or a limit was missed; 2: the command line is wrong.
 `
 
-const [name = '', ...args] = process.argv.slice(2)
-const benchmark = BENCHMARKS[name]
-if (benchmark === undefined) {
-  process.stdout.write(HELP)
-  process.exit(name === '' || name === '--help' ? 0 : 2)
+const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
+
+const say = (line: string) => void process.stderr.write(`${line}\n`)
+let stage: Stage | undefined
+
+async function run(command: Extract<Command, { kind: 'run' }>): Promise<number> {
+  let isGood = true
+  for (const name of command.scenarios) {
+    const scenario = SCENARIOS[name]
+    if (scenario !== undefined) isGood = (await runScenario(scenario, command.options)) && isGood
+  }
+  return isGood ? EXIT.ok : EXIT.failed
 }
-const figures = await benchmark.run(args)
-for (const line of reportLines(figures)) process.stdout.write(`${line}\n`)
-process.exit(figures.every(({ isMet }) => isMet !== false) ? 0 : 1)
+
+async function runScenario(scenario: Scenario, options: BenchOptions): Promise<boolean> {
+  const base = readMachine({})
+  stage = await openStage(options, say)
+  try {
+    const { facts, outcome } = await scenario.run(stage)
+    const machine = { ...base, ...facts }
+    if (options.isJson) process.stdout.write(`${toJsonLine(outcome, machine)}\n`)
+    else {
+      const lines = Object.entries(machine).map(([name, value]) => `  ${name}: ${value}`)
+      for (const line of [...toLines(outcome), ...lines]) process.stdout.write(`${line}\n`)
+    }
+    for (const why of outcome.refused) say(`no ratio: ${why}`)
+    return outcome.refused.length === 0 && outcome.targets.every(({ isMet }) => isMet)
+  } finally {
+    await stage.close()
+  }
+}
+
+async function runLeases(args: readonly string[]): Promise<number> {
+  const figures = await leases.run(args)
+  for (const line of reportLines(figures)) process.stdout.write(`${line}\n`)
+  return figures.every(({ isMet }) => isMet !== false) ? EXIT.ok : EXIT.failed
+}
+
+async function main(): Promise<number> {
+  const command = readCommand(process.argv.slice(2), Object.keys(SCENARIOS))
+  switch (command.kind) {
+    case 'help':
+      process.stdout.write(HELP)
+      return EXIT.ok
+    case 'list':
+      process.stdout.write(`${LIST}\n`)
+      return EXIT.ok
+    case 'wrong':
+      process.stderr.write(`error: ${command.message}\nhint:  ${command.hint}\n`)
+      return EXIT.usage
+    case 'leases':
+      return runLeases(command.args)
+    case 'run':
+      return run(command)
+  }
+}
+
+let isInterrupted = false
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    // The second one does not wait: the last resort cleans up behind us.
+    if (isInterrupted) process.exit(EXIT.interrupted)
+    isInterrupted = true
+    say('stopping ...')
+    void Promise.resolve(stage?.close()).then(() => process.exit(EXIT.interrupted))
+  })
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  if (!isInterrupted) say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  process.exitCode = EXIT.failed
+}
+if (!isInterrupted) process.exit(process.exitCode)

@@ -1,0 +1,146 @@
+/**
+ * Executions for the agents under measurement, and what became of them.
+ *
+ * L1. Each carries a number that no other has: agents count runs by it, the database is asked by job.
+ */
+
+import { createEnqueue } from '../../coordinator/enqueue/enqueue.ts'
+import type { ExecutionId, JobId } from '../../coordinator/job/execution.ts'
+import { openDatabase } from '../../coordinator/store/database.ts'
+import { createHints } from '../../coordinator/store/hints.ts'
+import { createJobSpecs } from '../../coordinator/store/job-specs.ts'
+import { Job } from '../../proto/gen/rota/v1/job.ts'
+import { systemClock as clock } from '../../shared/clock.ts'
+import { newId } from '../../shared/ids.ts'
+import { createLogger } from '../../shared/logger.ts'
+import { systemRandom as random } from '../../shared/random.ts'
+import { until } from '../../test/support/until.ts'
+import type { Checks } from '../measure/result.ts'
+import type { Stage } from '../stage.ts'
+import { type Batch, range } from './batch.ts'
+import type { Rota } from './rota.ts'
+import { countRuns } from './runs.ts'
+
+/** As many per statement as peers put into one call. */
+const ADD_BATCH = 1_000
+const SETTLED_LIMIT_MS = 300_000
+
+export interface Load {
+  /** Makes a job that counts its runs; answers its name without `jobs/`. */
+  createJob(name: string): Promise<BenchJob>
+  /** Puts `count` executions into the queue with the statement of the enqueue step, in batches. */
+  enqueue(job: BenchJob, count: number): Promise<Batch>
+  /** The same through TriggerJob, `parallel` calls at a time. */
+  trigger(job: BenchJob, count: number, parallel: number): Promise<Batch>
+  /** Waits until none of the job's executions is live. */
+  whenSettled(job: BenchJob): Promise<void>
+  /** What the database and the agents say of these executions. */
+  check(job: BenchJob, batch: Batch): Promise<Checks>
+}
+
+export interface BenchJob {
+  readonly name: string
+  readonly id: JobId
+}
+
+export function createLoad(stage: Stage, rota: Rota): Load {
+  const { api, database } = rota
+  const logger = createLogger({ name: 'bench', level: 'error' })
+  const db = openDatabase({ connection: database.connection, logger, poolSize: 1 })
+  stage.onEnd(() => db.destroy())
+  const enqueue = createEnqueue({ hints: createHints(), specs: createJobSpecs() })
+  let next = 0
+  const take = (count: number): Batch => {
+    const from = next
+    next += count
+    return { from, to: next }
+  }
+  const triggerOne = (job: BenchJob, number: number) =>
+    api.jobs.triggerJob({ name: `jobs/${job.name}`, parameters: { number } })
+  const insert = (job: BenchJob, { from, to }: Batch) =>
+    db.transaction().execute((tx) =>
+      enqueue(
+        tx,
+        range({ from, to }).map((number) => ({
+          id: newId(clock, random) as ExecutionId,
+          jobId: job.id,
+          jobVersion: 1,
+          trigger: 'manual',
+          scheduledFor: undefined,
+          availableAt: undefined,
+          waitsForDependencies: false,
+          parameters: { number },
+          pinnedWorker: undefined,
+          requestedBy: 'bench',
+        })),
+      ),
+    )
+  return {
+    async createJob(name) {
+      await api.jobs.createJob({ jobId: name, job: countingJob(name) })
+      const [row] = await database.query<{ id: string }>(
+        'select id from rota.job where name = $1',
+        [name],
+      )
+      return { name, id: Number(row?.id) as JobId }
+    },
+    async enqueue(job, count) {
+      const batch = take(count)
+      // The last one is triggered, for that tells the coordinator to look at the queue.
+      const last = batch.to - 1
+      let woken: Promise<unknown> | undefined
+      for (let from = batch.from; from < last; from += ADD_BATCH) {
+        await insert(job, { from, to: Math.min(last, from + ADD_BATCH) })
+        woken ??= triggerOne(job, last)
+      }
+      await (woken ?? triggerOne(job, last))
+      return batch
+    },
+    async trigger(job, count, parallel) {
+      const batch = take(count)
+      const numbers = range(batch).values()
+      const caller = async () => {
+        for (const number of numbers) await triggerOne(job, number)
+      }
+      await Promise.all(Array.from({ length: parallel }, caller))
+      return batch
+    },
+    async whenSettled(job) {
+      const sql = 'select exists (select from rota.execution where job_id = $1) as "isLive"'
+      await until(
+        `all of ${job.name} have settled`,
+        async () => !(await database.query<{ isLive: boolean }>(sql, [job.id]))[0]?.isLive,
+        SETTLED_LIMIT_MS,
+      )
+    },
+    check: (job, batch) => check(rota, job, batch),
+  }
+}
+
+function countingJob(name: string): Job {
+  return Job.fromJSON({
+    displayName: name,
+    spec: {
+      parameters: [{ name: 'number', kind: 'KIND_INTEGER', default: '-1' }],
+      task: { handler: { handler: 'bench-count', payload: {} } },
+    },
+  })
+}
+
+async function check(rota: Rota, job: BenchJob, { from, to }: Batch): Promise<Checks> {
+  const [settled] = await rota.database.query<{ distinct: string; failed: string }>(
+    `select count(distinct (parameters ->> 'number')::bigint) filter (where state = 'succeeded') as distinct,
+      count(*) filter (where state <> 'succeeded') as failed
+    from rota.execution_history
+    where job_id = $1 and (parameters ->> 'number')::bigint >= $2 and (parameters ->> 'number')::bigint < $3`,
+    [job.id, from, to],
+  )
+  const runs = await countRuns(rota, { from, to })
+  const failed = Number(settled?.failed)
+  return {
+    // Neither may the database know of a success that no agent has seen, nor the other way round.
+    lost: to - from - Math.min(Number(settled?.distinct) + failed, runs.distinct),
+    doubled: runs.repeated,
+    failed,
+  }
+}

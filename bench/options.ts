@@ -1,0 +1,93 @@
+/** The command line of `npm run bench`. Pure. */
+import { parseArgs } from 'node:util'
+import { nearNames } from '../shared/near-names.ts'
+
+/** How much is measured. */
+export interface BenchOptions {
+  readonly isJson: boolean
+  readonly isQuick: boolean
+  readonly hasPeers: boolean
+  /** Repetitions of each system, alternating. */
+  readonly runs: number
+  /** Executions per run; undefined: as the scenario has it. */
+  readonly jobs: number | undefined
+  readonly agents: number
+  /** Slots per agent. */
+  readonly slots: number
+}
+
+export type Command =
+  | { readonly kind: 'run'; readonly scenarios: readonly string[]; readonly options: BenchOptions }
+  | { readonly kind: 'leases'; readonly args: readonly string[] }
+  | { readonly kind: 'list' }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'wrong'; readonly message: string; readonly hint: string }
+
+/** Repetitions when nobody says how many: the least from which a median is believed. */
+export const RUNS = { full: 5, quick: 3 } as const
+
+const FLAGS = {
+  json: { type: 'boolean' },
+  quick: { type: 'boolean' },
+  'no-peers': { type: 'boolean' },
+  runs: { type: 'string' },
+  jobs: { type: 'string' },
+  agents: { type: 'string' },
+  slots: { type: 'string' },
+  list: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
+/** `known` are the names of scenarios; without any on the command line, all of them run. */
+export function readCommand(args: readonly string[], known: readonly string[]): Command {
+  // It has flags of its own.
+  if (args[0] === 'leases') return { kind: 'leases', args: args.slice(1) }
+  try {
+    const { positionals, values } = parseArgs({
+      args: [...args],
+      options: FLAGS,
+      allowPositionals: true,
+    })
+    if (values.help === true) return { kind: 'help' }
+    if (values.list === true) return { kind: 'list' }
+    const stranger = positionals.find((name) => !known.includes(name))
+    if (stranger !== undefined) return unknownScenario(stranger, known)
+    const isQuick = values.quick === true
+    const options: BenchOptions = {
+      isJson: values.json === true,
+      isQuick,
+      hasPeers: values['no-peers'] !== true,
+      runs: count('--runs', values.runs, { fallback: isQuick ? RUNS.quick : RUNS.full, max: 99 }),
+      jobs:
+        values.jobs === undefined ? undefined : count('--jobs', values.jobs, { max: 10_000_000 }),
+      agents: count('--agents', values.agents, { fallback: 12, max: 100 }),
+      slots: count('--slots', values.slots, { fallback: 100, max: 1_000 }),
+    }
+    const scenarios = known.filter((name) => positionals.length === 0 || positionals.includes(name))
+    return { kind: 'run', scenarios, options }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return { kind: 'wrong', message, hint: 'See npm run bench -- --help.' }
+  }
+}
+
+function unknownScenario(name: string, known: readonly string[]): Command {
+  const [near] = nearNames(name, [...known, 'leases'])
+  const others = `Scenarios: ${known.join(', ')}, leases.`
+  return {
+    kind: 'wrong',
+    message: `there is no scenario ${JSON.stringify(name)}`,
+    hint: near === undefined ? others : `Did you mean ${near}? ${others}`,
+  }
+}
+
+function count(
+  flag: string,
+  text: string | undefined,
+  { fallback = 0, max }: { readonly fallback?: number; readonly max: number },
+): number {
+  if (text === undefined) return fallback
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value <= max) return value
+  throw new RangeError(`${flag} ${JSON.stringify(text)} is not a whole number from 1 to ${max}`)
+}

@@ -1,0 +1,138 @@
+/** No-op executions through remote agents, from the queue to the history, beside queues that run them in their process. */
+
+import { createLoad, type Load } from '../cluster/load.ts'
+import { type BenchPostgres, startPostgres } from '../cluster/postgres.ts'
+import { type Rota, startRota } from '../cluster/rota.ts'
+import { hostMs } from '../measure/host-time.ts'
+import { addChecks, compare, type Run } from '../measure/result.ts'
+import { startPeers } from '../peer/peers.ts'
+import {
+  alternate,
+  type Contender,
+  type Measured,
+  notesOfRuns,
+  type Scenario,
+} from '../scenario.ts'
+import type { Stage } from '../stage.ts'
+
+const JOBS = 20_000
+const WARM_UP = { full: 2_000, quick: 500 } as const
+/** A quick run of each system takes about so long, in ms. */
+const QUICK_RUN_MS = 1_500
+/** Through the API, one call each; below the burst that one caller is granted. */
+const CALLS = { full: 2_000, quick: 100 } as const
+const CALLERS = 64
+
+export const throughput: Scenario = {
+  what: 'no-op executions per second through the agents, enqueue to settled in history',
+  async run(stage) {
+    const postgres = await startPostgres(stage)
+    const { agents, slots } = stage.options
+    const database = await postgres.createDatabase('rota')
+    stage.say(`starting a coordinator and ${agents} agents ...`)
+    const rota = await startRota(stage, { database, agents, slots })
+    return measure(stage, postgres, rota)
+  },
+}
+
+async function measure(stage: Stage, postgres: BenchPostgres, rota: Rota): Promise<Measured> {
+  const { options } = stage
+  const warmUp = options.isQuick ? WARM_UP.quick : WARM_UP.full
+  const calls = options.isQuick ? CALLS.quick : CALLS.full
+  const load = createLoad(stage, rota)
+  const { facts, notes, peers } = await startPeers(stage, postgres, [
+    'graphile-worker',
+    'graphile-worker default',
+    'pg-boss',
+    'bullmq',
+  ])
+  stage.say('warming up ...')
+  const warm = await runRota(rota, load, { name: 'warm-up', count: warmUp, calls })
+  const warmPeers: Run[] = []
+  for (const { process } of peers) {
+    warmPeers.push(await process.ask<Run>('throughput', { count: warmUp }))
+  }
+  const countFor = (run: Run) => options.jobs ?? (options.isQuick ? quickCount(run) : JOBS)
+  let round = 0
+  const contenders: Contender[] = [
+    {
+      name: 'rota',
+      run() {
+        round += 1
+        return runRota(rota, load, { name: `round-${round}`, count: countFor(warm), calls })
+      },
+    },
+    ...peers.map(({ name, process }, index) => ({
+      name,
+      run: () => process.ask<Run>('throughput', { count: countFor(warmPeers[index] ?? warm) }),
+    })),
+  ]
+  const { rota: side, ...others } = await alternate(stage, contenders)
+  if (side === undefined) throw new Error('rota has not run')
+  const comparisons = [
+    { figure: 'perSecond', isSmallBetter: false },
+    { figure: 'backlogPerSecond', isSmallBetter: false, label: ' backlog' },
+  ]
+  return {
+    outcome: {
+      scenario: 'throughput',
+      rota: side,
+      peers: others,
+      ...compare(side, others, comparisons),
+      targets: [],
+      notes: [...notes, ...notesOfRuns(side)],
+      curves: {},
+    },
+    facts: {
+      ...postgres.facts,
+      ...facts,
+      'rota agents': options.agents,
+      'rota slots per agent': options.slots,
+      ...(options.isQuick ? {} : { jobs: options.jobs ?? JOBS }),
+    },
+  }
+}
+
+/** As many executions as fit into a quick run, at the pace of the warm-up. */
+function quickCount({ figures }: Run): number {
+  const perRun = ((figures['perSecond'] ?? 0) * QUICK_RUN_MS) / 1_000
+  return Math.min(JOBS, Math.max(200, Math.round(perRun)))
+}
+
+interface Order {
+  readonly name: string
+  readonly count: number
+  readonly calls: number
+}
+
+/** `count` put into the queue in batches, then `calls` triggered one by one. */
+async function runRota(rota: Rota, load: Load, { calls, count, name }: Order): Promise<Run> {
+  const job = await load.createJob(name)
+  const beganMs = hostMs()
+  const batch = await load.enqueue(job, count)
+  const addedMs = hostMs()
+  const doneWhenAdded = await countSettled(rota, job.id)
+  await load.whenSettled(job)
+  const endedMs = hostMs()
+  const checks = await load.check(job, batch)
+  const called = await load.createJob(`${name}-calls`)
+  const callsBeganMs = hostMs()
+  const callBatch = await load.trigger(called, calls, CALLERS)
+  await load.whenSettled(called)
+  const callsEndedMs = hostMs()
+  return {
+    figures: {
+      perSecond: (count * 1_000) / (endedMs - beganMs),
+      backlogPerSecond: ((count - doneWhenAdded) * 1_000) / (endedMs - addedMs),
+      enqueuePerSecond: (count * 1_000) / (addedMs - beganMs),
+      calledPerSecond: (calls * 1_000) / (callsEndedMs - callsBeganMs),
+    },
+    checks: addChecks([checks, await load.check(called, callBatch)]),
+  }
+}
+
+async function countSettled({ database }: Rota, jobId: number): Promise<number> {
+  const sql = 'select count(*) as count from rota.execution_history where job_id = $1'
+  const [row] = await database.query<{ count: string }>(sql, [jobId])
+  return Number(row?.count)
+}

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest'
+import { readCommand } from '../../../bench/options.ts'
+
+const KNOWN = ['throughput', 'latency', 'shell']
+
+describe('the command line of the benchmarks', () => {
+  it('runs all scenarios when none is named, and named ones in their own order', () => {
+    expect(readCommand([], KNOWN)).toMatchObject({ kind: 'run', scenarios: KNOWN })
+    expect(readCommand(['shell', 'throughput'], KNOWN)).toMatchObject({
+      scenarios: ['throughput', 'shell'],
+    })
+  })
+
+  it('repeats five times, three when quick, or as often as told', () => {
+    expect(readCommand([], KNOWN)).toMatchObject({ options: { runs: 5, isQuick: false } })
+    expect(readCommand(['--quick', '--json'], KNOWN)).toMatchObject({
+      options: { runs: 3, isQuick: true, isJson: true },
+    })
+    expect(readCommand(['--quick', '--runs', '7'], KNOWN)).toMatchObject({ options: { runs: 7 } })
+  })
+
+  it('refuses an unknown scenario and says which one may be meant', () => {
+    const command = readCommand(['trougput'], KNOWN)
+    expect(command).toMatchObject({ kind: 'wrong' })
+    expect(command).toHaveProperty('hint', expect.stringContaining('Did you mean throughput?'))
+  })
+
+  it('names all scenarios when nothing is near', () => {
+    const command = readCommand(['zzzzzz'], KNOWN)
+    expect(command).toHaveProperty('hint', 'Scenarios: throughput, latency, shell, leases.')
+  })
+
+  it.each([
+    [['--runs', '0']],
+    [['--runs', 'many']],
+    [['--jobs', '-5']],
+    [['--jobs', '1.5']],
+    [['--slots', '1001']],
+    [['--fast']],
+    [['--runs']],
+  ])('refuses %j', (args) => {
+    expect(readCommand(args, KNOWN)).toMatchObject({ kind: 'wrong' })
+  })
+
+  it('leaves the flags of leases to leases', () => {
+    expect(readCommand(['leases', '--sessions', '5'], KNOWN)).toEqual({
+      kind: 'leases',
+      args: ['--sessions', '5'],
+    })
+  })
+})
