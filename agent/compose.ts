@@ -2,12 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { credentials } from '@grpc/grpc-js'
-import {
-  AgentServiceClient,
-  type Assignment,
-  type Welcome,
-} from '../proto/gen/rota/agent/v1/agent_service.ts'
-import { CLIENT_CHANNEL_OPTIONS } from '../shared/channel-options.ts'
+import type { Assignment, Welcome } from '../proto/gen/rota/agent/v1/agent_service.ts'
 import { type Clock, sleep } from '../shared/clock.ts'
 import { agentFiles } from '../shared/data-dir.ts'
 import { newId } from '../shared/ids.ts'
@@ -19,6 +14,7 @@ import { Ticker } from '../shared/ticker.ts'
 import { type AgentFlow, composeAgentFlow } from './compose-flow.ts'
 import type { AgentConfig } from './config.ts'
 import type { ConnectionTarget } from './connect/connection.ts'
+import { dial } from './connect/dial.ts'
 import { HostWatch } from './connect/host-load.ts'
 import type { AgentFacts } from './connect/introduce.ts'
 import { readRemembered, rememberIn } from './connect/remembered-coordinators.ts'
@@ -145,7 +141,7 @@ async function composeServices(
     handlers,
     attemptsDir: files.attempts,
     store,
-    outbox: new Outbox(() => wakeup.wake()),
+    outbox: new Outbox(clock, () => wakeup.wake()),
     logs,
     tidier,
   }
@@ -231,22 +227,7 @@ function serve({ clock, flow, host, logger, renewal, services, warden }: Parts):
 }
 
 function targetOf(address: string, identity: Identity): ConnectionTarget {
-  return {
-    address,
-    dial() {
-      const { credentials } = logTarget(address, identity)
-      const client = new AgentServiceClient(address, credentials, CLIENT_CHANNEL_OPTIONS)
-      const connected = Promise.withResolvers<void>()
-      client.waitForReady(Number.POSITIVE_INFINITY, (error) => {
-        if (error === undefined) connected.resolve()
-      })
-      return {
-        stream: client.connect(),
-        connected: connected.promise,
-        close: () => client.close(),
-      }
-    },
-  }
+  return { address, dial: () => dial(address, logTarget(address, identity).credentials) }
 }
 
 function logTarget(address: string, { caPem, certificatePem, keyPem }: Identity) {

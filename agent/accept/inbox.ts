@@ -64,13 +64,16 @@ export class Inbox {
   }
 
   take(assignments: readonly Assignment[]): void {
-    const taken = assignments.slice(0, ASSIGNMENTS_MAX)
-    for (const assignment of taken) {
+    const told = assignments.slice(0, ASSIGNMENTS_MAX)
+    const taken: Assignment[] = []
+    for (const assignment of told) {
       const { execution, job } = assignment
-      if (isExecutionName(execution) && job.startsWith('jobs/')) this.#takeOne(assignment)
-      else this.#say('error', { execution, job }, 'malformed assignment')
+      if (!isExecutionName(execution) || !job.startsWith('jobs/')) {
+        this.#say('error', { execution, job }, 'malformed assignment')
+      } else if (this.#takes(assignment)) taken.push(assignment)
     }
-    this.#concludeLines(assignments.length - taken.length)
+    this.#concludeLines(assignments.length - told.length)
+    if (taken.length > 0) void this.#accept(taken)
   }
 
   /** Stops the named attempts whose epoch is the one that runs here. */
@@ -84,7 +87,8 @@ export class Inbox {
     this.#concludeLines(0)
   }
 
-  #takeOne(assignment: Assignment): void {
+  /** False for what is not new, and for what is refused; the others are known and take their slots from here on. */
+  #takes(assignment: Assignment): boolean {
     const { store, live } = this.#options
     const { execution, epoch } = assignment
     const known = store.get(assignment)
@@ -96,24 +100,31 @@ export class Inbox {
       this.#say('warn', line, 'stale assignment')
     } else if (refusal !== undefined) this.#refuse(assignment, refusal)
     else {
+      store.add(assignment)
       live.add(assignment)
-      void this.#accept(assignment)
+      return true
     }
+    return false
   }
 
-  async #accept(assignment: Assignment): Promise<void> {
+  /** N1. All of one message share one write to the journal. */
+  async #accept(assignments: readonly Assignment[]): Promise<void> {
     const { store, outbox, live, logger } = this.#options
-    const { execution, epoch } = assignment
     try {
-      await store.accept(assignment)
+      await store.accept(assignments)
     } catch (error) {
-      logger.error({ err: error, execution }, 'an assignment could not be journaled')
-      live.remove(assignment)
-      this.#refuse(assignment, 'NO_SPACE')
+      logger.error({ err: error, count: assignments.length }, 'assignments could not be journaled')
+      for (const assignment of assignments) {
+        live.remove(assignment)
+        this.#refuse(assignment, 'NO_SPACE')
+      }
       return
     }
-    outbox.put({ kind: 'accepted', value: { execution, epoch } })
-    await live.run(assignment)
+    for (const assignment of assignments) {
+      const { execution, epoch } = assignment
+      outbox.put({ kind: 'accepted', value: { execution, epoch } })
+      void live.run(assignment)
+    }
   }
 
   #refuse({ execution, epoch }: Assignment, reason: RefusalReason): void {
@@ -146,8 +157,8 @@ export class Inbox {
     const { execution, epoch, result } = attempt
     if (!attempt.isJournaled) return
     const { outbox } = this.#options
-    outbox.put({ kind: 'accepted', value: { execution, epoch } })
-    if (result !== undefined) outbox.put({ kind: 'finished', value: finishedOf(result) })
+    if (result === undefined) outbox.put({ kind: 'accepted', value: { execution, epoch } })
+    else outbox.put({ kind: 'finished', value: finishedOf(result) })
   }
 
   #state(): AgentState {

@@ -4,16 +4,12 @@
  * M1. While the peer is slow `write` waits: there is no queue, so there is nothing to bound. What is to be said is
  *     composed when it can be sent.
  * M2. The end of the stream ends every wait; grpc-js never emits `drain` after the peer has gone.
- * M3. Nothing above 256 KiB goes out: one message too large would end the whole stream.
  */
 import type { ServiceError } from '@grpc/grpc-js'
-import {
+import type {
   ConnectRequest,
-  type ConnectResponse,
+  ConnectResponse,
 } from '../../proto/gen/rota/agent/v1/agent_service.ts'
-import { assert } from '../../shared/assert.ts'
-
-const MESSAGE_BYTES_MAX = 256 * 1024
 
 /** The stream as the agent uses it: gRPC's, or the simulation's. */
 export interface ControlStream {
@@ -45,9 +41,7 @@ export class StreamWriter {
   /** False when the stream has ended; the message may or may not have arrived. */
   async write(message: AgentMessage): Promise<boolean> {
     if (!this.#isOpen) return false
-    const request: ConnectRequest = { message }
-    assert(ConnectRequest.encode(request).finish().length <= MESSAGE_BYTES_MAX, 'message too large')
-    if (!this.#call.write(request)) {
+    if (!this.#call.write({ message })) {
       const drained = new Promise<void>((resolve) => this.#call.once('drain', resolve))
       await Promise.race([drained, this.#ended])
     }

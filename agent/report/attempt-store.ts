@@ -7,20 +7,24 @@
  * S2. An acknowledged attempt is remembered for ten more minutes: a late copy of its assignment must not run again, and
  *     a coordinator whose database lost its last commits is offered the result again.
  * S3. Of one execution the newest epoch counts; older ones are kept only until they have ended and been acknowledged.
+ * S4. What is remembered has a limit in bytes too; at the limit the oldest goes first.
  */
 import { Assignment, Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
-import type { Clock } from '../../shared/clock.ts'
+import type { Clock, Timer } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { ProcessIdentity } from '../warden/process-identity.ts'
-import { type AttemptRef, attemptKey } from './attempt-ref.ts'
+import { AttemptIndex } from './attempt-index.ts'
+import type { AttemptRef } from './attempt-ref.ts'
 import type { JournalRecord } from './journal-records.ts'
 import type { LogShare } from './log-budget.ts'
 
 const REMEMBERED_MS = 10 * 60_000
-/** What is remembered of acknowledged attempts at most, in bytes of results; the oldest go first. */
+/** What is remembered of acknowledged attempts at most, in bytes of results. */
 const REMEMBERED_BYTES_MAX = 1024 * 1024
 /** What a remembered attempt costs beside its result, in bytes. */
 const ATTEMPT_BYTES = 512
+/** So long the record of an acknowledgement waits for others to be written with, in ms. */
+const ACKNOWLEDGED_LINGER_MS = 100
 
 /** Messages are kept as the journal has them: most are never looked at again. */
 export interface StoredResult {
@@ -41,17 +45,25 @@ export interface StoredAttempt extends AttemptRef {
   readonly acknowledgedAtMs: number | undefined
 }
 
+type KeptAttempt = { -readonly [Key in keyof StoredAttempt]: StoredAttempt[Key] }
+
 /** Where records go: the journal, or the simulation's disk. */
 export interface RecordLog {
-  /** A durable record is on the disk when this resolves. Rejects when it cannot be written. */
-  append(record: JournalRecord, isDurable: boolean): Promise<void>
+  /** Durable records are on the disk when this resolves. Rejects when they cannot be written. */
+  append(records: readonly JournalRecord[], isDurable: boolean): Promise<void>
   close(): Promise<void>
 }
 
 export class AttemptStore {
   readonly #clock: Clock
   readonly #logger: Logger
-  readonly #attempts = new Map<string, StoredAttempt>()
+  readonly #attempts = new AttemptIndex<KeptAttempt>()
+  /** In the order of their acknowledgement (S2, S4). */
+  readonly #remembered = new Set<KeptAttempt>()
+  #rememberedBytes = 0
+  /** Records of acknowledgements that are not yet written. */
+  #lingering: JournalRecord[] = []
+  #lingerTimer: Timer | undefined
   #journal: RecordLog | undefined
 
   private constructor(clock: Clock, logger: Logger) {
@@ -77,40 +89,42 @@ export class AttemptStore {
   }
 
   get(ref: AttemptRef): StoredAttempt | undefined {
-    return this.#attempts.get(attemptKey(ref))
+    return this.#attempts.get(ref)
   }
 
   list(): readonly StoredAttempt[] {
-    return [...this.#attempts.values()]
+    return [...this.#attempts]
   }
 
   /** Results that a coordinator has acknowledged, oldest first, as long as they are remembered (S2). */
   acknowledgedResults(): Finished[] {
-    const attempts = this.list().filter(({ acknowledgedAtMs }) => acknowledgedAtMs !== undefined)
-    return attempts
-      .sort((a, b) => (a.acknowledgedAtMs ?? 0) - (b.acknowledgedAtMs ?? 0))
-      .flatMap(({ result }) => (result === undefined ? [] : [finishedOf(result)]))
+    return [...this.#remembered].flatMap(({ result }) => {
+      return result === undefined ? [] : [finishedOf(result)]
+    })
   }
 
   /** The attempt of the newest epoch that is known of an execution. */
   newest(execution: string): StoredAttempt | undefined {
     let newest: StoredAttempt | undefined
-    for (const attempt of this.#attempts.values()) {
-      const isNewer = attempt.epoch > (newest?.epoch ?? -1n)
-      if (attempt.execution === execution && isNewer) newest = attempt
+    for (const attempt of this.#attempts.ofExecution(execution)) {
+      if (newest === undefined || attempt.epoch > newest.epoch) newest = attempt
     }
     return newest
   }
 
-  /** Promises to run the assignment. Rejects, and knows nothing of it, when that cannot be written down. */
-  async accept(assignment: Assignment): Promise<void> {
-    const record = acceptedRecord(assignment)
-    this.#replay(record, { isJournaled: false })
+  /** Knows an assignment from here on; that it is taken must be written down by `accept`. */
+  add(assignment: Assignment): void {
+    this.#add(acceptedRecord(assignment)).isJournaled = false
+  }
+
+  /** Promises to run what was added. Rejects, and knows nothing of it any more, when that cannot be written down. */
+  async accept(added: readonly AttemptRef[]): Promise<void> {
+    const attempts = added.flatMap((ref) => this.#attempts.get(ref) ?? [])
     try {
-      await this.#append(record, true)
-      this.#change(assignment, { isJournaled: true })
+      await this.#append(attempts.flatMap(recordsOf), true)
+      for (const attempt of attempts) attempt.isJournaled = true
     } catch (error) {
-      this.#attempts.delete(attemptKey(assignment))
+      for (const attempt of attempts) this.#attempts.delete(attempt)
       throw error
     }
   }
@@ -129,76 +143,113 @@ export class AttemptStore {
   async finish(finished: Finished, share: LogShare): Promise<void> {
     const record = finishedRecord(finished, share)
     this.#replay(record)
-    await this.#append(record, true)
+    await this.#append([record], true)
   }
 
-  /** Not synced: without it, the result is offered once more. */
+  /** Not synced, and not at once: without it, the result is offered once more. */
   acknowledge(ref: AttemptRef): void {
     const atMs = this.#clock.now().getTime()
-    this.#note({ type: 'acknowledged', ...recordOf(ref), atMs })
+    const record = { type: 'acknowledged', ...recordOf(ref), atMs } as const
+    this.#replay(record)
+    this.forgetOld()
+    this.#lingering.push(record)
+    this.#lingerTimer ??= this.#clock.after(ACKNOWLEDGED_LINGER_MS, () => this.#writeLingering())
   }
 
   /** Drops what was acknowledged long ago, or is too much. */
   forgetOld(): void {
     const oldestMs = this.#clock.now().getTime() - REMEMBERED_MS
-    const acknowledged = this.list()
-      .filter((attempt) => attempt.acknowledgedAtMs !== undefined)
-      .sort((a, b) => (b.acknowledgedAtMs ?? 0) - (a.acknowledgedAtMs ?? 0))
-    let bytes = 0
-    const forgotten = acknowledged.filter((attempt) => {
-      bytes += ATTEMPT_BYTES + (attempt.result?.encoded.length ?? 0)
-      return (attempt.acknowledgedAtMs ?? 0) < oldestMs || bytes > REMEMBERED_BYTES_MAX
-    })
-    for (const attempt of forgotten) this.#attempts.delete(attemptKey(attempt))
+    for (const attempt of this.#remembered) {
+      const isOld = (attempt.acknowledgedAtMs ?? 0) < oldestMs
+      if (!isOld && this.#rememberedBytes <= REMEMBERED_BYTES_MAX) return
+      this.#rememberedBytes -= bytesOf(attempt)
+      this.#remembered.delete(attempt)
+      this.#attempts.delete(attempt)
+    }
   }
 
   async close(): Promise<void> {
+    this.#writeLingering()
     await this.#journal?.close()
   }
 
-  /** What may be lost in a crash, may also be lost on a full disk. */
+  #writeLingering(): void {
+    this.#lingerTimer?.cancel()
+    this.#lingerTimer = undefined
+    if (this.#lingering.length > 0) this.#write(this.#lingering.splice(0))
+  }
+
   #note(record: JournalRecord): void {
     this.#replay(record)
-    this.#append(record, false).catch((error: unknown) => {
-      this.#logger.error({ err: error, type: record.type }, 'the journal misses a record')
+    this.#write([record])
+  }
+
+  /** What may be lost in a crash, may also be lost on a full disk. */
+  #write(records: readonly JournalRecord[]): void {
+    this.#append(records, false).catch((error: unknown) => {
+      const [first] = records
+      this.#logger.error({ err: error, type: first?.type }, 'the journal misses a record')
     })
   }
 
-  async #append(record: JournalRecord, isDurable: boolean): Promise<void> {
-    await this.#journal?.append(record, isDurable)
+  async #append(records: readonly JournalRecord[], isDurable: boolean): Promise<void> {
+    await this.#journal?.append(records, isDurable)
   }
 
-  #change(ref: AttemptRef, change: Partial<StoredAttempt>): void {
-    const attempt = this.get(ref)
-    if (attempt !== undefined) this.#attempts.set(attemptKey(ref), { ...attempt, ...change })
+  /** The attempt of an `accepted` or `finished` record. */
+  #add(record: ContentRecord): KeptAttempt {
+    const ref = { execution: record.execution, epoch: BigInt(record.epoch) }
+    let attempt = this.#attempts.get(ref)
+    if (attempt === undefined) {
+      attempt = unknownAttempt(ref)
+      this.#attempts.add(attempt)
+    }
+    if (record.type === 'accepted') attempt.assignment = record.assignment
+    else {
+      attempt.assignment = undefined
+      attempt.result ??= { encoded: record.finished, share: shareOf(record) }
+    }
+    return attempt
   }
 
   /** What a record means; the same when it is new and when it is read again. */
-  #replay(record: JournalRecord, change: Partial<StoredAttempt> = {}): void {
-    const ref = { execution: record.execution, epoch: BigInt(record.epoch) }
+  #replay(record: JournalRecord): void {
+    if (record.type === 'accepted' || record.type === 'finished') {
+      this.#add(record)
+      return
+    }
+    const attempt = this.#attempts.get({
+      execution: record.execution,
+      epoch: BigInt(record.epoch),
+    })
+    if (attempt === undefined) return
     switch (record.type) {
-      case 'accepted':
-      case 'finished':
-        this.#attempts.set(attemptKey(ref), { ...unknownAttempt(ref), ...this.get(ref) })
-        this.#change(ref, { ...contentOf(record), ...change })
+      case 'started': {
+        const { pid, startTicks, bootId } = record
+        attempt.process = { pid, startTicks, bootId }
         break
-      case 'started':
-        this.#change(ref, {
-          process: { pid: record.pid, startTicks: record.startTicks, bootId: record.bootId },
-        })
-        break
+      }
       case 'capped':
-        this.#change(ref, { capped: shareOf(record) })
+        attempt.capped = shareOf(record)
         break
       case 'acknowledged':
-        this.#change(ref, { acknowledgedAtMs: record.atMs })
+        this.#remember(attempt, record.atMs)
         break
     }
   }
 
-  /** Everything known as records, for compaction. */
+  #remember(attempt: KeptAttempt, atMs: number): void {
+    attempt.acknowledgedAtMs = atMs
+    // One that was offered again becomes the newest.
+    if (this.#remembered.delete(attempt)) this.#rememberedBytes -= bytesOf(attempt)
+    this.#remembered.add(attempt)
+    this.#rememberedBytes += bytesOf(attempt)
+  }
+
+  /** Everything known as records, for compaction; what was acknowledged keeps its order. */
   #records(): JournalRecord[] {
-    return this.list().flatMap(recordsOf)
+    const others = this.list().filter(({ acknowledgedAtMs }) => acknowledgedAtMs === undefined)
+    return [...this.#remembered, ...others].flatMap(recordsOf)
   }
 }
 
@@ -207,9 +258,12 @@ export function finishedOf({ encoded }: StoredResult): Finished {
   return Finished.decode(Buffer.from(encoded, 'base64'))
 }
 
-function unknownAttempt(ref: AttemptRef): StoredAttempt {
+type ContentRecord = Extract<JournalRecord, { readonly type: 'accepted' | 'finished' }>
+
+function unknownAttempt({ execution, epoch }: AttemptRef): KeptAttempt {
   return {
-    ...ref,
+    execution,
+    epoch,
     assignment: undefined,
     isJournaled: true,
     process: undefined,
@@ -219,12 +273,8 @@ function unknownAttempt(ref: AttemptRef): StoredAttempt {
   }
 }
 
-function contentOf(
-  record: Extract<JournalRecord, { type: 'accepted' | 'finished' }>,
-): Partial<StoredAttempt> {
-  return record.type === 'accepted'
-    ? { assignment: record.assignment }
-    : { assignment: undefined, result: { encoded: record.finished, share: shareOf(record) } }
+function bytesOf({ result }: StoredAttempt): number {
+  return ATTEMPT_BYTES + (result?.encoded.length ?? 0)
 }
 
 function recordsOf(attempt: StoredAttempt): JournalRecord[] {
@@ -243,12 +293,12 @@ function recordsOf(attempt: StoredAttempt): JournalRecord[] {
   ]
 }
 
-function acceptedRecord(assignment: Assignment): JournalRecord {
+function acceptedRecord(assignment: Assignment): ContentRecord {
   const bytes = Buffer.from(Assignment.encode(assignment).finish())
   return { type: 'accepted', ...recordOf(assignment), assignment: bytes.toString('base64') }
 }
 
-function finishedRecord(finished: Finished, share: LogShare): JournalRecord {
+function finishedRecord(finished: Finished, share: LogShare): ContentRecord {
   const bytes = Buffer.from(Finished.encode(finished).finish())
   return { type: 'finished', ...recordOf(finished), finished: bytes.toString('base64'), ...share }
 }

@@ -1,7 +1,7 @@
 /**
  * An append-only file of what the agent promised and what became of it.
  *
- * J1. `append` of a durable record resolves after the record is on the disk; all that waits shares one sync.
+ * J1. `append` of durable records resolves after they are on the disk; all that waits shares one sync.
  * J2. A crash loses at most records whose append has not resolved; a torn line is cut off at the next start.
  * J3. When the file is mostly dead it is replaced by its living records: written beside, synced, renamed.
  * J4. A full disk gives up the reserve beside the journal before it fails an append.
@@ -27,7 +27,7 @@ export interface JournalOptions {
 }
 
 interface Waiting {
-  readonly line: string
+  readonly lines: string
   readonly isDurable: boolean
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -66,10 +66,11 @@ export class Journal {
     return { journal: new Journal(options, handle, lengthBytes), records }
   }
 
-  /** Adds a record; a durable one is on the disk when this resolves (J1). Rejects when it cannot be written. */
-  append(record: JournalRecord, isDurable: boolean): Promise<void> {
+  /** Adds records; durable ones are on the disk when this resolves (J1). Rejects when they cannot be written. */
+  append(records: readonly JournalRecord[], isDurable: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ line: encodeRecord(record), isDurable, resolve, reject })
+      const lines = records.map(encodeRecord).join('')
+      this.#waiting.push({ lines, isDurable, resolve, reject })
       this.#writing ??= this.#writeAll()
     })
   }
@@ -96,7 +97,7 @@ export class Journal {
   }
 
   async #writeBatch(batch: readonly Waiting[]): Promise<void> {
-    const bytes = Buffer.from(batch.map(({ line }) => line).join(''))
+    const bytes = Buffer.from(batch.map(({ lines }) => lines).join(''))
     await this.#writeBytes(bytes)
     if (batch.some(({ isDurable }) => isDurable)) await this.#handle.datasync()
     if (

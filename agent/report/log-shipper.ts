@@ -22,6 +22,11 @@ import { LogPush, type LogTarget, type RefusedPush } from './log-push.ts'
 const POLL_MS = 200
 /** A round although nothing is known to do, in ms. */
 const IDLE_MS = 60_000
+const NOTHING_WRITTEN: SettledLog = {
+  share: { stdoutBytes: 0, stderrBytes: 0 },
+  keptBytes: 0,
+  droppedBytes: 0,
+}
 const OUTPUTS = ['stdout', 'stderr'] as const
 
 export interface LogShipperOptions {
@@ -80,8 +85,8 @@ export class LogShipper implements Service {
   /** The attempt has ended: decides what is kept of its output. */
   async settle(ref: AttemptRef): Promise<SettledLog> {
     const log = this.#logs.get(attemptKey(ref))
-    const nothing = { share: { stdoutBytes: 0, stderrBytes: 0 }, keptBytes: 0, droppedBytes: 0 }
-    const settled = (await log?.settle()) ?? nothing
+    if (log === undefined) return NOTHING_WRITTEN
+    const settled = await log.settle()
     this.#lookNow()
     return settled
   }

@@ -1,33 +1,39 @@
 /**
  * What must be reported and is not yet acknowledged.
  *
- * O1. An item stays until a report that carried it is acknowledged; a lost connection makes all of them pending again.
+ * O1. An item stays until a report that carried it is acknowledged, or another says the same (O5); a lost connection makes
+ *     all of them pending again.
  * O2. One item per kind and attempt: a newer one takes the place of the pending one.
  * O3. What was reported longest ago is sent again first.
  * O4. After `offerAgain` the report that leaves nothing pending says so, an empty one if need be.
+ * O5. `finished` and `refused` say all that is to be said of an attempt: what else is pending of it is dropped.
+ * O6. Nobody waits for the other kinds, so they linger: an attempt that ends at once is one item, not three.
+ * O7. While reports are unanswered, results gather, but never longer than GATHER_MS; the first one goes at once.
  */
-import {
-  type Accepted,
-  Finished,
-  type Progressed,
-  type Refused,
-  Report,
-  type Started,
-} from '../../proto/gen/rota/agent/v1/agent_service.ts'
-
-export type ReportItem =
-  | { readonly kind: 'accepted'; readonly value: Accepted }
-  | { readonly kind: 'refused'; readonly value: Refused }
-  | { readonly kind: 'started'; readonly value: Started }
-  | { readonly kind: 'progressed'; readonly value: Progressed }
-  | { readonly kind: 'finished'; readonly value: Finished }
+import type { Finished, Report } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import type { Clock, Timer } from '../../shared/clock.ts'
+import { AttemptIndex } from './attempt-index.ts'
+import type { AttemptRef } from './attempt-ref.ts'
+import { isLast, type ReportItem, reportedBytes, toReport } from './report-item.ts'
 
 /** No message of the stream is larger, in bytes; some are left for the frame of the report. */
 const REPORT_BYTES_MAX = 255 * 1024
-/** Of any item but finished: two ids, a time and a short text. */
-const SMALL_ITEM_BYTES = 2_200
 /** Unacknowledged reports at once; more wait in the outbox. */
 const REPORTS_UNANSWERED_MAX = 32
+/** So many may be unanswered without results gathering. */
+const REPORTS_UNGATHERED_MAX = 2
+/** From one report to the next while more are unanswered, in ms. */
+const GATHER_MS = 5
+/** How long what nobody waits for lingers (O6), in ms: coordinators ask again after seconds. */
+const LINGER_MS = 5
+
+/** Of one attempt. */
+interface PendingItems extends AttemptRef {
+  /** One of a kind. */
+  items: readonly ReportItem[]
+  /** When it may be reported, on the monotonic clock. */
+  readonly dueMs: number
+}
 
 interface SentReport {
   readonly items: readonly ReportItem[]
@@ -35,35 +41,51 @@ interface SentReport {
 }
 
 export class Outbox {
-  #pending = new Map<string, ReportItem>()
-  readonly #sent = new Map<bigint, SentReport>()
-  #sequence = 0n
-  #isOffering = false
+  readonly #clock: Clock
   readonly #onPending: () => void
+  #pending = new AttemptIndex<PendingItems>()
+  /** Of the same moment or later each. */
+  #lingering = new AttemptIndex<PendingItems>()
+  readonly #sent = new Map<bigint, SentReport>()
+  #size = 0
+  #sequence = 0n
+  #sentAtMs = Number.NEGATIVE_INFINITY
+  #isOffering = false
+  #timer: Timer | undefined
 
-  /** `onPending` is called whenever something waits to be reported. */
-  constructor(onPending: () => void) {
+  /** `onPending` is called whenever something is to be reported. */
+  constructor(clock: Clock, onPending: () => void) {
+    this.#clock = clock
     this.#onPending = onPending
   }
 
   put(item: ReportItem): void {
-    this.#pending.set(itemKey(item), item)
-    this.#onPending()
+    if (isLast(item)) {
+      this.#keep(item)
+      this.#onPending()
+      return
+    }
+    const { execution, epoch } = item.value
+    const known = this.#pending.get(item.value) ?? this.#lingering.get(item.value)
+    if (known !== undefined) this.#join(known, item)
+    else {
+      const dueMs = this.#clock.monotonicMs() + LINGER_MS
+      this.#lingering.add({ execution, epoch, items: [item], dueMs })
+      this.#size += 1
+      this.#wakeAfter(LINGER_MS)
+    }
   }
 
   /** Reports results once more that were acknowledged before, and then says that this was all. */
   offerAgain(results: readonly Finished[]): void {
     this.#isOffering = true
-    for (const value of results) this.put({ kind: 'finished', value })
+    for (const value of results) this.#keep({ kind: 'finished', value })
     this.#onPending()
   }
 
   /** Items that no coordinator has acknowledged. */
   get size(): number {
-    return [...this.#sent.values()].reduce(
-      (sum, { items }) => sum + items.length,
-      this.#pending.size,
-    )
+    return this.#size
   }
 
   /** True while a report was sent and not yet acknowledged. */
@@ -71,12 +93,19 @@ export class Outbox {
     return this.#sent.size > 0
   }
 
-  /** The next report, or undefined when nothing waits or too much is unanswered. */
+  /** The next report, or undefined when nothing is due or too much is unanswered. */
   take(nowMs: number): Report | undefined {
+    this.#endLingering(nowMs)
     const isNothing = this.#pending.size === 0 && !this.#isOffering
     if (isNothing || this.#sent.size >= REPORTS_UNANSWERED_MAX) return undefined
+    const waitMs = this.#sentAtMs + GATHER_MS - nowMs
+    if (this.#sent.size >= REPORTS_UNGATHERED_MAX && waitMs > 0) {
+      this.#wakeAfter(waitMs)
+      return undefined
+    }
     const items = this.#takeItems()
     this.#sequence += 1n
+    this.#sentAtMs = nowMs
     this.#sent.set(this.#sequence, { items, sentAtMs: nowMs })
     return { ...toReport(this.#sequence, items), offeredAgain: this.#isAllOffered() }
   }
@@ -85,6 +114,8 @@ export class Outbox {
   acknowledge(sequence: bigint): readonly ReportItem[] {
     const items = this.#sent.get(sequence)?.items ?? []
     this.#sent.delete(sequence)
+    this.#size -= items.length
+    if (this.#pending.size > 0) this.#onPending()
     return items
   }
 
@@ -92,14 +123,56 @@ export class Outbox {
   resend(untilMs: number): void {
     const overdue = [...this.#sent].filter(([, { sentAtMs }]) => sentAtMs <= untilMs)
     if (overdue.length === 0) return
-    const again = new Map<string, ReportItem>()
+    const newer = [this.#pending, this.#lingering].flatMap((index) => [...index])
+    this.#pending = new AttemptIndex()
+    this.#lingering = new AttemptIndex()
+    for (const { items } of newer) this.#size -= items.length
     for (const [sequence, { items }] of overdue) {
       this.#sent.delete(sequence)
-      for (const item of items) again.set(itemKey(item), item)
+      this.#size -= items.length
+      for (const item of items) this.#keep(item)
     }
-    for (const [key, item] of this.#pending) again.set(key, item)
-    this.#pending = again
+    for (const item of newer.flatMap(({ items }) => items)) this.#keep(item)
     this.#onPending()
+  }
+
+  /** Makes an item pending. */
+  #keep(item: ReportItem): void {
+    const { execution, epoch } = item.value
+    let known = this.#pending.get(item.value)
+    const lingering = isLast(item) ? this.#lingering.delete(item.value) : undefined
+    this.#size -= lingering?.items.length ?? 0
+    if (known === undefined) {
+      known = { execution, epoch, items: [], dueMs: Number.NEGATIVE_INFINITY }
+      this.#pending.add(known)
+    }
+    this.#join(known, item)
+  }
+
+  /** O2, O5. */
+  #join(known: PendingItems, item: ReportItem): void {
+    const others = known.items.filter(({ kind }) => kind !== item.kind)
+    const joined = isLast(item) ? [item] : others.some(isLast) ? others : [...others, item]
+    this.#size += joined.length - known.items.length
+    known.items = joined
+  }
+
+  #endLingering(nowMs: number): void {
+    for (const entry of this.#lingering) {
+      if (entry.dueMs > nowMs) {
+        this.#wakeAfter(entry.dueMs - nowMs)
+        return
+      }
+      this.#lingering.delete(entry)
+      this.#pending.add(entry)
+    }
+  }
+
+  #wakeAfter(delayMs: number): void {
+    this.#timer ??= this.#clock.after(delayMs, () => {
+      this.#timer = undefined
+      this.#onPending()
+    })
   }
 
   #isAllOffered(): boolean {
@@ -108,49 +181,15 @@ export class Outbox {
     return isAll
   }
 
-  #takeItems(): ReportItem[] {
-    const items: ReportItem[] = []
+  #takeItems(): readonly ReportItem[] {
+    const taken: ReportItem[] = []
     let bytes = 0
-    for (const [key, item] of this.#pending) {
-      bytes += sizeOf(item)
-      if (items.length > 0 && bytes > REPORT_BYTES_MAX) break
-      items.push(item)
-      this.#pending.delete(key)
+    for (const entry of this.#pending) {
+      for (const item of entry.items) bytes += reportedBytes(item)
+      if (taken.length > 0 && bytes > REPORT_BYTES_MAX) break
+      taken.push(...entry.items)
+      this.#pending.delete(entry)
     }
-    return items
+    return taken
   }
-}
-
-function itemKey({ kind, value }: ReportItem): string {
-  return `${kind}/${value.execution}.${value.epoch}`
-}
-
-function sizeOf(item: ReportItem): number {
-  return item.kind === 'finished'
-    ? Finished.encode(item.value).finish().length + 8
-    : SMALL_ITEM_BYTES
-}
-
-function toReport(sequence: bigint, items: readonly ReportItem[]): Report {
-  const report = Report.fromPartial({ sequence })
-  for (const item of items) {
-    switch (item.kind) {
-      case 'accepted':
-        report.accepted.push(item.value)
-        break
-      case 'refused':
-        report.refused.push(item.value)
-        break
-      case 'started':
-        report.started.push(item.value)
-        break
-      case 'progressed':
-        report.progressed.push(item.value)
-        break
-      case 'finished':
-        report.finished.push(item.value)
-        break
-    }
-  }
-  return report
 }

@@ -27,6 +27,11 @@ export function isGuarded({ guarantee }: Assignment): boolean {
   return guarantee === Guarantee.EXCLUSIVE || guarantee === Guarantee.AT_MOST_ONCE
 }
 
+/** True for attempts whose work is a function of the agent: they have no folder before they write something. */
+export function isHandler({ task }: Assignment): boolean {
+  return task?.kind?.$case === 'handler'
+}
+
 /** True for attempts whose work is a process, which the warden has; the others live and die with the agent. */
 export function isProcess({ task }: Assignment): boolean {
   const kind = task?.kind?.$case

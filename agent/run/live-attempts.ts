@@ -5,11 +5,12 @@
  * V2. Two attempts of one execution never run here at once: the newer one begins when the older one has ended.
  */
 import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
-import { type AttemptRef, attemptKey } from '../report/attempt-ref.ts'
+import { AttemptIndex } from '../report/attempt-index.ts'
+import type { AttemptRef } from '../report/attempt-ref.ts'
 import { type StopCause, StopSwitch } from '../warden/stop-switch.ts'
 import { isGuarded, killGraceMs, slotsOf } from './attempt-terms.ts'
 
-interface LiveAttempt {
+interface LiveAttempt extends AttemptRef {
   readonly assignment: Assignment
   readonly stop: StopSwitch
   /** Settles when the attempt has ended. */
@@ -22,7 +23,8 @@ export type RunAttempt = (assignment: Assignment, stop: StopSwitch) => Promise<v
 export class LiveAttempts {
   readonly #runAttempt: RunAttempt
   readonly #onChange: () => void
-  readonly #live = new Map<string, LiveAttempt>()
+  readonly #live = new AttemptIndex<LiveAttempt>()
+  #slotsInUse = 0
 
   constructor(runAttempt: RunAttempt, onChange: () => void) {
     this.#runAttempt = runAttempt
@@ -34,25 +36,27 @@ export class LiveAttempts {
   }
 
   list(): readonly Assignment[] {
-    return [...this.#live.values()].map(({ assignment }) => assignment)
+    return [...this.#live].map(({ assignment }) => assignment)
   }
 
   get slotsInUse(): number {
-    return [...this.#live.values()].reduce((sum, { assignment }) => sum + slotsOf(assignment), 0)
+    return this.#slotsInUse
   }
 
   /** Takes the slots of an attempt that is about to be journaled. */
   add(assignment: Assignment): void {
+    const { execution, epoch } = assignment
     const ended = Promise.withResolvers<void>()
-    this.#live.set(attemptKey(assignment), { assignment, stop: new StopSwitch(), ended })
+    this.#live.add({ execution, epoch, assignment, stop: new StopSwitch(), ended })
+    this.#slotsInUse += slotsOf(assignment)
     this.#onChange()
   }
 
   /** Gives the slots back. */
   remove(ref: AttemptRef): void {
-    const attempt = this.#live.get(attemptKey(ref))
+    const attempt = this.#live.delete(ref)
     if (attempt === undefined) return
-    this.#live.delete(attemptKey(ref))
+    this.#slotsInUse -= slotsOf(attempt.assignment)
     attempt.ended.resolve()
     this.#onChange()
   }
@@ -60,7 +64,8 @@ export class LiveAttempts {
   /** Runs an added and journaled attempt to its end. */
   run(assignment: Assignment): Promise<void> {
     return this.#follow(assignment, async (stop) => {
-      await this.#endOfOlder(assignment)
+      const isAlone = this.#live.ofExecution(assignment.execution).length === 1
+      if (!isAlone) await this.#endOfOlder(assignment)
       await this.#runAttempt(assignment, stop)
     })
   }
@@ -72,7 +77,7 @@ export class LiveAttempts {
   }
 
   async #follow(assignment: Assignment, toItsEnd: (stop: StopSwitch) => Promise<void>) {
-    const attempt = this.#live.get(attemptKey(assignment))
+    const attempt = this.#live.get(assignment)
     if (attempt === undefined) return
     try {
       await toItsEnd(attempt.stop)
@@ -83,14 +88,14 @@ export class LiveAttempts {
 
   /** Asks one attempt to end; false when it is not live. */
   stop(ref: AttemptRef, cause: StopCause, graceMs?: number): boolean {
-    const attempt = this.#live.get(attemptKey(ref))
+    const attempt = this.#live.get(ref)
     attempt?.stop.request(cause, graceMs ?? killGraceMs(attempt.assignment))
     return attempt !== undefined
   }
 
   /** The lease ends in `graceMs`: attempts that must not outlive it are asked to end, and killed then. */
   stopGuarded(graceMs: number): number {
-    const guarded = [...this.#live.values()].filter(({ assignment }) => isGuarded(assignment))
+    const guarded = [...this.#live].filter(({ assignment }) => isGuarded(assignment))
     for (const { stop } of guarded) {
       stop.request({ kind: 'lost', reason: 'no contact with any coordinator' }, graceMs)
     }
@@ -103,7 +108,7 @@ export class LiveAttempts {
     graceMaxMs: number,
     isMeant: (assignment: Assignment) => boolean = () => true,
   ): Promise<void> {
-    const all = [...this.#live.values()].filter(({ assignment }) => isMeant(assignment))
+    const all = [...this.#live].filter(({ assignment }) => isMeant(assignment))
     for (const { assignment, stop } of all) {
       stop.request(cause, Math.min(killGraceMs(assignment), graceMaxMs))
     }
@@ -112,9 +117,7 @@ export class LiveAttempts {
 
   /** V2. The older one is asked to end: its epoch has been replaced. */
   async #endOfOlder({ execution, epoch }: Assignment): Promise<void> {
-    const older = [...this.#live.values()].filter(
-      ({ assignment }) => assignment.execution === execution && assignment.epoch < epoch,
-    )
+    const older = this.#live.ofExecution(execution).filter((attempt) => attempt.epoch < epoch)
     for (const { assignment, stop } of older) {
       const reason = `a newer attempt, epoch ${epoch}, has replaced this one`
       stop.request({ kind: 'cancelled', reason }, killGraceMs(assignment))

@@ -10,7 +10,7 @@ import type { Outbox } from '../report/outbox.ts'
 import type { HeldAttempt, ProcessUsage } from '../warden/messages.ts'
 import type { StopSwitch } from '../warden/stop-switch.ts'
 import { watchLimits } from '../warden/watch-limits.ts'
-import { killGraceMs, logCapBytes } from './attempt-terms.ts'
+import { isHandler, isProcess, killGraceMs, logCapBytes } from './attempt-terms.ts'
 import { decideOutcome } from './decide-outcome.ts'
 import type { HandlerRegistry } from './handler-registry.ts'
 import { checkOutputs, readOutputs } from './outputs.ts'
@@ -19,7 +19,7 @@ import { progressReporter } from './progress.ts'
 import { runTask } from './run-task.ts'
 import type { TaskHost } from './task-context.ts'
 import type { Outputs, TaskEnd } from './task-end.ts'
-import { createWorkspace, type Workspace, workspaceOf } from './workspace.ts'
+import { createWorkspace, makeWorkspace, type Workspace, workspaceOf } from './workspace.ts'
 
 export interface AttemptServices {
   readonly host: TaskHost
@@ -60,14 +60,18 @@ async function conclude(
   const facts = 'facts' in end ? end.facts : undefined
   const log = await logs.settle(assignment)
   const finished = toFinished({
-    ...{ assignment, stop, end, log },
+    assignment,
+    stop,
+    end,
+    log,
     given: await outputsOf(end, workspaceOf(attemptsDir, key)),
     startTime: dateOf(facts?.startTimeMs) ?? startTime,
     endTime: dateOf(facts?.endTimeMs) ?? host.clock.now(),
     usage: facts?.usage,
   })
   // Without the journal, the warden's file is what a next start of the agent has.
-  if (await reportFinished(finished, log, services)) host.warden.forget(key)
+  const isJournaled = await reportFinished(finished, log, services)
+  if (isJournaled && isProcess(assignment)) host.warden.forget(key)
 }
 
 function dateOf(timeMs: number | undefined): Date | undefined {
@@ -108,29 +112,22 @@ interface AttemptRun {
 }
 
 /** Runs the task between its limits, with its output followed. */
-async function runIn(
-  workspace: Workspace,
-  { assignment, stop, services }: AttemptRun,
-): Promise<Ran> {
-  const { host, handlers, logs, outbox, store } = services
+async function runIn(workspace: Workspace, run: AttemptRun): Promise<Ran> {
+  const { assignment, stop, services } = run
+  const { host, handlers, outbox, store } = services
   const { execution, epoch } = assignment
   let startTime: Date | undefined
+  const watches: (() => void)[] = []
+  const outputFiles = Object.values(workspace.logs)
+  const isEager = !isHandler(assignment)
   try {
-    await createWorkspace(workspace)
+    if (isEager) await createWorkspace(workspace)
   } catch (error) {
     return { end: { kind: 'not_started', message: String(error) }, startTime }
   }
-  logs.follow({
-    execution,
-    epoch,
-    files: workspace.logs,
-    capBytes: logCapBytes(assignment),
-    share: undefined,
-    hasEnded: false,
-  })
+  if (isEager) follow(workspace, run)
   if (stop.cause !== undefined)
     return { end: { kind: 'not_started', message: 'stopped' }, startTime }
-  let unwatch = () => {}
   const end = await runTask(
     {
       host,
@@ -140,25 +137,45 @@ async function runIn(
       onStarted: (started) => {
         startTime = dateOf(started?.startTimeMs) ?? host.clock.now()
         // A process is watched by the warden.
-        if (started === undefined) unwatch = watchTask(workspace, { assignment, stop, services })
+        if (started === undefined) watches.push(watchTask(run, isEager ? outputFiles : []))
         else if (started.process !== undefined) store.start(assignment, started.process)
         outbox.put({ kind: 'started', value: { execution, epoch, startTime } })
+      },
+      makeWorkspace: () => {
+        makeWorkspace(workspace)
+        follow(workspace, run)
+        watches.push(watchTask(run, outputFiles))
       },
       onProgress: progressReporter(assignment, outbox, host.clock),
     },
     handlers,
   )
-  unwatch()
+  for (const unwatch of watches) unwatch()
   return { end, startTime }
 }
 
-function watchTask(workspace: Workspace, { assignment, stop, services }: AttemptRun): () => void {
+function follow({ logs }: Workspace, { assignment, services }: AttemptRun): void {
+  const { execution, epoch } = assignment
+  services.logs.follow({
+    execution,
+    epoch,
+    files: logs,
+    capBytes: logCapBytes(assignment),
+    share: undefined,
+    hasEnded: false,
+  })
+}
+
+function watchTask(
+  { assignment, stop, services }: AttemptRun,
+  outputFiles: readonly string[],
+): () => void {
   return watchLimits({
     clock: services.host.clock,
     stop,
     timeoutMs: durationToMs(assignment.timeout),
     killGraceMs: killGraceMs(assignment),
-    outputFiles: Object.values(workspace.logs),
+    outputFiles,
   })
 }
 

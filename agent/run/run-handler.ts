@@ -1,7 +1,7 @@
 /** A `handler` task: a function of this process, by name. */
-import { closeSync, openSync, writeSync } from 'node:fs'
 import type { HandlerTask } from '../../proto/gen/rota/v1/job.ts'
 import { sleep } from '../../shared/clock.ts'
+import { HandlerOutput } from './handler-output.ts'
 import type { HandlerRegistry } from './handler-registry.ts'
 import type { Handler, HandlerContext } from './handlers/handler.ts'
 import type { TaskContext } from './task-context.ts'
@@ -16,23 +16,40 @@ export async function runHandler(
   if (handler === undefined) {
     return { kind: 'not_started', message: `this worker has no handler ${task.handler}` }
   }
-  const { host, stop, workspace } = context
-  const output = openSync(workspace.logs.stdout, 'a', 0o600)
-  const abort = new AbortController()
-  const abandoned = new Promise<TaskEnd>((resolve) => {
-    stop.onRequest((graceMs) => {
-      abort.abort()
-      host.clock.after(graceMs, () => resolve({ kind: 'abandoned' }))
-    })
+  const { host, stop } = context
+  const output = new HandlerOutput(context)
+  const abort = new LazyAbort()
+  const ended = Promise.withResolvers<TaskEnd>()
+  stop.onRequest((graceMs) => {
+    abort.abort()
+    host.clock.after(graceMs, () => ended.resolve({ kind: 'abandoned' }))
   })
   context.onStarted(undefined)
-  const running = invoke(handler, handlerContext(task, context, { output, signal: abort.signal }))
-  try {
-    return await Promise.race([running, abandoned])
-  } finally {
-    stop.close()
-    // An abandoned one may still write; its end closes the file.
-    void running.finally(() => closeSync(output))
+  void invoke(handler, handlerContext(task, context, { output, abort })).then((end) => {
+    // An abandoned one may write until here.
+    output.close()
+    ended.resolve(end)
+  })
+  const end = await ended.promise
+  output.end()
+  stop.close()
+  return end
+}
+
+/** Few handlers look at their signal, and one costs more than all else about a short attempt. */
+class LazyAbort {
+  #controller: AbortController | undefined
+  #isAborted = false
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#isAborted) this.#controller.abort()
+    return this.#controller.signal
+  }
+
+  abort(): void {
+    this.#isAborted = true
+    this.#controller?.abort()
   }
 }
 
@@ -61,17 +78,16 @@ function exitCodeOf(error: unknown): number | undefined {
 function handlerContext(
   task: HandlerTask,
   { assignment, host, onProgress }: TaskContext,
-  { output, signal }: { readonly output: number; readonly signal: AbortSignal },
+  { output, abort }: { readonly output: HandlerOutput; readonly abort: LazyAbort },
 ): HandlerContext {
   return {
     payload: task.payload ?? {},
     parameters: assignment.parameters ?? {},
-    signal,
-    // Into the page cache: as quick as queueing it, and a handler cannot outrun the disk.
-    log: (text) => {
-      writeSync(output, text)
+    get signal() {
+      return abort.signal
     },
+    log: (text) => output.write(text),
     progress: (fraction, message = '') => onProgress(fraction, message),
-    sleep: (delayMs) => sleep(host.clock, delayMs, signal),
+    sleep: (delayMs) => sleep(host.clock, delayMs, abort.signal),
   }
 }

@@ -1,5 +1,6 @@
 /** Removes the folder of an attempt when its result is acknowledged and its output shipped. */
 import type { Logger } from '../../shared/logger.ts'
+import { AttemptIndex } from '../report/attempt-index.ts'
 import { type AttemptRef, attemptKey } from '../report/attempt-ref.ts'
 import type { AttemptStore } from '../report/attempt-store.ts'
 import { removeWorkspace, workspaceOf } from './workspace.ts'
@@ -11,7 +12,7 @@ export class WorkspaceTidier {
     readonly logger: Logger
   }
   /** Shipped, but the result is not yet acknowledged. */
-  readonly #shipped = new Set<string>()
+  readonly #shipped = new AttemptIndex<AttemptRef>()
 
   constructor(options: {
     readonly store: AttemptStore
@@ -22,17 +23,19 @@ export class WorkspaceTidier {
   }
 
   async shipped(ref: AttemptRef): Promise<void> {
-    this.#shipped.add(attemptKey(ref))
+    if (this.#shipped.get(ref) === undefined) this.#shipped.add(ref)
     await this.acknowledged(ref)
   }
 
   async acknowledged(ref: AttemptRef): Promise<void> {
-    const key = attemptKey(ref)
+    // Most handlers never wrote anything.
+    if (this.#shipped.get(ref) === undefined) return
     const { attemptsDir, logger, store } = this.#options
     const attempt = store.get(ref)
     // One that is forgotten was acknowledged ten minutes ago.
     const isAcknowledged = attempt === undefined || attempt.acknowledgedAtMs !== undefined
-    if (!isAcknowledged || !this.#shipped.delete(key)) return
+    if (!isAcknowledged || this.#shipped.delete(ref) === undefined) return
+    const key = attemptKey(ref)
     try {
       await removeWorkspace(workspaceOf(attemptsDir, key))
     } catch (error) {

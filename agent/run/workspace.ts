@@ -2,8 +2,8 @@
  * The folder of one attempt. Its own files lie beside the working directory, so that a job which clears that one loses
  * no output.
  */
+import { mkdirSync } from 'node:fs'
 import { mkdir, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { OutputName } from '../report/log-budget.ts'
 import { attemptFolder } from '../warden/attempt-folder.ts'
 
@@ -24,15 +24,20 @@ export function workspaceOf(attemptsDir: string, key: string): Workspace {
   const { folder, stdout, stderr } = attemptFolder(attemptsDir, key)
   return {
     folder,
-    work: join(folder, 'work'),
+    work: `${folder}/work`,
     logs: { stdout, stderr },
-    output: join(folder, 'output'),
-    script: join(folder, 'script'),
+    output: `${folder}/output`,
+    script: `${folder}/script`,
   }
 }
 
 export async function createWorkspace(workspace: Workspace): Promise<void> {
   await mkdir(workspace.work, { recursive: true, mode: 0o700 })
+}
+
+/** The same for who cannot wait. */
+export function makeWorkspace(workspace: Workspace): void {
+  mkdirSync(workspace.work, { recursive: true, mode: 0o700 })
 }
 
 export async function removeWorkspace(workspace: Workspace): Promise<void> {

@@ -20,6 +20,7 @@ export interface AttemptLimits {
 /** Watches until the answer is called. */
 export function watchLimits(limits: AttemptLimits): () => void {
   const { clock, killGraceMs, outputFiles, stop, timeoutMs = Number.POSITIVE_INFINITY } = limits
+  if (limits.timeoutMs === undefined && outputFiles.length === 0) return () => {}
   const endMs = clock.monotonicMs() + timeoutMs
   let timer: Timer | undefined
   let isWatching = true

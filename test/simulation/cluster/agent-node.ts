@@ -136,7 +136,7 @@ export class AgentNode {
       clock,
       logger,
     })
-    const outbox = new Outbox(() => wakeup.wake())
+    const outbox = new Outbox(clock, () => wakeup.wake())
     const warden = this.host.warden.connect(process)
     const bootId = String(this.host.boots)
     const life: AgentLife = {
@@ -266,6 +266,7 @@ export class AgentNode {
         assignment,
         stop,
         workspace: NOWHERE,
+        makeWorkspace: () => {},
         onProgress: () => {},
         onStarted: (started) => {
           if (started?.process !== undefined) store.start(assignment, started.process)

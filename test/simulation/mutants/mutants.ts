@@ -172,8 +172,8 @@ const agentMutants: readonly Mutant[] = [
   {
     name: 'run an assignment before it is journaled',
     file: 'agent/accept/inbox.ts',
-    find: 'await store.accept(assignment)',
-    replace: 'store.accept(assignment).catch(() => {})',
+    find: 'await store.accept(assignments)',
+    replace: 'store.accept(assignments).catch(() => {})',
     breaks: [5, 6, 8, 15],
   },
   {
@@ -194,9 +194,8 @@ const agentMutants: readonly Mutant[] = [
   {
     name: 'forget to send again what was not acknowledged',
     file: 'agent/report/outbox.ts',
-    find: 'for (const item of items) again.set(itemKey(item), item)',
-    replace:
-      "for (const item of items) if (item.kind === 'accepted') again.set(itemKey(item), item)",
+    find: 'for (const item of items) this.#keep(item)',
+    replace: "for (const item of items) if (item.kind === 'accepted') this.#keep(item)",
     breaks: [13],
   },
   {

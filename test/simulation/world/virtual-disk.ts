@@ -2,7 +2,7 @@
  * The disk of a host, as far as the journal of its agent goes.
  *
  * D1. What was synced survives everything; what was only written survives the death of the program, not of the host.
- * D2. A write that is on its way when the program dies may or may not be there afterwards.
+ * D2. A write that is on its way when the program dies may be there afterwards, or not, or a part of it.
  * D3. Records keep their order.
  */
 import type { RecordLog } from '../../../agent/report/attempt-store.ts'
@@ -14,7 +14,7 @@ import { tagOf } from './world.ts'
 const DISK_TAG = tagOf('disk')
 
 interface Write {
-  readonly record: JournalRecord
+  readonly records: readonly JournalRecord[]
   readonly isDurable: boolean
 }
 
@@ -41,7 +41,7 @@ export class VirtualDisk {
 
   open(process: VirtualProcess): RecordLog {
     return {
-      append: (record, isDurable) => this.#append(process, { record, isDurable }),
+      append: (records, isDurable) => this.#append(process, { records, isDurable }),
       close: async () => {},
     }
   }
@@ -50,6 +50,8 @@ export class VirtualDisk {
   programDied(): void {
     const arrived = this.#random.between(0, this.#onTheWay.length)
     for (const write of this.#onTheWay.slice(0, arrived)) this.#store(write)
+    const torn = this.#onTheWay[arrived]
+    if (torn !== undefined) this.#tear(torn)
     this.#onTheWay = []
     this.#busyUntilMs = 0
   }
@@ -87,16 +89,22 @@ export class VirtualDisk {
   #passes(write: Write): boolean {
     const { failpoint } = this
     if (failpoint === undefined) return true
-    failpoint.left -= 1
+    failpoint.left -= write.records.length
     if (failpoint.left > 0) return true
     this.failpoint = undefined
     if (failpoint.isStored) this.#store(write)
+    else this.#tear(write)
     failpoint.fn()
     return false
   }
 
-  #store({ record, isDurable }: Write): void {
-    this.#written.push(record)
+  /** Some of its records are there, the first ones (D2). */
+  #tear({ records }: Write): void {
+    this.#written.push(...records.slice(0, this.#random.between(0, records.length - 1)))
+  }
+
+  #store({ records, isDurable }: Write): void {
+    this.#written.push(...records)
     if (isDurable) this.#synced.push(...this.#written.splice(0))
   }
 }

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { type AgentFacts, composeHello } from '../../../../agent/connect/introduce.ts'
 import { AttemptStore } from '../../../../agent/report/attempt-store.ts'
-import { Finished } from '../../../../proto/gen/rota/agent/v1/agent_service.ts'
+import { type Assignment, Finished } from '../../../../proto/gen/rota/agent/v1/agent_service.ts'
 import { shellOf } from '../../../support/assignments.ts'
 import { createFakeClock } from '../../../support/fake-clock.ts'
 
@@ -30,12 +30,16 @@ test('hello names what is being journaled, and leaves out what was acknowledged'
     logger: pino({ level: 'silent' }),
   })
   const [ended, running] = [shellOf('true'), shellOf('sleep 1')]
-  await store.accept(ended)
+  const accept = (assignment: Assignment) => {
+    store.add(assignment)
+    return store.accept([assignment])
+  }
+  await accept(ended)
   const { execution, epoch } = ended
   await store.finish(Finished.fromPartial({ execution, epoch }), { stdoutBytes: 0, stderrBytes: 0 })
   store.acknowledge(ended)
   isSlow = true
-  const accepting = store.accept(running)
+  const accepting = accept(running)
   const { held } = composeHello({ facts, protocolVersion: 2, store, previousSession: '' })
   expect(held).toEqual([{ execution: running.execution, epoch: running.epoch, finished: false }])
   disk.resolve()

@@ -39,6 +39,11 @@ async function reopen(): Promise<void> {
   store = await open()
 }
 
+function accept(assignment: Assignment): Promise<void> {
+  store.add(assignment)
+  return store.accept([assignment])
+}
+
 function resultOf(assignment: Assignment, message = 'done'): Finished {
   const { execution, epoch } = assignment
   return Finished.fromPartial({ execution, epoch, message, outputs: { a: [1, 'b', null] } })
@@ -46,7 +51,7 @@ function resultOf(assignment: Assignment, message = 'done'): Finished {
 
 test('an attempt counts as journaled only when its assignment is on the disk', async () => {
   const assignment = shellOf('true')
-  const accepting = store.accept(assignment)
+  const accepting = accept(assignment)
   expect(store.get(assignment)?.isJournaled).toBe(false)
   await accepting
   expect(store.get(assignment)?.isJournaled).toBe(true)
@@ -54,7 +59,7 @@ test('an attempt counts as journaled only when its assignment is on the disk', a
 
 test('each step of an attempt survives a restart', async () => {
   const assignment = shellOf('true')
-  await store.accept(assignment)
+  await accept(assignment)
   await reopen()
   expect(store.get(assignment)).toMatchObject({ isJournaled: true, result: undefined })
   store.start(assignment, PROCESS)
@@ -73,8 +78,8 @@ test('each step of an attempt survives a restart', async () => {
 test('the newest epoch of an execution is found', async () => {
   const older = shellOf('true')
   const newer = shellOf('true', { execution: older.execution })
-  await store.accept(newer)
-  await store.accept(older)
+  await accept(newer)
+  await accept(older)
   expect(store.newest(older.execution)?.epoch).toBe(newer.epoch)
   expect(store.newest(shellOf('true').execution)).toBeUndefined()
 })
@@ -83,7 +88,7 @@ test('acknowledged attempts are forgotten ten minutes later, others never', asyn
   const done = shellOf('true')
   const open = shellOf('true')
   for (const assignment of [done, open]) {
-    await store.accept(assignment)
+    await accept(assignment)
     await store.finish(resultOf(assignment), SHARE)
   }
   store.acknowledge(done)
@@ -99,7 +104,7 @@ test('acknowledged attempts are forgotten ten minutes later, others never', asyn
 test('what is remembered has a limit, and the oldest goes first', async () => {
   const assignments = Array.from({ length: 20 }, () => shellOf('true'))
   for (const assignment of assignments) {
-    await store.accept(assignment)
+    await accept(assignment)
     await store.finish(resultOf(assignment, 'x'.repeat(100_000)), SHARE)
     store.acknowledge(assignment)
     await clock.advance(1_000)
@@ -114,7 +119,7 @@ test('what is remembered has a limit, and the oldest goes first', async () => {
 test('results that were acknowledged are given again, oldest first, and no others', async () => {
   const assignments = [shellOf('true'), shellOf('true'), shellOf('true')]
   for (const assignment of assignments) {
-    await store.accept(assignment)
+    await accept(assignment)
     await store.finish(resultOf(assignment), SHARE)
   }
   const [first, second] = assignments

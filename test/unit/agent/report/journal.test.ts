@@ -39,8 +39,8 @@ function record(epoch: number, assignment = ''): JournalRecord {
 test('what was appended is there at the next start, in order', async () => {
   const { journal, records } = await open()
   expect(records).toEqual([])
-  await Promise.all([1, 2, 3].map((epoch) => journal.append(record(epoch), epoch === 2)))
-  await journal.append(record(4), true)
+  await Promise.all([1, 2, 3].map((epoch) => journal.append([record(epoch)], epoch === 2)))
+  await journal.append([record(4)], true)
   await journal.close()
   const again = await open()
   expect(again.records).toEqual([1, 2, 3, 4].map((epoch) => record(epoch)))
@@ -49,12 +49,12 @@ test('what was appended is there at the next start, in order', async () => {
 
 test('a line that a crash cut short is cut off, and the journal goes on', async () => {
   const { journal } = await open()
-  await journal.append(record(1), true)
+  await journal.append([record(1)], true)
   await journal.close()
   appendFileSync(file, '0000')
   const second = await open()
   expect(second.records).toEqual([record(1)])
-  await second.journal.append(record(2), true)
+  await second.journal.append([record(2)], true)
   await second.journal.close()
   const third = await open()
   expect(third.records).toEqual([record(1), record(2)])
@@ -63,7 +63,7 @@ test('a line that a crash cut short is cut off, and the journal goes on', async 
 
 test('a damaged line costs only itself', async () => {
   const { journal } = await open()
-  for (const epoch of [1, 2, 3]) await journal.append(record(epoch), false)
+  for (const epoch of [1, 2, 3]) await journal.append([record(epoch)], false)
   await journal.close()
   const lines = readFileSync(file, 'utf8').split('\n')
   lines[1] = `x${lines[1]?.slice(1)}`
@@ -76,8 +76,8 @@ test('a damaged line costs only itself', async () => {
 test('lines longer than a piece of reading are whole', async () => {
   const long = 'y'.repeat(300_000)
   const { journal } = await open()
-  await journal.append(record(1, long), true)
-  await journal.append(record(2), true)
+  await journal.append([record(1, long)], true)
+  await journal.append([record(2)], true)
   await journal.close()
   const again = await open()
   expect(again.records).toEqual([record(1, long), record(2)])
@@ -88,9 +88,9 @@ test('a journal that is mostly dead is replaced by what lives, while it is appen
   const { journal } = await open([record(0)])
   const filler = 'z'.repeat(10_000)
   await Promise.all(
-    Array.from({ length: 200 }, (_, index) => journal.append(record(index + 1, filler), false)),
+    Array.from({ length: 200 }, (_, index) => journal.append([record(index + 1, filler)], false)),
   )
-  await journal.append(record(999), true)
+  await journal.append([record(999)], true)
   expect(statSync(file).size).toBeLessThan(100_000)
   await journal.close()
   const { records, journal: again } = await open()
@@ -118,7 +118,7 @@ async function fillDisk(): Promise<void> {
   for (let epoch = 0; epoch < 60; epoch++) {
     const next = record(epoch, 'x'.repeat(50_000))
     try {
-      await journal.append(next, true)
+      await journal.append([next], true)
       written.push(next)
     } catch {
       failures += 1

@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Outbox, type ReportItem } from '../../../../agent/report/outbox.ts'
+import { Outbox } from '../../../../agent/report/outbox.ts'
+import type { ReportItem } from '../../../../agent/report/report-item.ts'
 import { Finished, Report } from '../../../../proto/gen/rota/agent/v1/agent_service.ts'
+import { createFakeClock } from '../../../support/fake-clock.ts'
+
+/** All that lingers is due by then, in ms. */
+const LATER_MS = 1_000
 
 function accepted(execution: string): ReportItem {
   return { kind: 'accepted', value: { execution, epoch: 1n } }
@@ -15,24 +20,105 @@ function finished(execution: string, message = ''): ReportItem {
   return { kind: 'finished', value: Finished.fromPartial({ execution, epoch: 1n, message }) }
 }
 
+function refused(execution: string): ReportItem {
+  return { kind: 'refused', value: { execution, epoch: 1n, reason: 'NO_SLOT' } }
+}
+
 function createOutbox() {
   let calls = 0
-  const outbox = new Outbox(() => {
+  const clock = createFakeClock()
+  const outbox = new Outbox(clock, () => {
     calls += 1
   })
-  return { outbox, calls: () => calls }
+  return { outbox, clock, calls: () => calls }
 }
 
 test('one report carries all that waits', () => {
-  const { outbox, calls } = createOutbox()
+  const { outbox } = createOutbox()
   outbox.put(accepted('a'))
-  outbox.put(finished('a'))
-  expect(calls()).toBe(2)
-  const report = outbox.take(0)
+  outbox.put(progressed('a', 0.5))
+  outbox.put(finished('b'))
+  const report = outbox.take(LATER_MS)
   expect(report?.sequence).toBe(1n)
   expect(report?.accepted).toHaveLength(1)
+  expect(report?.progressed).toHaveLength(1)
   expect(report?.finished).toHaveLength(1)
+  expect(outbox.take(LATER_MS)).toBeUndefined()
+})
+
+test('a result is reported at once, and is all that is said of an attempt that ends at once', () => {
+  const { outbox, calls } = createOutbox()
+  outbox.put(accepted('a'))
+  outbox.put({ kind: 'started', value: { execution: 'a', epoch: 1n, startTime: new Date(0) } })
+  expect([calls(), outbox.size]).toEqual([0, 2])
+  outbox.put(finished('a'))
+  expect([calls(), outbox.size]).toEqual([1, 1])
+  const report = outbox.take(0)
+  expect(report).toMatchObject({ accepted: [], started: [] })
+  expect(report?.finished).toHaveLength(1)
+  expect(outbox.take(LATER_MS)).toBeUndefined()
+})
+
+test('what lingers is not sent along with what is sent at once, and is reported soon after', async () => {
+  const { outbox, clock, calls } = createOutbox()
+  outbox.put(accepted('a'))
+  outbox.put(refused('b'))
+  expect(outbox.take(0)).toMatchObject({ accepted: [], refused: [{ execution: 'b' }] })
   expect(outbox.take(0)).toBeUndefined()
+  const before = calls()
+  await clock.advance(LATER_MS)
+  expect(calls()).toBe(before + 1)
+  expect(outbox.take(LATER_MS)?.accepted).toHaveLength(1)
+})
+
+test('an attempt that was reported accepted, and not acknowledged, is not accepted again after its result', () => {
+  const { outbox } = createOutbox()
+  outbox.put(accepted('a'))
+  outbox.put(accepted('b'))
+  outbox.take(LATER_MS)
+  outbox.put(finished('a'))
+  outbox.resend(Number.POSITIVE_INFINITY)
+  expect(outbox.size).toBe(2)
+  const report = outbox.take(LATER_MS)
+  expect(report?.accepted.map(({ execution }) => execution)).toEqual(['b'])
+  expect(report?.finished.map(({ execution }) => execution)).toEqual(['a'])
+})
+
+test('another epoch of the same execution is another attempt', () => {
+  const { outbox } = createOutbox()
+  outbox.put({ kind: 'accepted', value: { execution: 'a', epoch: 2n } })
+  outbox.put(finished('a'))
+  expect(outbox.take(LATER_MS)).toMatchObject({
+    accepted: [{ epoch: 2n }],
+    finished: [{ epoch: 1n }],
+  })
+})
+
+test('results gather while reports are unanswered, but not for long', async () => {
+  const { outbox, clock, calls } = createOutbox()
+  const names = ['a', 'b', 'c', 'd']
+  const takenOf = (nowMs: number) => outbox.take(nowMs)?.finished.map(({ execution }) => execution)
+  const taken = names.map((name) => {
+    outbox.put(finished(name))
+    return takenOf(0)
+  })
+  expect(taken).toEqual([['a'], ['b'], undefined, undefined])
+  const before = calls()
+  await clock.advance(LATER_MS)
+  expect(calls()).toBe(before + 1)
+  expect(takenOf(clock.monotonicMs())).toEqual(['c', 'd'])
+})
+
+test('an answer lets the gathered results go', () => {
+  const { outbox, calls } = createOutbox()
+  for (const name of ['a', 'b', 'c']) {
+    outbox.put(finished(name))
+    outbox.take(0)
+  }
+  const before = calls()
+  outbox.acknowledge(1n)
+  expect(calls()).toBe(before + 1)
+  expect(outbox.take(0)?.finished).toHaveLength(1)
 })
 
 test('acknowledged items are given back once, and are gone', () => {
@@ -61,10 +147,10 @@ test('newer progress takes the place of older, also when the older one comes bac
   const { outbox } = createOutbox()
   outbox.put(progressed('a', 0.1))
   outbox.put(progressed('a', 0.2))
-  expect(outbox.take(0)?.progressed.map(({ progress }) => progress)).toEqual([0.2])
+  expect(outbox.take(LATER_MS)?.progressed.map(({ progress }) => progress)).toEqual([0.2])
   outbox.put(progressed('a', 0.3))
   outbox.resend(Number.POSITIVE_INFINITY)
-  expect(outbox.take(0)?.progressed.map(({ progress }) => progress)).toEqual([0.3])
+  expect(outbox.take(LATER_MS)?.progressed.map(({ progress }) => progress)).toEqual([0.3])
 })
 
 test('an acknowledgement of a report that was sent again meanwhile changes nothing', () => {
@@ -79,13 +165,13 @@ test('an acknowledgement of a report that was sent again meanwhile changes nothi
 test('only so many reports are unanswered at once', () => {
   const { outbox } = createOutbox()
   for (let count = 0; count < 40; count++) {
-    outbox.put(accepted(`execution-${count}`))
-    outbox.take(0)
+    outbox.put(finished(`execution-${count}`))
+    outbox.take(count * LATER_MS)
   }
-  outbox.put(accepted('last'))
-  expect(outbox.take(0)).toBeUndefined()
+  outbox.put(finished('last'))
+  expect(outbox.take(50 * LATER_MS)).toBeUndefined()
   outbox.acknowledge(1n)
-  expect(outbox.take(0)).toBeDefined()
+  expect(outbox.take(50 * LATER_MS)).toBeDefined()
 })
 
 test('no report is larger than a message may be, and none is lost', () => {

@@ -1,0 +1,34 @@
+/** The real stream to a coordinator. Nothing above 256 KiB goes out: one message too large would end the whole stream. */
+import type { ChannelCredentials } from '@grpc/grpc-js'
+import {
+  AgentServiceClient,
+  AgentServiceService,
+  ConnectRequest,
+} from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { assert } from '../../shared/assert.ts'
+import { CLIENT_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
+import type { DialledStream } from './connection.ts'
+
+const MESSAGE_BYTES_MAX = 256 * 1024
+
+/** Opens the stream on a connection of its own. */
+export function dial(address: string, credentials: ChannelCredentials): DialledStream {
+  const client = new AgentServiceClient(address, credentials, CLIENT_CHANNEL_OPTIONS)
+  const connected = Promise.withResolvers<void>()
+  client.waitForReady(Number.POSITIVE_INFINITY, (error) => {
+    if (error === undefined) connected.resolve()
+  })
+  const { path, responseDeserialize } = AgentServiceService.connect
+  return {
+    stream: client.makeBidiStreamRequest(path, encodeRequest, responseDeserialize),
+    connected: connected.promise,
+    close: () => client.close(),
+  }
+}
+
+/** The one time that a message is encoded, so here its size is known. */
+function encodeRequest(request: ConnectRequest): Buffer {
+  const bytes = ConnectRequest.encode(request).finish()
+  assert(bytes.length <= MESSAGE_BYTES_MAX, 'message too large')
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
