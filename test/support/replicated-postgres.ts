@@ -64,7 +64,6 @@ export async function startSinglePostgres(
   }
   try {
     await server.start()
-    await server.maintain('create database rota')
   } catch (error) {
     await remove()
     throw error
@@ -86,9 +85,6 @@ export async function startReplicatedPostgres(options: {
     const folder = join(temporary.path, 'primary')
     const primary = await createPostgresServer({ name: 'primary', folder })
     servers.push(primary)
-    await primary.start()
-    await primary.maintain('create database rota')
-    await primary.stop()
     const standby = await copyPostgresServer(primary, {
       name: STANDBY,
       folder: join(temporary.path, 'standby'),

@@ -57,7 +57,6 @@ async function startSingle(
     settings: { fsync: 'on', max_connections: '100', ...settings },
   })
   await server.start()
-  await server.maintain('create database rota')
   return server
 }
 
