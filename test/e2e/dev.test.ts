@@ -16,7 +16,7 @@ const GONE_MS = 15_000
 
 let temporary: TemporaryFolder
 let dataDir: string
-const running: Dev[] = []
+const running = new Set<Dev>()
 
 beforeAll(async () => {
   temporary = await makeTemporaryFolder()
@@ -26,13 +26,19 @@ beforeAll(async () => {
   await mkdir(join(temporary.path, 'home'))
 })
 
-afterEach(async () => {
-  for (const dev of running.splice(0)) {
-    dev.process.kill('SIGINT')
-    await dev.exit
-  }
+async function endAll(): Promise<void> {
+  for (const dev of running) dev.process.kill('SIGINT')
+  await Promise.all([...running].map(({ exit }) => exit))
+}
+
+// What a test leaves running serves the next one, unless it went wrong.
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') await endAll()
 })
-afterAll(() => temporary.remove())
+afterAll(async () => {
+  await endAll()
+  await temporary.remove()
+})
 
 const environment = () => ({ ...process.env, HOME: join(temporary.path, 'home'), NO_COLOR: '1' })
 
@@ -46,7 +52,7 @@ interface Dev {
 
 function startDev(...options: string[]): Dev {
   const ports = ['--grpc-port', '0', '--http-port', '0']
-  const args = [CLI, 'dev', '--data-dir', dataDir, '--agents', '3', ...ports, ...options]
+  const args = [CLI, 'dev', '--data-dir', dataDir, '--agents', '2', ...ports, ...options]
   const child = spawn(process.execPath, args, { env: environment() })
   const lines: string[] = []
   for (const input of [child.stdout, child.stderr]) {
@@ -70,7 +76,15 @@ function startDev(...options: string[]): Dev {
       return Promise.race([said, gone])
     },
   }
-  running.push(dev)
+  running.add(dev)
+  void exit.then(() => running.delete(dev))
+  return dev
+}
+
+/** The cluster that is running already, or a new one; ready. */
+async function readyDev(): Promise<Dev> {
+  const [dev = startDev()] = running
+  await dev.line(/^rota is ready$/)
   return dev
 }
 
@@ -92,7 +106,7 @@ async function processesOfCluster(): Promise<string[]> {
 
 describe.runIf(process.platform === 'linux')('rota dev', () => {
   it('brings up a cluster that runs its samples, and takes it down with Ctrl-C', async () => {
-    const dev = startDev()
+    const dev = startDev('--agents', '3')
     await dev.line(/^rota is ready$/)
     expect(dev.lines.join('\n')).toMatch(/npx buf curl .*--cacert/)
     expect(dev.lines.filter((line) => line.trim().startsWith('npx rota '))).toHaveLength(3)
@@ -115,25 +129,8 @@ describe.runIf(process.platform === 'linux')('rota dev', () => {
     await expect(rota('status')).rejects.toMatchObject({ code: 6 })
   })
 
-  it('finds its data again, and leaves what a person changed as it is', async () => {
-    const first = startDev()
-    await first.line(/^rota is ready$/)
-    await rota('job', 'delete', 'samples.http-check')
-    await rota('job', 'create', 'mine', '--command', 'true')
-    first.process.kill('SIGTERM')
-    expect(await first.exit).toBe(0)
-
-    const second = startDev()
-    await second.line(/^rota is ready$/)
-    const jobs = await rota('job', 'list', '-o', 'name')
-    expect(jobs).toContain('mine')
-    expect(jobs).toContain('samples.disk-usage')
-    expect(jobs).not.toContain('samples.http-check')
-  })
-
   it('leaves nothing behind when it is killed, and starts again', async () => {
-    const dev = startDev()
-    await dev.line(/^rota is ready$/)
+    const dev = await readyDev()
     dev.process.kill('SIGKILL')
     await dev.exit
     await expect.poll(processesOfCluster, { timeout: GONE_MS, interval: 100 }).toEqual([])
@@ -147,24 +144,8 @@ describe.runIf(process.platform === 'linux')('rota dev', () => {
     await afterNext.line(/^rota is ready$/)
   })
 
-  it('leaves nothing behind when it is hurried, though agents leave their jobs to their wardens', async () => {
-    const dev = startDev()
-    await dev.line(/^rota is ready$/)
-    const file = join(temporary.path, 'stubborn')
-    const command = `trap "" TERM; echo $$ > ${file}; while :; do sleep 0.1; done # ${dataDir}`
-    await rota('job', 'create', 'stubborn', '--command', command)
-    await rota('job', 'trigger', 'stubborn')
-    await until('it runs', () => readFile(file, 'utf8').catch(() => undefined))
-    dev.process.kill('SIGINT')
-    await dev.line(/^stopping/)
-    dev.process.kill('SIGINT')
-    expect(await dev.exit).toBe(0)
-    expect(await processesOfCluster()).toEqual([])
-  })
-
   it('starts a process again that has died, and says so', async () => {
-    const dev = startDev()
-    await dev.line(/^rota is ready$/)
+    const dev = await readyDev()
     const { pid } = JSON.parse(
       await readFile(join(dataDir, 'agents', 'worker-2', 'agent.lock'), 'utf8'),
     )
@@ -175,8 +156,7 @@ describe.runIf(process.platform === 'linux')('rota dev', () => {
   })
 
   it('refuses a data folder or a port that is in use', async () => {
-    const dev = startDev()
-    await dev.line(/^rota is ready$/)
+    const dev = await readyDev()
     const second = startDev()
     expect(await second.exit).toBe(2)
     expect(second.lines.join('\n')).toContain(
@@ -190,5 +170,34 @@ describe.runIf(process.platform === 'linux')('rota dev', () => {
     expect(await other.exit).toBe(2)
     expect(other.lines.join('\n')).toContain(`--http-port: port ${port} is in use`)
     server.close()
+  })
+
+  it('finds its data again, and leaves what a person changed as it is', async () => {
+    const first = await readyDev()
+    await rota('job', 'delete', 'samples.http-check')
+    await rota('job', 'create', 'mine', '--command', 'true')
+    first.process.kill('SIGTERM')
+    expect(await first.exit).toBe(0)
+
+    const second = startDev()
+    await second.line(/^rota is ready$/)
+    const jobs = await rota('job', 'list', '-o', 'name')
+    expect(jobs).toContain('mine')
+    expect(jobs).toContain('samples.disk-usage')
+    expect(jobs).not.toContain('samples.http-check')
+  })
+
+  it('leaves nothing behind when it is hurried, though agents leave their jobs to their wardens', async () => {
+    const dev = await readyDev()
+    const file = join(temporary.path, 'stubborn')
+    const command = `trap "" TERM; echo $$ > ${file}; while :; do sleep 0.1; done # ${dataDir}`
+    await rota('job', 'create', 'stubborn', '--command', command)
+    await rota('job', 'trigger', 'stubborn')
+    await until('it runs', () => readFile(file, 'utf8').catch(() => undefined))
+    dev.process.kill('SIGINT')
+    await dev.line(/^stopping/)
+    dev.process.kill('SIGINT')
+    expect(await dev.exit).toBe(0)
+    expect(await processesOfCluster()).toEqual([])
   })
 })

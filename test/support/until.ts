@@ -1,7 +1,8 @@
 /** Waits for a condition, never for a time. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const LOOK_MS = 20
+/** What has waited long is looked at less often: a look may cost a call, a query or a walk through all processes. */
+const LOOK_MS = { min: 20, max: 100, share: 1 / 20 } as const
 const LIMIT_MS = 20_000
 
 /** Asks again and again until `look` answers something; fails with `what` when it does not in `limitMs`. */
@@ -10,11 +11,12 @@ export async function until<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
   limitMs: number = LIMIT_MS,
 ): Promise<T> {
-  const endMs = performance.now() + limitMs
+  const startMs = performance.now()
   for (;;) {
     const found = await look()
     if (found !== undefined && found !== false) return found
-    if (performance.now() > endMs) throw new Error(`waited ${limitMs} ms in vain until ${what}`)
-    await sleep(LOOK_MS)
+    const waitedMs = performance.now() - startMs
+    if (waitedMs > limitMs) throw new Error(`waited ${limitMs} ms in vain until ${what}`)
+    await sleep(Math.min(LOOK_MS.max, Math.max(LOOK_MS.min, waitedMs * LOOK_MS.share)))
   }
 }
