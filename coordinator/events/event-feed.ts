@@ -41,6 +41,7 @@ export interface EventFeed extends Service {
 }
 
 const WATCHERS_MAX = 500
+/** Events, but whole rows: as many more as the last one has. */
 const BATCH = 500
 const LOOK_MS = 300
 /** However many hints there are, in ms. */
@@ -113,7 +114,7 @@ function createLook(deps: Deps, ring: () => void) {
     head = positionOf(last)
     newest = { after, upTo: head, events, resources: shareResources(deps, events) }
     ring()
-    return events.length === BATCH ? 0 : LOOK_MS
+    return events.length >= BATCH ? 0 : LOOK_MS
   }
   return {
     newest: () => newest,

@@ -1,7 +1,7 @@
 /**
  * The stream of changes for one client.
  *
- * F1. It holds a position and at most one batch; where it is depends on the client alone, which may come back with the
+ * F1. It holds a position and at most one batch; where it is, also within a row, depends on the client alone, which may come back with the
  *     position to any coordinator of the database.
  * F2. Of each resource it gives the newest wanted event of a batch, with the resource as it is by then: that is never older
  *     than the event, nor than what was given before.
@@ -29,7 +29,7 @@ export interface Following {
   readonly signal: AbortSignal
 }
 
-/** Events that a watcher reads at once for itself. */
+/** Events that a watcher reads at once for itself, but whole rows: as many more as the last one has. */
 const PAGE = 200
 /** A position is given at least so often, in ms: at once, then while nothing else is. */
 const KEEPALIVE_MS = 10_000

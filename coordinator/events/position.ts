@@ -12,26 +12,34 @@ export interface Position {
   readonly id: number
   /** A database that went back may give the same ids again, but not at the same millisecond. */
   readonly happenedAt: Date
+  /** Of several events in one row: only so many of them are before. Undefined: all. */
+  readonly place?: number | undefined
 }
 
 export function isSamePosition(a: Position | undefined, b: Position | undefined): boolean {
-  return a !== undefined && a.id === b?.id && a.transactionId === b.transactionId
+  if (a === undefined || b === undefined) return false
+  return a.id === b.id && a.transactionId === b.transactionId && a.place === b.place
 }
 
 const KIND = { kind: 'events' }
 
-export function encodeResumeToken({ transactionId, id, happenedAt }: Position): string {
-  return encodePageToken([transactionId, id, happenedAt.getTime()], KIND)
+export function encodeResumeToken({ transactionId, id, happenedAt, place }: Position): string {
+  const keys = [transactionId, id, happenedAt.getTime()]
+  return encodePageToken(place === undefined ? keys : [...keys, place], KIND)
 }
 
 /** Undefined when it is damaged, or no token of the stream. */
 export function decodeResumeToken(token: string): Position | undefined {
-  const [transactionId, id, timeMs] = decodePageToken(token, KIND) ?? []
+  const [transactionId, id, timeMs, place] = decodePageToken(token, KIND) ?? []
   if (typeof transactionId !== 'string' || !/^\d{1,19}$/.test(transactionId)) return undefined
   if (!isWithin(id, Number.MAX_SAFE_INTEGER) || !isWithin(timeMs, TIME_MS_MAX)) return undefined
-  return { transactionId, id, happenedAt: new Date(timeMs) }
+  const position = { transactionId, id, happenedAt: new Date(timeMs) }
+  if (place === undefined) return position
+  return isWithin(place, PLACE_MAX) ? { ...position, place } : undefined
 }
 
+/** What an integer of the database holds. */
+const PLACE_MAX = 2 ** 31 - 1
 /** The last time that has four digits for its year. */
 const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
 

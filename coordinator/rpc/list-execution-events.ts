@@ -36,13 +36,18 @@ export async function listExecutionEvents(
   const hasMore = rows.length > limit && last !== undefined
   return {
     events: shown.map(toExecutionEvent),
-    nextPageToken: hasMore ? encodePageToken([last.id], { execution: id }) : '',
+    nextPageToken: hasMore ? encodePageToken([last.sequence], pageArgs(id)) : '',
   }
+}
+
+/** Tokens of releases before went by the ids of events. */
+function pageArgs(id: ExecutionId) {
+  return { execution: id, by: 'sequence' }
 }
 
 function readPageToken(token: string, id: ExecutionId): number {
   if (token === '') return 0
-  const [after] = decodePageToken(token, { execution: id }) ?? []
+  const [after] = decodePageToken(token, pageArgs(id)) ?? []
   if (typeof after === 'number') return after
   const message = 'is damaged, or of another request'
   throw invalidRequest([{ field: 'page_token', reason: 'PAGE_TOKEN_INVALID', message }])
@@ -50,7 +55,7 @@ function readPageToken(token: string, id: ExecutionId): number {
 
 function toExecutionEvent(row: TimelineRow): ExecutionEvent {
   return ExecutionEvent.fromPartial({
-    sequence: BigInt(row.id),
+    sequence: BigInt(row.sequence),
     eventTime: row.happened_at,
     state: enumFromWord(ExecutionState, row.state),
     worker: row.worker === '' ? '' : resourceName('workers', row.worker),

@@ -15,6 +15,7 @@ import * as workers from './migrations/0003-workers.ts'
 import * as events from './migrations/0004-events.ts'
 import * as recovery from './migrations/0005-recovery.ts'
 import * as bounds from './migrations/0006-bounds.ts'
+import * as eventBatches from './migrations/0007-event-batches.ts'
 import { type AppliedMigration, planMigrations } from './plan-migrations.ts'
 import type { Tables } from './tables.ts'
 
@@ -34,6 +35,7 @@ const MIGRATIONS: Migrations = {
   '0004-events': events,
   '0005-recovery': recovery,
   '0006-bounds': bounds,
+  '0007-event-batches': eventBatches,
 }
 
 /** Any number of our own; no other program takes it in our database. */

@@ -335,7 +335,7 @@ interface EventTable {
   /** A 64-bit transaction id, as text. */
   transaction_id: Generated<string>
   happened_at: StampedAt
-  type: 'job' | 'execution' | 'worker'
+  type: 'job' | 'execution' | 'worker' | 'executions'
   change: Change
   state: string
   job_id: JobId | null
@@ -346,6 +346,11 @@ interface EventTable {
   reason_code: Generated<string>
   message: Generated<string>
   actor: Generated<string>
+  event_count: Generated<number>
+  execution_ids: ExecutionId[] | null
+  job_ids: JobId[] | null
+  worker_ids: (WorkerId | null)[] | null
+  assigned_at: Date | null
 }
 
 interface QuarantineTable {

@@ -5,7 +5,7 @@ import type { ExecutionId, JobId } from '../../../../coordinator/job/execution.t
 import { parseFilter } from '../../../../coordinator/query/filter.ts'
 
 const ID = '0198c5d2-7a1b-7000-8000-00000000beef' as ExecutionId
-const row = { transaction_id: '1', id: 1, happened_at: new Date(0) }
+const row = { transaction_id: '1', id: 1, place: null, happened_at: new Date(0) }
 const execution: EventRow = {
   ...row,
   type: 'execution',

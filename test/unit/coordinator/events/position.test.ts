@@ -15,6 +15,7 @@ const positions = fc.record({
     max: new Date('9999-12-31T23:59:59.999Z'),
     noInvalidDate: true,
   }),
+  place: fc.option(fc.nat(2 ** 31 - 1), { nil: undefined }),
 })
 
 describe('a resume token', () => {
@@ -41,16 +42,20 @@ describe('a resume token', () => {
     ['whose id is negative', ['7', -1, 9], { kind: 'events' }],
     ['whose id is no whole number', ['7', 1.5, 9], { kind: 'events' }],
     ['of a time that no database has', ['7', 8, 8.64e15], { kind: 'events' }],
+    ['whose place is negative', ['7', 8, 9, -1], { kind: 'events' }],
+    ['whose place is larger than a row', ['7', 8, 9, 2 ** 31], { kind: 'events' }],
     ['that lacks its time', ['7', 8], { kind: 'events' }],
   ])('%s is none', (_, keys, args) => {
     expect(decodeResumeToken(encodePageToken(keys, args))).toBeUndefined()
   })
 })
 
-test('positions are the same when transaction and id are', () => {
+test('positions are the same when transaction, id and place in the row are', () => {
   const position = { transactionId: '7', id: 8, happenedAt: new Date(9) }
   expect(isSamePosition(position, { ...position, happenedAt: new Date(10) })).toBe(true)
   expect(isSamePosition(position, { ...position, id: 9 })).toBe(false)
   expect(isSamePosition(position, { ...position, transactionId: '8' })).toBe(false)
+  expect(isSamePosition(position, { ...position, place: 1 })).toBe(false)
+  expect(isSamePosition({ ...position, place: 1 }, { ...position, place: 1 })).toBe(true)
   expect(isSamePosition(undefined, undefined)).toBe(false)
 })
