@@ -64,7 +64,7 @@ module.exports = {
     {
       name: 'pure-files-do-no-io',
       severity: 'error',
-      from: { path: '^coordinator/job/' },
+      from: { path: '^(coordinator/job|shared/schedule)/' },
       to: { path: io },
     },
   ],

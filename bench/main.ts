@@ -1,18 +1,23 @@
 /** `npm run bench`: what Rota does and costs, measured on this host beside others. Ratios within one run; machines differ. */
-import { reportLines } from './benchmark.ts'
+import { type Benchmark, reportLines } from './benchmark.ts'
 import { leases } from './leases.ts'
 import { readMachine } from './measure/machine.ts'
 import { toJsonLine, toLines } from './measure/outcome-text.ts'
-import { type BenchOptions, type Command, readCommand } from './options.ts'
+import { nextTime } from './next-time.ts'
+import { type AloneName, type BenchOptions, type Command, readCommand } from './options.ts'
 import type { Scenario } from './scenario.ts'
 import { throughput } from './scenarios/throughput.ts'
 import { openStage, type Stage } from './stage.ts'
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = { throughput }
 
+/** With flags of their own, and nothing to compare with. */
+const ALONE: Readonly<Record<AloneName, Benchmark>> = { leases, 'next-time': nextTime }
+
 const LIST = [
   ...Object.entries(SCENARIOS).map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`),
   `  leases     ${leases.what}; only by name, with --sessions N, --seconds N`,
+  `  next-time  ${nextTime.what}; only by name, with --seconds N`,
 ].join('\n')
 
 const HELP = `Usage: npm run bench -- [SCENARIO...] [options]
@@ -68,8 +73,8 @@ async function runScenario(scenario: Scenario, options: BenchOptions): Promise<b
   }
 }
 
-async function runLeases(args: readonly string[]): Promise<number> {
-  const figures = await leases.run(args)
+async function runAlone(name: AloneName, args: readonly string[]): Promise<number> {
+  const figures = await ALONE[name].run(args)
   for (const line of reportLines(figures)) process.stdout.write(`${line}\n`)
   return figures.every(({ isMet }) => isMet !== false) ? EXIT.ok : EXIT.failed
 }
@@ -86,8 +91,8 @@ async function main(): Promise<number> {
     case 'wrong':
       process.stderr.write(`error: ${command.message}\nhint:  ${command.hint}\n`)
       return EXIT.usage
-    case 'leases':
-      return runLeases(command.args)
+    case 'alone':
+      return runAlone(command.name, command.args)
     case 'run':
       return run(command)
   }

@@ -16,9 +16,13 @@ export interface BenchOptions {
   readonly slots: number
 }
 
+/** Measurements with flags of their own: only by name, one at a time. */
+const ALONE = ['leases', 'next-time'] as const
+export type AloneName = (typeof ALONE)[number]
+
 export type Command =
   | { readonly kind: 'run'; readonly scenarios: readonly string[]; readonly options: BenchOptions }
-  | { readonly kind: 'leases'; readonly args: readonly string[] }
+  | { readonly kind: 'alone'; readonly name: AloneName; readonly args: readonly string[] }
   | { readonly kind: 'list' }
   | { readonly kind: 'help' }
   | { readonly kind: 'wrong'; readonly message: string; readonly hint: string }
@@ -40,8 +44,8 @@ const FLAGS = {
 
 /** `known` are the names of scenarios; without any on the command line, all of them run. */
 export function readCommand(args: readonly string[], known: readonly string[]): Command {
-  // It has flags of its own.
-  if (args[0] === 'leases') return { kind: 'leases', args: args.slice(1) }
+  const alone = ALONE.find((name) => name === args[0])
+  if (alone !== undefined) return { kind: 'alone', name: alone, args: args.slice(1) }
   try {
     const { positionals, values } = parseArgs({
       args: [...args],
@@ -72,8 +76,8 @@ export function readCommand(args: readonly string[], known: readonly string[]): 
 }
 
 function unknownScenario(name: string, known: readonly string[]): Command {
-  const [near] = nearNames(name, [...known, 'leases'])
-  const others = `Scenarios: ${known.join(', ')}, leases.`
+  const [near] = nearNames(name, [...known, ...ALONE])
+  const others = `Scenarios: ${[...known, ...ALONE].join(', ')}.`
   return {
     kind: 'wrong',
     message: `there is no scenario ${JSON.stringify(name)}`,

@@ -2,6 +2,7 @@
 import { parseDurationMs } from '../shared/duration.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
 import { nearNames } from '../shared/near-names.ts'
+import { parseRfc3339 } from '../shared/rfc-3339.ts'
 
 /** The way to say that a setting of a job is to be removed. */
 export const NONE = 'none'
@@ -49,16 +50,6 @@ export function readTime(option: string, text: string, now: Date): Date {
     `${JSON.stringify(text)} is not a time`,
     'Write it like 2026-11-30T22:15:00Z, 2026-11-30T22:15:00+01:00, or "in 5m".',
   )
-}
-
-const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})$/
-
-/** Undefined when it is none, or has no offset: it would mean another moment on another host. */
-export function parseRfc3339(text: string): Date | undefined {
-  const trimmed = text.trim()
-  if (!RFC_3339.test(trimmed)) return undefined
-  const time = new Date(trimmed.replace(' ', 'T').toUpperCase())
-  return Number.isNaN(time.getTime()) ? undefined : time
 }
 
 /** `KEY=VALUE` options as a record; the last of equal keys counts. */

@@ -1,4 +1,5 @@
 import { formatDurationMs } from '../../shared/duration.ts'
+import { isoSeconds } from '../../shared/rfc-3339.ts'
 
 /** `3m ago`, `in 2h5m`, `now`: one glance is enough in a table. */
 export function relativeTime(time: Date, now: Date): string {
@@ -17,11 +18,6 @@ export function exactTime(time: Date, now: Date): string {
 /** `10:15:02`, in the zone of the terminal. */
 export function timeOfDay(time: Date): string {
   return time.toTimeString().slice(0, 8)
-}
-
-/** RFC 3339 in UTC without a fraction. */
-export function isoSeconds(time: Date): string {
-  return `${time.toISOString().slice(0, 19)}Z`
 }
 
 /** Seconds matter within ten minutes, minutes within a day, hours within four. */

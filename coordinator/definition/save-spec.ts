@@ -2,10 +2,10 @@
 import { JobSpec } from '../../proto/gen/rota/v1/job.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { nearNames } from '../../shared/near-names.ts'
+import { nextDue } from '../../shared/schedule/next-due.ts'
 import { findCycle } from '../job/dependencies.ts'
 import type { JobId } from '../job/execution.ts'
 import { someJobNames } from '../query/job-queries.ts'
-import { nextDue } from '../schedule/next-due.ts'
 import type { Db } from '../store/database.ts'
 import type { JobState } from '../store/tables.ts'
 import {

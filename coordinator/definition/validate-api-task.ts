@@ -1,6 +1,5 @@
 /** HTTP calls. */
 import type { ApiTask } from '../../proto/gen/rota/v1/job.ts'
-import type { FieldViolation } from '../../shared/errors/rota-error.ts'
 import {
   checkContent,
   checkCount,
@@ -11,7 +10,8 @@ import {
   refuseUnless,
   show,
   violation,
-} from './validate-field.ts'
+} from '../../shared/errors/check-field.ts'
+import type { FieldViolation } from '../../shared/errors/rota-error.ts'
 import { checkTemplates, withoutTemplates } from './validate-template.ts'
 
 const URL_BYTES_MAX = 8 * 1_024

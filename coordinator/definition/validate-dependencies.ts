@@ -4,14 +4,14 @@ import {
   Dependency_OnFailure,
   Dependency_When,
 } from '../../proto/gen/rota/v1/job.ts'
-import type { FieldViolation } from '../../shared/errors/rota-error.ts'
 import {
   checkCount,
   checkDuration,
   checkEnum,
   checkRepeats,
   refuseUnless,
-} from './validate-field.ts'
+} from '../../shared/errors/check-field.ts'
+import type { FieldViolation } from '../../shared/errors/rota-error.ts'
 import { checkJobName } from './validate-job-id.ts'
 
 const DEPENDENCIES_MAX = 64

@@ -1,6 +1,7 @@
 /** Names of jobs. */
+
+import { show, violation } from '../../shared/errors/check-field.ts'
 import type { FieldViolation } from '../../shared/errors/rota-error.ts'
-import { show, violation } from './validate-field.ts'
 
 const ID_LENGTH_MAX = 200
 const SEGMENT = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'

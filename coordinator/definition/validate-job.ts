@@ -1,7 +1,5 @@
 /** Every field of a job: nothing is stored that this release would misread or ignore. */
 import { Guarantee, type Job, type JobSpec, type Limits } from '../../proto/gen/rota/v1/job.ts'
-import type { FieldViolation } from '../../shared/errors/rota-error.ts'
-import { validateDependencies } from './validate-dependencies.ts'
 import {
   checkDuration,
   checkEnum,
@@ -10,13 +8,15 @@ import {
   refuseFeature,
   refuseUnless,
   violation,
-} from './validate-field.ts'
+} from '../../shared/errors/check-field.ts'
+import type { FieldViolation } from '../../shared/errors/rota-error.ts'
+import { checkSchedule } from '../../shared/schedule/check-schedule.ts'
+import { validateDependencies } from './validate-dependencies.ts'
 import { checkJobName } from './validate-job-id.ts'
 import { validateLabels, validateTags } from './validate-labels.ts'
 import { validateParameterDeclarations } from './validate-parameters.ts'
 import { type KnownFleet, validatePlacement } from './validate-placement.ts'
 import { validateRetry } from './validate-retry.ts'
-import { validateSchedule } from './validate-schedule.ts'
 import { validateTask } from './validate-task.ts'
 
 export interface KnownWorld extends KnownFleet {
@@ -64,7 +64,7 @@ function validateSpec({ name, spec }: Job, known: KnownWorld): FieldViolation[] 
   const priority = spec.priority ?? 0
   return [
     ...validateTask(`${field}.task`, spec.task, { fleet: known, parameters }),
-    ...validateSchedule(`${field}.schedule`, spec.schedule, known.now),
+    ...checkSchedule(`${field}.schedule`, spec.schedule, known.now),
     ...validateDependencies(`${field}.dependencies`, spec.dependencies, name),
     ...validatePlacement(`${field}.placement`, spec.placement, known),
     ...checkInteger(`${field}.priority`, priority, { min: 0, max: 100 }),

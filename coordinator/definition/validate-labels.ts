@@ -1,6 +1,13 @@
 /** Labels and tags. */
+
+import {
+  checkCount,
+  checkRepeats,
+  entryPath,
+  refuseUnless,
+  show,
+} from '../../shared/errors/check-field.ts'
 import type { FieldViolation } from '../../shared/errors/rota-error.ts'
-import { checkCount, checkRepeats, entryPath, refuseUnless, show } from './validate-field.ts'
 
 const LABELS_MAX = 64
 const KEY = /^[\w./-]{1,63}$/

@@ -1,7 +1,5 @@
 /** Typed inputs: their declaration in a job, and the values that a trigger gives. */
 import { type Parameter, Parameter_Kind } from '../../proto/gen/rota/v1/job.ts'
-import type { FieldViolation } from '../../shared/errors/rota-error.ts'
-import { nearNames } from '../../shared/near-names.ts'
 import {
   checkCount,
   checkEnum,
@@ -12,7 +10,9 @@ import {
   refuseUnless,
   show,
   violation,
-} from './validate-field.ts'
+} from '../../shared/errors/check-field.ts'
+import type { FieldViolation } from '../../shared/errors/rota-error.ts'
+import { nearNames } from '../../shared/near-names.ts'
 import { validateStruct } from './validate-struct.ts'
 
 type Values = Readonly<Record<string, unknown>>

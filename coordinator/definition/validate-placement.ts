@@ -1,8 +1,5 @@
 /** Where a job may run. */
 import { type Placement, Placement_Spread } from '../../proto/gen/rota/v1/job.ts'
-import type { FieldViolation } from '../../shared/errors/rota-error.ts'
-import { nearNames } from '../../shared/near-names.ts'
-import { parseSelector } from '../job/selector.ts'
 import {
   checkCount,
   checkEnum,
@@ -12,7 +9,10 @@ import {
   refuseFeature,
   show,
   violation,
-} from './validate-field.ts'
+} from '../../shared/errors/check-field.ts'
+import type { FieldViolation } from '../../shared/errors/rota-error.ts'
+import { nearNames } from '../../shared/near-names.ts'
+import { parseSelector } from '../job/selector.ts'
 
 /** What the workers that ever joined have said of themselves. */
 export interface KnownFleet {

@@ -6,7 +6,6 @@ import {
   RetryPolicy_Where,
 } from '../../proto/gen/rota/v1/job.ts'
 import { durationToMs } from '../../shared/duration.ts'
-import type { FieldViolation } from '../../shared/errors/rota-error.ts'
 import {
   checkCount,
   checkDuration,
@@ -15,7 +14,8 @@ import {
   checkRepeats,
   refuseFeature,
   refuseUnless,
-} from './validate-field.ts'
+} from '../../shared/errors/check-field.ts'
+import type { FieldViolation } from '../../shared/errors/rota-error.ts'
 
 const RETRIES_MAX = 100
 const MULTIPLIER_MAX = 100

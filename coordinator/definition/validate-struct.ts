@@ -1,6 +1,7 @@
 /** Free-form structured data: payloads and parameters. */
+
+import { checkLength, entryPath, violation } from '../../shared/errors/check-field.ts'
 import type { FieldViolation } from '../../shared/errors/rota-error.ts'
-import { checkLength, entryPath, violation } from './validate-field.ts'
 
 type Struct = Readonly<Record<string, unknown>>
 

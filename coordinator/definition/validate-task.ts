@@ -1,7 +1,5 @@
 /** What a job does: shell, script, api or handler. */
 import type { HandlerTask, ScriptTask, ShellTask, Task } from '../../proto/gen/rota/v1/job.ts'
-import type { FieldViolation } from '../../shared/errors/rota-error.ts'
-import { validateApiTask } from './validate-api-task.ts'
 import {
   checkContent,
   checkCount,
@@ -11,7 +9,9 @@ import {
   refuseUnless,
   show,
   violation,
-} from './validate-field.ts'
+} from '../../shared/errors/check-field.ts'
+import type { FieldViolation } from '../../shared/errors/rota-error.ts'
+import { validateApiTask } from './validate-api-task.ts'
 import { checkHandler, type KnownFleet } from './validate-placement.ts'
 import { validateStruct } from './validate-struct.ts'
 

@@ -1,7 +1,8 @@
 /** Templates such as `{{scheduled_for}}` in the strings of an HTTP call. */
+
+import { didYouMean, show, violation } from '../../shared/errors/check-field.ts'
 import type { FieldViolation } from '../../shared/errors/rota-error.ts'
 import { nearNames } from '../../shared/near-names.ts'
-import { didYouMean, show, violation } from './validate-field.ts'
 
 const TEMPLATE = /\{\{([^{}]*)\}\}/g
 

@@ -8,7 +8,7 @@
 import { CatchUp_Policy, type Schedule } from '../../proto/gen/rota/v1/job.ts'
 import { assert } from '../../shared/assert.ts'
 import { durationToMs, formatDurationMs } from '../../shared/duration.ts'
-import { nextDue } from './next-due.ts'
+import { nextDue } from '../../shared/schedule/next-due.ts'
 
 export interface DueWindow {
   readonly schedule: Schedule

@@ -8,8 +8,8 @@ import {
   type Task,
 } from '../../../proto/gen/rota/v1/job.ts'
 import { durationToMs, formatDurationMs } from '../../../shared/duration.ts'
+import { isoSeconds } from '../../../shared/rfc-3339.ts'
 import { toId } from '../../names.ts'
-import { isoSeconds } from '../../output/time.ts'
 import { word } from '../../words.ts'
 
 /** `*\/5 * * * *`, `every 10s`, `after load, clean`; empty when only a trigger runs it. */

@@ -1,9 +1,10 @@
 import { Job, JobState } from '../../../proto/gen/rota/v1/job.ts'
+import { isoSeconds } from '../../../shared/rfc-3339.ts'
 import type { Invocation } from '../../action.ts'
 import { toId } from '../../names.ts'
 import { present } from '../../output/present.ts'
 import { escapeControls } from '../../output/text.ts'
-import { isoSeconds, relativeTime } from '../../output/time.ts'
+import { relativeTime } from '../../output/time.ts'
 import { describeKind, describeWhen } from './describe.ts'
 
 /** The job as it is after a change: one line that says what was done to it and when it runs next. */

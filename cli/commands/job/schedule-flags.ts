@@ -6,9 +6,10 @@ import {
   Schedule,
 } from '../../../proto/gen/rota/v1/job.ts'
 import { durationFromMs, parseDurationMs } from '../../../shared/duration.ts'
+import { parseRfc3339 } from '../../../shared/rfc-3339.ts'
 import { enumFromWord } from '../../../shared/wire.ts'
 import { toName } from '../../names.ts'
-import { NONE, parseRfc3339, readWord, usageError } from '../../option-values.ts'
+import { NONE, readWord, usageError } from '../../option-values.ts'
 import { wordsOf } from '../../words.ts'
 
 /**

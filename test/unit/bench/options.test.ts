@@ -27,7 +27,10 @@ describe('the command line of the benchmarks', () => {
 
   it('names all scenarios when nothing is near', () => {
     const command = readCommand(['zzzzzz'], KNOWN)
-    expect(command).toHaveProperty('hint', 'Scenarios: throughput, latency, shell, leases.')
+    expect(command).toHaveProperty(
+      'hint',
+      'Scenarios: throughput, latency, shell, leases, next-time.',
+    )
   })
 
   it.each([
@@ -44,7 +47,8 @@ describe('the command line of the benchmarks', () => {
 
   it('leaves the flags of leases to leases', () => {
     expect(readCommand(['leases', '--sessions', '5'], KNOWN)).toEqual({
-      kind: 'leases',
+      kind: 'alone',
+      name: 'leases',
       args: ['--sessions', '5'],
     })
   })

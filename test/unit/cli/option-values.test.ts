@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import {
-  parseRfc3339,
   readDuration,
   readInteger,
   readPairs,
   readTime,
   readWord,
 } from '../../../cli/option-values.ts'
+import { parseRfc3339 } from '../../../shared/rfc-3339.ts'
 
 const NOW = new Date('2026-11-20T10:00:00Z')
 

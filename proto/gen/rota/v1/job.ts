@@ -358,7 +358,10 @@ export interface Schedule {
 export interface Recurrence {
   kind?:
     | //
-    /** Five or six fields (seconds first), names, ranges, steps, L, #, H, or a macro such as @daily. */
+    /**
+     * Five or six fields (seconds first), names, ranges, steps, L, W, #, H, or a macro such as @daily.
+     * Behind the fields: "every 2 weeks from 2026-11-24". Several are joined by ";".
+     */
     { $case: "cron"; value: string }
     | { $case: "every"; value: Duration }
     | { $case: "at"; value: Date }
@@ -367,8 +370,17 @@ export interface Recurrence {
     { $case: "text"; value: string }
     | undefined;
   compiled: string;
+  /**
+   * With `every`: counted from 1970-01-01T00:00:00Z plus this, which is shorter than the interval.
+   * Without it: from the creation of the job.
+   */
+  phase?: Duration | undefined;
 }
 
+/**
+ * What the changes of a zone's offset do to times of day.
+ * A pattern whose minute or hour begins with * follows elapsed time instead and is not touched.
+ */
 export interface DstPolicy {
   gap: DstPolicy_Gap;
   fold: DstPolicy_Fold;
@@ -3534,7 +3546,7 @@ export const Schedule: MessageFns<Schedule> = {
 };
 
 function createBaseRecurrence(): Recurrence {
-  return { kind: undefined, compiled: "" };
+  return { kind: undefined, compiled: "", phase: undefined };
 }
 
 export const Recurrence: MessageFns<Recurrence> = {
@@ -3555,6 +3567,9 @@ export const Recurrence: MessageFns<Recurrence> = {
     }
     if (message.compiled !== "") {
       writer.uint32(42).string(message.compiled);
+    }
+    if (message.phase !== undefined) {
+      Duration.encode(message.phase, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -3612,6 +3627,14 @@ export const Recurrence: MessageFns<Recurrence> = {
             message.compiled = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.phase = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3636,6 +3659,7 @@ export const Recurrence: MessageFns<Recurrence> = {
         ? { $case: "text", value: globalThis.String(object.text) }
         : undefined,
       compiled: isSet(object.compiled) ? globalThis.String(object.compiled) : "",
+      phase: isSet(object.phase) ? Duration.fromJSON(object.phase) : undefined,
     };
   },
 
@@ -3652,6 +3676,9 @@ export const Recurrence: MessageFns<Recurrence> = {
     }
     if (message.compiled !== "") {
       obj.compiled = message.compiled;
+    }
+    if (message.phase !== undefined) {
+      obj.phase = Duration.toJSON(message.phase);
     }
     return obj;
   },
@@ -3688,6 +3715,9 @@ export const Recurrence: MessageFns<Recurrence> = {
       }
     }
     message.compiled = object.compiled ?? "";
+    message.phase = (object.phase !== undefined && object.phase !== null)
+      ? Duration.fromPartial(object.phase)
+      : undefined;
     return message;
   },
 };

@@ -3,6 +3,7 @@ import {
   CatchUp,
   CatchUp_Policy,
   DstPolicy,
+  DstPolicy_Gap,
   type Schedule,
 } from '../../../../proto/gen/rota/v1/job.ts'
 import { durationFromMs } from '../../../../shared/duration.ts'
@@ -17,7 +18,11 @@ function recurrences(...kinds: readonly Kind[]): Schedule['recurrences'] {
 }
 
 const cron = (value: string) => recurrences({ $case: 'cron', value })
-const every = (ms: number) => recurrences({ $case: 'every', value: durationFromMs(ms) })
+const every = (ms: number, phaseMs?: number) =>
+  recurrences({ $case: 'every', value: durationFromMs(ms) }).map((recurrence) => ({
+    ...recurrence,
+    ...(phaseMs !== undefined && { phase: durationFromMs(phaseMs) }),
+  }))
 const at = (value: string) => recurrences({ $case: 'at', value: new Date(value) })
 
 test.each([
@@ -33,6 +38,9 @@ test.each([
   [{ recurrences: at('9999-12-31T23:59:59.999Z') }],
   [{ recurrences: every(60_000), notBefore: new Date('0001-01-01T00:00:00Z') }],
   [{ recurrences: every(60_000), notAfter: new Date('9999-12-31T23:59:59.999Z') }],
+  [{ recurrences: cron('@daily'), dst: DstPolicy.fromPartial({ gap: DstPolicy_Gap.SHIFT }) }],
+  [{ recurrences: cron('30 2 LW * *; @every 6h phase 15m') }],
+  [{ recurrences: every(21_600_000, 900_000) }],
   [{ recurrences: at('2020-01-01T00:00:00Z').concat(cron('@daily')) }],
   [
     {
@@ -65,6 +73,22 @@ describe('refused is', () => {
     [
       { recurrences: every(-60_000) },
       '.recurrences[0].every FIELD_INVALID: -60s is not from 1s to 365 d',
+    ],
+    [
+      { recurrences: every(60_000, 60_000) },
+      '.recurrences[0].phase FIELD_INVALID: is not shorter than the interval',
+    ],
+    [
+      { recurrences: every(60_000, -1) },
+      '.recurrences[0].phase FIELD_INVALID: -0.001s is not from 0s to 365 d',
+    ],
+    [
+      { recurrences: cron('@daily').map((one) => ({ ...one, phase: durationFromMs(1_000) })) },
+      '.recurrences[0].phase FIELD_INVALID: belongs to `every` only',
+    ],
+    [
+      { recurrences: cron('@daily'), dst: DstPolicy.fromPartial({ gap: 9 as never }) },
+      '.dst.gap FIELD_INVALID: 9 is not a value of this release',
     ],
     [
       { recurrences: at('nonsense') },
@@ -122,7 +146,6 @@ describe('refused is', () => {
   })
 
   test.each([
-    ['dst', { dst: DstPolicy.fromPartial({}) }],
     ['jitter', { jitter: durationFromMs(1) }],
     ['exclude_calendars', { excludeCalendars: ['holidays'] }],
     ['only_calendars', { onlyCalendars: ['holidays'] }],

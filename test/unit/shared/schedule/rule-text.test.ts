@@ -1,13 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkCron, checkTimeZone, nextCronTime } from '../../../../coordinator/schedule/cron.ts'
+import { readRules } from '../../../../shared/schedule/rule-text.ts'
+import { checkTimeZone } from '../../../../shared/schedule/zone/time-zone.ts'
 import { anyCron } from './any-cron.ts'
+import { nextTime } from './next-time.ts'
+
+function problemOf(text: string) {
+  const reading = readRules(text)
+  return reading.kind === 'problem' ? reading : undefined
+}
 
 function timesAfter(expression: string, after: string, options: { zone?: string; count?: number }) {
   const times: string[] = []
   let last = new Date(after)
   while (times.length < (options.count ?? 3)) {
-    const next = nextCronTime({
+    const next = nextTime({
       expression,
       timeZone: options.zone ?? '',
       after: last,
@@ -20,7 +27,7 @@ function timesAfter(expression: string, after: string, options: { zone?: string;
   return times
 }
 
-describe('checkCron accepts', () => {
+describe('readRules accepts', () => {
   test.each([
     '* * * * *',
     '*/15 9-17 * * MON-FRI',
@@ -31,6 +38,12 @@ describe('checkCron accepts', () => {
     '0 0 15,L * *',
     '0 0 * * 5L',
     '0 0 * * FRI#2',
+    '0 0 * * 1,5#2,6L',
+    '0 0 1W,15W,LW,L-2 * *',
+    '0 9 * * TUE every 2 weeks from 2026-11-24',
+    '@every 6h phase 15m',
+    '0 9 * * 1-5; 0 12 * * 6',
+    'h h(1-5) * * *',
     '0 0 ? * MON',
     '0 0 31 2 1',
     '0 0 29 2 *',
@@ -54,12 +67,12 @@ describe('checkCron accepts', () => {
     '* * * * *'.padEnd(1_000),
     '@every 1h30m',
   ])('%j', (expression) => {
-    expect(checkCron(expression)).toBeUndefined()
+    expect(problemOf(expression)).toBeUndefined()
     expect(timesAfter(expression, '2026-11-20T10:00:00Z', {})).toHaveLength(3)
   })
 })
 
-describe('checkCron refuses, and says where', () => {
+describe('readRules refuses, and says where', () => {
   test.each([
     ['', 'is blank', 1],
     ['   ', 'is blank', 1],
@@ -83,17 +96,38 @@ describe('checkCron refuses, and says where', () => {
     ['1,,2 * * * *', 'an empty value in the minute field', 3],
     ['1e1,H/5 * * * *', '"1e1" is not a minute', 1],
     ['0 0 * * MONDAY', '"MONDAY" is not a day of week', 9],
-    ['0 0 1W * *', 'W (nearest weekday) is not supported', 5],
+    ['0 0 0W * *', '"0" is not in the range of the day of month field, 1 to 31', 5],
+    ['0 1W * * *', 'W does not fit the hour field', 3],
+    ['0 0 L-31 * *', 'no month has a day 31 days before its last', 5],
     ['0 0 * * L', 'L does not fit the day of week field', 9],
     ['L 0 * * *', 'L does not fit the minute field', 1],
     ['0 0 * * 5#6', 'after # comes 1 to 5, not "6"', 9],
     ['0 5#2 * * *', '# does not fit the hour field', 3],
-    ['0 0 * * 1,5#2', '# cannot stand in a list', 9],
     ['Hx * * * *', '"Hx" is not H, H/step or H(from-to)', 1],
     ['H(0-99) * * * *', '"99" is not in the range of the minute field, 0 to 59', 1],
-    ['0 0 30 2 *', 'names a day that none of its months has', 5],
-    ['0 0 31 4,6 *', 'names a day that none of its months has', 5],
-    ['0 0 H(30-31) H(1-2) *', 'names a day that none of its months has', 5],
+    ['0 0 30 2 *', 'names days that never come', 5],
+    ['0 0 */31 2 5#2', 'names days that never come', 5],
+    ['0 0 29 2 * every 2 years from 2026-01-01', 'the unit is days, weeks or months', 20],
+    ['0 0 1 * * every 0 days from 2026-01-01', 'after "every" comes a number from 1 to 1000', 17],
+    ['0 0 H * * every 2 weeks from 2026-01-01', 'H cannot pick days beside "every"', 5],
+    ['0 0 1 * * every 2 days', 'it needs a day to count from', 23],
+    ['0 0 1 * * every 2 days from 2026-02-30', '"2026-02-30" is not a date', 29],
+    ['0 0 1 * * every 2 days from 2026-02-03 x', '"x" is too much', 40],
+    ['0 0 1 * *; 0 0 * *', 'has 4 fields instead of 5 or 6', 19],
+    ['0 0 1 * *;', 'is blank', 11],
+    [
+      '@every 6h phase 6h',
+      'the phase "6h" is not a duration of whole seconds below the interval',
+      17,
+    ],
+    ['@at tomorrow', '"tomorrow" is not a time with its offset from UTC', 5],
+    [
+      '@at 2026-02-30T00:00:00Z',
+      '"2026-02-30T00:00:00Z" is not a time with its offset from UTC',
+      5,
+    ],
+    ['0 0 31 4,6 *', 'names days that never come', 5],
+    ['0 0 H(30-31) H(1-2) *', 'names days that never come', 5],
     ['@dayly', '"@dayly" is not a known macro', 1],
     ['  @reboot', '@reboot has no meaning for a job that runs on any worker', 3],
     ['@every', '"" is not a duration', 7],
@@ -102,27 +136,29 @@ describe('checkCron refuses, and says where', () => {
     ['@every 366d', 'the interval "366d" is not a number of whole seconds from 1 s to 365 d', 8],
     ['* '.repeat(600), 'is longer than 1000 characters', 1001],
   ])('%j', (expression, message, position) => {
-    expect(checkCron(expression)).toMatchObject({ message, position })
-    expect(checkCron(expression)?.hint).not.toBe('')
+    expect(problemOf(expression)).toMatchObject({ message, position })
+    expect(problemOf(expression)?.hint).not.toBe('')
     expect(timesAfter(expression, '2026-11-20T10:00:00Z', {})).toEqual([])
   })
 
   test('with a hint that fits', () => {
-    expect(checkCron('@dayly')?.hint).toBe('Did you mean @daily?')
-    expect(checkCron('@nothing-like-it')?.hint).toMatch(/^Did you mean @yearly, .*, @every 90s\?$/)
-    expect(checkCron('50-10 * * * *')?.hint).toBe('Write it as 50-59,0-10.')
-    expect(checkCron('0 0 * * noday')?.hint).toBe('Use 0 to 7 or SUN and so on, or *.')
-    expect(checkCron('99 * * * *')?.hint).toMatch(/^Use five fields/)
+    expect(problemOf('@dayly')?.hint).toBe('Did you mean @daily?')
+    expect(problemOf('@nothing-like-it')?.hint).toMatch(/^Did you mean @yearly, .*, @every 90s\?$/)
+    expect(problemOf('50-10 * * * *')?.hint).toBe('Write it as 50-59,0-10.')
+    expect(problemOf('0 0 * * noday')?.hint).toBe('Use 0 to 7 or SUN and so on, or *.')
+    expect(problemOf('99 * * * *')?.hint).toMatch(/^Use five fields/)
   })
 
   test('any text without ever throwing', () => {
     const texts = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 60 }),
+      fc
+        .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 60 })
+        .map((units) => String.fromCharCode(...units)),
       fc.stringMatching(/^[-*?,/#@LHWx0-9 a-z()]{0,40}$/),
     )
     fc.assert(
       fc.property(texts, (text) => {
-        const problem = checkCron(text)
+        const problem = problemOf(text)
         if (problem === undefined) return
         expect(problem.position).toBeGreaterThanOrEqual(1)
         expect(problem.position).toBeLessThanOrEqual(text.length + 1)
@@ -132,7 +168,7 @@ describe('checkCron refuses, and says where', () => {
   })
 })
 
-describe('nextCronTime', () => {
+describe('nextTime', () => {
   test.each([
     ['*/15 * * * *', ['10:15', '10:30', '10:45']],
     ['10,20,30 0 10 * * *', ['10:00:10Z', '10:00:20Z', '10:00:30Z']],
@@ -161,7 +197,7 @@ describe('nextCronTime', () => {
 
   test('counts @every from its anchor, and never before it', () => {
     const next = (after: string) =>
-      nextCronTime({
+      nextTime({
         expression: '@every 90s',
         timeZone: '',
         after: new Date(after),
@@ -176,7 +212,7 @@ describe('nextCronTime', () => {
   test('picks H by the seed: always the same for one, spread over many', () => {
     const minuteOf = (seed: string) => {
       const after = new Date('2026-11-20T10:00:00Z')
-      const due = nextCronTime({ expression: 'H * * * *', timeZone: '', after, seed })
+      const due = nextTime({ expression: 'H * * * *', timeZone: '', after, seed })
       return due?.getUTCMinutes()
     }
     const seeds = Array.from({ length: 300 }, (_, index) => `job-${index}`)
@@ -189,7 +225,7 @@ describe('nextCronTime', () => {
       const found = new Set<number>()
       let after = new Date('2026-11-20T10:00:00Z')
       for (let count = 0; count < 12; count++) {
-        after = nextCronTime({ expression, timeZone: '', after, seed }) ?? after
+        after = nextTime({ expression, timeZone: '', after, seed }) ?? after
         found.add(after.getUTCMinutes())
       }
       return [...found].sort((a, b) => a - b)
@@ -210,7 +246,7 @@ describe('nextCronTime', () => {
     expect(timesAfter('* * * * * *', '9999-12-31T23:59:57Z', {})).toHaveLength(2)
   })
 
-  test('has an answer for whatever checkCron accepts, for any time, zone and seed', () => {
+  test('has an answer for whatever readRules accepts, for any time, zone and seed', () => {
     const zones = fc.constantFrom(
       '',
       'UTC',
@@ -225,10 +261,10 @@ describe('nextCronTime', () => {
         fc.date({ noInvalidDate: true }),
         fc.string(),
         (cron, timeZone, after, seed) => {
-          const due = nextCronTime({ expression: cron.text, timeZone, after, seed })
+          const due = nextTime({ expression: cron.text, timeZone, after, seed })
           if (due !== undefined) expect(due.getTime()).toBeGreaterThan(after.getTime())
           if (after.getTime() > Date.UTC(9950, 0, 1)) return
-          expect(due !== undefined).toBe(checkCron(cron.text) === undefined)
+          expect(due !== undefined).toBe(problemOf(cron.text) === undefined)
         },
       ),
       { numRuns: 500 },

@@ -1,4 +1,4 @@
-/** One field of a cron expression: what it may hold and how it is read. Text to values; time is cron.ts's business. */
+/** One field of a cron expression: what it may hold, and what is wrong with it. Values are cron-values.ts's business. */
 
 export interface CronFieldRule {
   readonly name: string
@@ -22,7 +22,7 @@ export const DAY_OF_MONTH_RULE: CronFieldRule = {
   max: 31,
   hashMax: 28,
 }
-const DAY_OF_WEEK_RULE: CronFieldRule = {
+export const DAY_OF_WEEK_RULE: CronFieldRule = {
   name: 'day of week',
   min: 0,
   max: 7,
@@ -30,30 +30,37 @@ const DAY_OF_WEEK_RULE: CronFieldRule = {
   words: ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'],
 }
 
+export const MINUTE_RULE: CronFieldRule = { name: 'minute', min: 0, max: 59 }
+export const HOUR_RULE: CronFieldRule = { name: 'hour', min: 0, max: 23 }
+
 /** In the order of a six-field expression. */
 export const CRON_FIELD_RULES: readonly CronFieldRule[] = [
   { name: 'second', min: 0, max: 59 },
-  { name: 'minute', min: 0, max: 59 },
-  { name: 'hour', min: 0, max: 23 },
+  MINUTE_RULE,
+  HOUR_RULE,
   DAY_OF_MONTH_RULE,
   MONTH_RULE,
   DAY_OF_WEEK_RULE,
 ]
 
-type CronItem =
+export type CronItem =
   | { readonly kind: 'range'; readonly from: number; readonly to: number; readonly step: number }
   /** The seed picks one value of the range; with a step, the first value of several. A step of 0 is none. */
   | { readonly kind: 'hashed'; readonly from: number; readonly to: number; readonly step: number }
-  /** The last day of the month, or the last such weekday of the month. */
-  | { readonly kind: 'last'; readonly weekday: number | undefined }
+  /** So many days before the last day of the month. */
+  | { readonly kind: 'from_last'; readonly distance: number }
+  /** The weekday (Monday to Friday) nearest to the day; without a day, the last one of the month. */
+  | { readonly kind: 'near_weekday'; readonly day: number | undefined }
+  /** The last Friday of the month, for example. */
+  | { readonly kind: 'last_weekday'; readonly weekday: number }
   /** The second Friday, for example. */
-  | { readonly kind: 'nth'; readonly weekday: number; readonly nth: number }
+  | { readonly kind: 'nth_weekday'; readonly weekday: number; readonly nth: number }
 
 export interface CronField {
   readonly kind: 'field'
   readonly items: readonly CronItem[]
-  /** `*` or `?`, and nothing but these: leaves the choice of the day to the other day field. */
-  readonly isWildcard: boolean
+  /** Begins with `*` or `?`, whatever step follows: Vixie cron looks at that to combine days, and for daylight saving. */
+  readonly isStar: boolean
 }
 
 export interface CronFieldProblem {
@@ -66,15 +73,6 @@ export interface CronFieldProblem {
 
 type ItemProblem = Omit<CronFieldProblem, 'offset'>
 
-/** Values of a field, once its hashes are resolved. */
-export interface CronFieldValues {
-  readonly isWildcard: boolean
-  /** Ascending, without repeats; Sunday is 0. */
-  readonly numbers: readonly number[]
-  /** As cron-parser reads them: `L`, `5L`, `5#2`. */
-  readonly specials: readonly string[]
-}
-
 export function readCronField(text: string, rule: CronFieldRule): CronField | CronFieldProblem {
   const items: CronItem[] = []
   let offset = 0
@@ -84,75 +82,52 @@ export function readCronField(text: string, rule: CronFieldRule): CronField | Cr
     items.push(item)
     offset += part.length + 1
   }
-  if (items.length > 1 && items.some(({ kind }) => kind === 'nth')) {
-    return { ...problem('# cannot stand in a list', 'Use one recurrence for each.'), offset: 0 }
-  }
-  return { kind: 'field', items, isWildcard: text === '*' || text === '?' }
-}
-
-/** `fraction` in [0, 1) resolves every `H` of the field. */
-export function cronFieldValues(
-  field: CronField,
-  rule: CronFieldRule,
-  fraction: number,
-): CronFieldValues {
-  const numbers = field.items.flatMap((item) => itemNumbers(item, fraction))
-  const days = rule === DAY_OF_WEEK_RULE ? numbers.map((day) => day % 7) : numbers
-  return {
-    isWildcard: field.isWildcard,
-    numbers: [...new Set(days)].sort((a, b) => a - b),
-    specials: [...new Set(field.items.flatMap(itemSpecial))],
-  }
-}
-
-function itemNumbers(item: CronItem, fraction: number): number[] {
-  switch (item.kind) {
-    case 'range':
-      return stepped(item.from, item.to, item.step)
-    case 'hashed': {
-      const choices = item.step === 0 ? item.to - item.from + 1 : item.step
-      const first = item.from + Math.floor(fraction * choices)
-      return item.step === 0 ? [first] : stepped(first, item.to, item.step)
-    }
-    case 'last':
-    case 'nth':
-      return []
-  }
-}
-
-function stepped(from: number, to: number, step: number): number[] {
-  const count = Math.floor((to - from) / step) + 1
-  return Array.from({ length: count }, (_, index) => from + index * step)
-}
-
-function itemSpecial(item: CronItem): string[] {
-  if (item.kind === 'nth') return [`${item.weekday}#${item.nth}`]
-  if (item.kind === 'last') return [item.weekday === undefined ? 'L' : `${item.weekday}L`]
-  return []
+  return { kind: 'field', items, isStar: /^[*?]/.test(text) }
 }
 
 function readItem(text: string, rule: CronFieldRule): CronItem | ItemProblem {
   if (text === '') return problem(`an empty value in the ${rule.name} field`)
-  if (/^(\d+|l)w$/i.test(text)) {
-    return problem('W (nearest weekday) is not supported', 'Name weekdays, e.g. MON-FRI.')
-  }
-  const last = /^([a-z]{3}|\d)?L$/i.exec(text)
-  if (last !== null) return readLast(last[1], rule)
+  const near = /^(\d+|L)W$/i.exec(text)
+  if (near !== null) return readNearWeekday(near[1] ?? '', rule)
+  const last = /^([a-z]{3}|\d)?L(?:-(\d+))?$/i.exec(text)
+  if (last !== null) return readLast({ weekday: last[1], distance: last[2] }, rule)
   const nth = /^(\w+)#(.*)$/.exec(text)
   if (nth !== null) return readNth(nth[1] ?? '', nth[2] ?? '', rule)
   return readSteps(text, rule)
 }
 
-function readLast(weekday: string | undefined, rule: CronFieldRule): CronItem | ItemProblem {
-  if (weekday === undefined && rule === DAY_OF_MONTH_RULE) return { kind: 'last', weekday }
-  if (weekday === undefined || rule !== DAY_OF_WEEK_RULE) {
+function readNearWeekday(day: string, rule: CronFieldRule): CronItem | ItemProblem {
+  if (rule !== DAY_OF_MONTH_RULE) {
+    return problem(
+      `W does not fit the ${rule.name} field`,
+      'Write 15W as day of month for the weekday nearest to the 15th, LW for the last one.',
+    )
+  }
+  if (day.toUpperCase() === 'L') return { kind: 'near_weekday', day: undefined }
+  const value = readValue(day, rule)
+  return typeof value === 'number' ? { kind: 'near_weekday', day: value } : value
+}
+
+interface LastText {
+  readonly weekday: string | undefined
+  readonly distance: string | undefined
+}
+
+function readLast({ weekday, distance }: LastText, rule: CronFieldRule): CronItem | ItemProblem {
+  if (weekday === undefined && rule === DAY_OF_MONTH_RULE) return readFromLast(distance ?? '0')
+  if (weekday === undefined || distance !== undefined || rule !== DAY_OF_WEEK_RULE) {
     return problem(
       `L does not fit the ${rule.name} field`,
       'Write L as day of month for its last day, 5L as day of week for the last Friday.',
     )
   }
   const day = readValue(weekday, rule)
-  return typeof day === 'number' ? { kind: 'last', weekday: day % 7 } : day
+  return typeof day === 'number' ? { kind: 'last_weekday', weekday: day % 7 } : day
+}
+
+function readFromLast(distance: string): CronItem | ItemProblem {
+  if (Number(distance) <= 30) return { kind: 'from_last', distance: Number(distance) }
+  return problem(`no month has a day ${distance} days before its last`, 'L-30 is the longest way.')
 }
 
 function readNth(weekday: string, nth: string, rule: CronFieldRule): CronItem | ItemProblem {
@@ -162,7 +137,7 @@ function readNth(weekday: string, nth: string, rule: CronFieldRule): CronItem | 
   const day = readValue(weekday, rule)
   if (typeof day !== 'number') return day
   if (!/^[1-5]$/.test(nth)) return problem(`after # comes 1 to 5, not ${quote(nth)}`)
-  return { kind: 'nth', weekday: day % 7, nth: Number(nth) }
+  return { kind: 'nth_weekday', weekday: day % 7, nth: Number(nth) }
 }
 
 function readSteps(text: string, rule: CronFieldRule): CronItem | ItemProblem {
@@ -170,7 +145,7 @@ function readSteps(text: string, rule: CronFieldRule): CronItem | ItemProblem {
   if (others.length > 0) return problem(`${quote(text)} has more than one /`)
   const step = readStep(stepText, rule)
   if (typeof step === 'object') return step
-  if (range.startsWith('H')) return readHashed(range, step, rule)
+  if (/^H/i.test(range)) return readHashed(range, step, rule)
   const bounds = readRange(range, rule)
   if ('kind' in bounds) return bounds
   // 5/15 begins at 5 and goes on to the end.
@@ -195,8 +170,8 @@ type Bounds = { readonly from: number; readonly to: number }
 
 function readHashed(text: string, step: number, rule: CronFieldRule): CronItem | ItemProblem {
   const whole = { from: rule.min, to: rule.hashMax ?? rule.max }
-  const range = /^H\((.*)\)$/.exec(text)?.[1]
-  if (text !== 'H' && range === undefined) {
+  const range = /^H\((.*)\)$/i.exec(text)?.[1]
+  if (!/^H$/i.test(text) && range === undefined) {
     return problem(`${quote(text)} is not H, H/step or H(from-to)`)
   }
   const bounds = range === undefined ? whole : readRange(range, rule)

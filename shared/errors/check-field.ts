@@ -1,7 +1,7 @@
 /** Checks that every part of a definition shares: what is wrong with one field, said in one way. */
 import type { Duration } from '../../proto/gen/google/protobuf/duration.ts'
-import type { ErrorReason } from '../../shared/errors/catalogue.ts'
-import type { FieldViolation } from '../../shared/errors/rota-error.ts'
+import type { ErrorReason } from './catalogue.ts'
+import type { FieldViolation } from './rota-error.ts'
 
 interface Wrong {
   readonly reason?: ErrorReason

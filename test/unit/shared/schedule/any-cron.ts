@@ -3,14 +3,14 @@ import fc from 'fast-check'
 
 export interface KnownCron {
   readonly text: string
-  readonly isEveryHour: boolean
+  /** Minute or hour begins with `*`. */
+  readonly isInterval: boolean
   /** True when the wall-clock minute is due. */
   matches(wall: Temporal.PlainDateTime): boolean
 }
 
 interface KnownField {
   readonly text: string
-  readonly isWildcard: boolean
   readonly values: ReadonlySet<number>
 }
 
@@ -21,19 +21,16 @@ function numbers(from: number, to: number, step = 1): number[] {
 }
 
 function anyField(min: number, max: number): fc.Arbitrary<KnownField> {
-  const whole = fc.constant({ text: '*', isWildcard: true, values: numbers(min, max) })
-  const value = fc
-    .integer({ min, max })
-    .map((at) => ({ text: `${at}`, isWildcard: false, values: [at] }))
+  const whole = fc.constant({ text: '*', values: numbers(min, max) })
+  const value = fc.integer({ min, max }).map((at) => ({ text: `${at}`, values: [at] }))
   const range = fc
     .tuple(fc.integer({ min, max }), fc.integer({ min, max }), fc.integer({ min: 1, max: 7 }))
     .map(([a, b, step]) => {
       const [from, to] = a < b ? [a, b] : [b, a]
-      return { text: `${from}-${to}/${step}`, isWildcard: false, values: numbers(from, to, step) }
+      return { text: `${from}-${to}/${step}`, values: numbers(from, to, step) }
     })
   const stepped = fc.integer({ min: 1, max }).map((step) => ({
     text: `*/${step}`,
-    isWildcard: false,
     values: numbers(min, max, step),
   }))
   const list = fc
@@ -54,7 +51,7 @@ export function anyCron(): fc.Arbitrary<KnownCron> {
     .tuple(anyField(0, 59), anyField(0, 23), anyField(1, 31), anyField(1, 12), anyField(0, 7))
     .map(([minute, hour, day, month, weekday]) => ({
       text: [minute, hour, day, month, weekday].map(({ text }) => text).join(' '),
-      isEveryHour: hour.values.size === 24,
+      isInterval: [minute, hour].some(({ text }) => text.startsWith('*')),
       matches: (wall) =>
         minute.values.has(wall.minute) &&
         hour.values.has(wall.hour) &&
@@ -63,11 +60,11 @@ export function anyCron(): fc.Arbitrary<KnownCron> {
     }))
 }
 
-/** The day is right when either restricted field says so, as in Vixie cron. */
+/** Vixie cron: both when one begins with `*`, else either. */
 function matchesDay(wall: Temporal.PlainDateTime, day: KnownField, weekday: KnownField): boolean {
   const isDay = day.values.has(wall.day)
   const isWeekday =
     weekday.values.has(wall.dayOfWeek) || (wall.dayOfWeek === 7 && weekday.values.has(0))
-  if (day.isWildcard) return isWeekday
-  return weekday.isWildcard ? isDay : isDay || isWeekday
+  const isBoth = [day, weekday].some(({ text }) => text.startsWith('*'))
+  return isBoth ? isDay && isWeekday : isDay || isWeekday
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { nextDue } from '../../../../coordinator/schedule/next-due.ts'
 import { Schedule } from '../../../../proto/gen/rota/v1/job.ts'
+import { nextDue } from '../../../../shared/schedule/next-due.ts'
 
 const ANCHOR = new Date('2026-11-20T10:00:05Z')
 

@@ -1,14 +1,15 @@
 /** When a job is due: recurrences, zone, window and catch-up. */
+import type { Duration } from '../../proto/gen/google/protobuf/duration.ts'
 import {
   type CatchUp,
   CatchUp_Policy,
+  type DstPolicy,
+  DstPolicy_Fold,
+  DstPolicy_Gap,
   type Recurrence,
   type Schedule,
 } from '../../proto/gen/rota/v1/job.ts'
-import type { FieldViolation } from '../../shared/errors/rota-error.ts'
-import { checkCron, checkTimeZone } from '../schedule/cron.ts'
-import { nextDue } from '../schedule/next-due.ts'
-import { EVERY_MS_MIN } from '../schedule/recurrence.ts'
+import { durationToMs } from '../duration.ts'
 import {
   checkCount,
   checkDuration,
@@ -19,7 +20,11 @@ import {
   refuseUnless,
   show,
   violation,
-} from './validate-field.ts'
+} from '../errors/check-field.ts'
+import type { FieldViolation } from '../errors/rota-error.ts'
+import { nextDue } from './next-due.ts'
+import { EVERY_MS_MIN, readRules } from './rule-text.ts'
+import { checkTimeZone } from './zone/time-zone.ts'
 
 const RECURRENCES_MAX = 50
 const CATCH_UP_EXECUTIONS_MAX = 1_000
@@ -29,7 +34,7 @@ const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z')
 const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** `now` decides whether the schedule has any due time left. */
-export function validateSchedule(
+export function checkSchedule(
   field: string,
   schedule: Schedule | undefined,
   now: Date,
@@ -40,7 +45,7 @@ export function validateSchedule(
     ...validateTimeZone(`${field}.time_zone`, schedule.timeZone),
     ...validateWindow(field, schedule),
     ...validateCatchUp(`${field}.catch_up`, schedule.catchUp),
-    ...refuseFeature(schedule.dst !== undefined, `${field}.dst`, 'A chosen DST policy'),
+    ...validateDst(`${field}.dst`, schedule.dst),
     ...refuseFeature(schedule.jitter !== undefined, `${field}.jitter`, 'Jitter'),
     ...refuseFeature(
       schedule.excludeCalendars.length > 0,
@@ -73,7 +78,10 @@ function validateRecurrences(field: string, recurrences: readonly Recurrence[]):
   ]
 }
 
-function validateRecurrence(path: string, { kind }: Recurrence): FieldViolation[] {
+function validateRecurrence(path: string, { kind, phase }: Recurrence): FieldViolation[] {
+  if (phase !== undefined && kind?.$case !== 'every') {
+    return [violation(`${path}.phase`, { message: 'belongs to `every` only' })]
+  }
   switch (kind?.$case) {
     case undefined: {
       const hint = 'Give one of cron, every and at.'
@@ -81,14 +89,8 @@ function validateRecurrence(path: string, { kind }: Recurrence): FieldViolation[
     }
     case 'cron':
       return validateCron(`${path}.cron`, kind.value)
-    case 'every': {
-      const wrong = checkDuration(`${path}.every`, kind.value, EVERY_MS_MIN)
-      const isWhole = wrong.length > 0 || kind.value.nanos === 0
-      return [
-        ...wrong,
-        ...refuseUnless(isWhole, `${path}.every`, { message: 'is not in whole seconds' }),
-      ]
-    }
+    case 'every':
+      return validateInterval(path, kind.value, phase)
     case 'at':
       return checkTime(`${path}.at`, kind.value)
     case 'text':
@@ -96,10 +98,35 @@ function validateRecurrence(path: string, { kind }: Recurrence): FieldViolation[
   }
 }
 
+function validateInterval(
+  path: string,
+  every: Duration,
+  phase: Duration | undefined,
+): FieldViolation[] {
+  const wrong = [
+    ...checkDuration(`${path}.every`, every, EVERY_MS_MIN),
+    ...checkDuration(`${path}.phase`, phase, 0),
+  ]
+  if (wrong.length > 0) return wrong
+  const isShorter = phase === undefined || durationToMs(phase) < durationToMs(every)
+  return [
+    ...refuseUnless(every.nanos === 0, `${path}.every`, { message: 'is not in whole seconds' }),
+    ...refuseUnless(isShorter, `${path}.phase`, { message: 'is not shorter than the interval' }),
+  ]
+}
+
+function validateDst(field: string, dst: DstPolicy | undefined): FieldViolation[] {
+  if (dst === undefined) return []
+  return [
+    ...checkEnum(`${field}.gap`, dst.gap, DstPolicy_Gap),
+    ...checkEnum(`${field}.fold`, dst.fold, DstPolicy_Fold),
+  ]
+}
+
 function validateCron(field: string, expression: string): FieldViolation[] {
-  const problem = checkCron(expression)
-  if (problem === undefined) return []
-  const { message, position, hint } = problem
+  const reading = readRules(expression)
+  if (reading.kind === 'rules') return []
+  const { message, position, hint } = reading
   return [
     violation(field, {
       reason: 'CRON_INVALID',

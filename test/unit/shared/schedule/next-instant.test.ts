@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { nextCronTime } from '../../../../coordinator/schedule/cron.ts'
 import { anyCron, type KnownCron } from './any-cron.ts'
+import { nextTime } from './next-time.ts'
 
 const NEW_YORK = 'America/New_York'
 
@@ -10,7 +10,7 @@ function localTimes(expression: string, zone: string, after: string, count = 4):
   const times: string[] = []
   let last = new Date(after)
   while (times.length < count) {
-    const next = nextCronTime({ expression, timeZone: zone, after: last, seed: '' })
+    const next = nextTime({ expression, timeZone: zone, after: last, seed: '' })
     if (next === undefined) break
     last = next
     const local = Temporal.Instant.fromEpochMilliseconds(next.getTime()).toZonedDateTimeISO(zone)
@@ -28,7 +28,7 @@ describe('in spring, when the clock jumps from 2:00 to 3:00', () => {
   })
 
   test('several times that do not exist run once', () => {
-    expect(localTimes('*/20 1,2 * * *', NEW_YORK, '2026-03-08T06:30:00Z', 3)).toEqual([
+    expect(localTimes('0,20,40 1,2 * * *', NEW_YORK, '2026-03-08T06:30:00Z', 3)).toEqual([
       '03-08T01:40-05:00',
       '03-08T03:00-04:00',
       '03-09T01:00-04:00',
@@ -130,8 +130,8 @@ function isDueAt(cron: KnownCron, at: Temporal.ZonedDateTime): boolean {
   const wall = at.toPlainDateTime()
   const first = wall.toZonedDateTime(at.timeZoneId, { disambiguation: 'earlier' })
   const isFirstPass = first.epochMilliseconds === at.epochMilliseconds
-  if (cron.matches(wall) && (cron.isEveryHour || isFirstPass)) return true
-  return !cron.isEveryHour && skippedMinutes(at).some((minute) => cron.matches(minute))
+  if (cron.matches(wall) && (cron.isInterval || isFirstPass)) return true
+  return !cron.isInterval && skippedMinutes(at).some((minute) => cron.matches(minute))
 }
 
 /** The wall-clock minutes that were jumped over to arrive at this instant. */
@@ -175,7 +175,7 @@ describe('properties', () => {
         const to = from + 40 * 3_600_000
         const walked: number[] = []
         for (let after = from; ; after = walked.at(-1) ?? from) {
-          const due = nextCronTime({
+          const due = nextTime({
             expression: cron.text,
             timeZone: zone,
             after: new Date(after),
@@ -198,7 +198,7 @@ describe('properties', () => {
         fc.integer({ min: 0, max: 40 * 3_600_000 }),
         (cron, { zone, from }, cutMs) => {
           const next = (after: number) =>
-            nextCronTime({
+            nextTime({
               expression: cron.text,
               timeZone: zone,
               after: new Date(after),
