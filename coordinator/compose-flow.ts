@@ -28,7 +28,7 @@ import { createEnqueue, type Enqueue } from './enqueue/enqueue.ts'
 import { createReleaseLoop } from './enqueue/release-loop.ts'
 import type { SessionId, WorkerId } from './job/execution.ts'
 import { createMatchLoop } from './match/match-loop.ts'
-import { type ReportSteps, receiveReport } from './report/receive-report.ts'
+import { createReportReceiver, type ReportSteps } from './report/receive-report.ts'
 import { createScheduleLoop } from './schedule/schedule-loop.ts'
 import { createExpireLoop } from './settle/expire-loop.ts'
 import { createSettle, type EndedAttempt, type Settle } from './settle/settle.ts'
@@ -166,7 +166,7 @@ function recoverWith(
     readonly leaseMs: number
     readonly settle: Settle
     readonly onEnded: (ended: readonly EndedAttempt[]) => void
-    readonly onOthers: ReportSteps['onOthers']
+    readonly onOthers: ReportSteps<EndedAttempt>['onOthers']
   },
 ) {
   const { coordinatorId, settle, onEnded } = options
@@ -241,37 +241,37 @@ function receiveWith(
   { settleReported }: Settle,
   told: {
     readonly onEnded: (ended: readonly EndedAttempt[]) => void
-    readonly onOthers: ReportSteps['onOthers']
+    readonly onOthers: ReportSteps<EndedAttempt>['onOthers']
     readonly recovery: Recovery
   },
 ): ReceiveReport {
-  const steps: ReportSteps = {
+  const receive = createReportReceiver<EndedAttempt>(deps, {
     toRef: toAttemptRef,
     settleReported,
-    onEnded: (ended: readonly object[]) => told.onEnded(ended as readonly EndedAttempt[]),
+    onEnded: told.onEnded,
     onOthers: told.onOthers,
-  }
+  })
   return async (agent: AgentSession, report: Report) => {
     const { clockSkewMs, offering, profile } = agent
     const session = { ...profile, clockSkewMs }
-    if (offering === undefined) return receiveReport(deps, steps, { session, report })
+    if (offering === undefined) return receive({ session, report })
     for (const entry of [...report.accepted, ...report.started]) {
       offering.unclaimed.delete(toAttemptRef(entry).executionId)
     }
-    const reclaim: ReportSteps['reclaim'] = async (tx, refs) =>
-      (await told.recovery.reclaim(tx, profile, refs)).wait
-    // What the database has forgotten is not the agent's fault.
-    const onOthers = async () => {}
-    return receiveReport(deps, { ...steps, onOthers, reclaim }, { session, report })
+    return receive({
+      session,
+      report,
+      reclaim: async (tx, refs) => (await told.recovery.reclaim(tx, profile, refs)).wait,
+    })
   }
 }
 
 function freeSlots(deps: Deps, fleet: Fleet, ended: readonly EndedAttempt[]): void {
-  for (const { ending, report, isGivenUp } of ended) {
-    fleet.release(ending.session_id, ending)
-    if (!isGivenUp) fleet.count(ending.session_id, report.outcome)
-    if (report.outcome !== 'refused') continue
-    fleet.pause(ending.session_id, deps.clock.monotonicMs() + REFUSED_PAUSE_MS)
+  for (const { executionId, epoch, sessionId, outcome, isGivenUp } of ended) {
+    fleet.release(sessionId, { id: executionId, epoch })
+    if (!isGivenUp) fleet.count(sessionId, outcome)
+    if (outcome !== 'refused') continue
+    fleet.pause(sessionId, deps.clock.monotonicMs() + REFUSED_PAUSE_MS)
   }
 }
 

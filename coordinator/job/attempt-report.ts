@@ -1,5 +1,5 @@
 /** How an attempt ended, as its agent says, or as the coordinator concludes when the agent is gone. */
-import type { AttemptOutcome, Epoch, ExecutionId } from './execution.ts'
+import type { AttemptOutcome, Epoch, ExecutionId, SessionId, WorkerId } from './execution.ts'
 
 export interface AttemptReport {
   readonly executionId: ExecutionId
@@ -16,4 +16,10 @@ export interface AttemptReport {
   readonly peakMemoryBytes: number | undefined
   readonly logBytes: number
   readonly logBytesDropped: number
+}
+
+/** What the agent of a session says. */
+export interface SessionReport extends AttemptReport {
+  readonly sessionId: SessionId
+  readonly workerId: WorkerId
 }

@@ -59,6 +59,7 @@ export async function holdSessions(
   const { rows } = await sql<{ id: SessionId }>`/* holdSessions */
     select s.id from rota.session s join rota.worker w on w.id = s.worker_id
     where s.id = any (${sessionIds}::uuid[]) and w.state = 'active' and w.deleted_at is null
+    order by s.id
     for key share of s`.execute(db)
   return new Set(rows.map(({ id }) => id))
 }

@@ -9,91 +9,118 @@ export interface AttemptRef {
   readonly epoch: Epoch
 }
 
-/** Notes that the agent has journaled these assignments; answers the ones that are its own and current. */
-export async function recordAccepted(
+/** What a session says of an attempt. */
+export interface SessionRef extends AttemptRef {
+  readonly sessionId: SessionId
+}
+
+/** An attempt of a session: two sessions may speak of one execution, and one of them only has it. */
+export type RefKey = `${SessionId}/${ExecutionId}`
+
+export function refKey(ref: Pick<SessionRef, 'executionId' | 'sessionId'>): RefKey {
+  return `${ref.sessionId}/${ref.executionId}`
+}
+
+interface MovedRow {
+  readonly executionId: ExecutionId
+  readonly sessionId: SessionId
+}
+
+const MOVED_ROW = sql`e.id as "executionId", e.session_id as "sessionId"`
+
+/**
+ * Of these sessions the ones that live, in the order of their ids. Their leases cannot be ended before the transaction is
+ * over, so nobody else ends what they have in hand.
+ */
+export async function holdReporting(
   db: Db,
-  sessionId: SessionId,
-  accepted: readonly AttemptRef[],
-): Promise<ReadonlySet<ExecutionId>> {
-  const { rows } = await sql<{ id: ExecutionId }>`/* recordAccepted */
-    update rota.execution e set accepted_at = coalesce(e.accepted_at, clock_timestamp())
-    from unnest(${accepted.map((ref) => ref.executionId)}::uuid[], ${accepted.map((ref) => ref.epoch)}::bigint[])
-      as r (id, epoch)
-    where e.id = r.id and e.epoch = r.epoch and e.session_id = ${sessionId}
-    returning e.id`.execute(db)
+  sessionIds: readonly SessionId[],
+): Promise<ReadonlySet<SessionId>> {
+  const { rows } = await sql<{ id: SessionId }>`/* holdReporting */
+    select id from rota.session where id = any (${sessionIds}::uuid[])
+    order by id
+    for key share`.execute(db)
   return new Set(rows.map(({ id }) => id))
 }
 
-/** Move `start`; answers the ones that are its own and current, also those that had started before. */
+/** Notes that agents have journaled these assignments; answers the ones that are their own and current. */
+export async function recordAccepted(
+  db: Db,
+  accepted: readonly SessionRef[],
+): Promise<ReadonlySet<RefKey>> {
+  const { rows } = await sql<MovedRow>`/* recordAccepted */
+    update rota.execution e set accepted_at = coalesce(e.accepted_at, clock_timestamp())
+    from unnest(${accepted.map((ref) => ref.executionId)}::uuid[], ${accepted.map((ref) => ref.epoch)}::bigint[],
+      ${accepted.map((ref) => ref.sessionId)}::uuid[]) as r (id, epoch, session_id)
+    where e.id = r.id and e.epoch = r.epoch and e.session_id = r.session_id
+    returning ${MOVED_ROW}`.execute(db)
+  return new Set(rows.map(refKey))
+}
+
+/** Move `start`; answers the ones that are their own and current, also those that had started before. */
 export async function recordStarted(
   db: Db,
-  sessionId: SessionId,
-  started: readonly AttemptRef[],
-): Promise<ReadonlySet<ExecutionId>> {
-  const { rows } = await sql<{ id: ExecutionId }>`/* recordStarted */
-    with r (id, epoch) as (
-      select * from unnest(${started.map((ref) => ref.executionId)}::uuid[], ${started.map((ref) => ref.epoch)}::bigint[])
+  started: readonly SessionRef[],
+): Promise<ReadonlySet<RefKey>> {
+  const { rows } = await sql<MovedRow>`/* recordStarted */
+    with r (id, epoch, session_id) as (
+      select * from unnest(${started.map((ref) => ref.executionId)}::uuid[], ${started.map((ref) => ref.epoch)}::bigint[],
+      ${started.map((ref) => ref.sessionId)}::uuid[])
     ), moved as (
       update rota.execution e
       set state = 'running', started_at = clock_timestamp(), accepted_at = coalesce(e.accepted_at, clock_timestamp())
       from r
-      where e.id = r.id and e.epoch = r.epoch and e.session_id = ${sessionId}
+      where e.id = r.id and e.epoch = r.epoch and e.session_id = r.session_id
         and e.state = any (${[...MOVES.start.from]}::text[])
-      returning ${MOVED}
+      returning ${MOVED}, e.session_id
     ), told as (${tellMoved('started')})
-    select id from moved
+    select ${MOVED_ROW} from moved e
     union all
-    select e.id from rota.execution e join r on e.id = r.id and e.epoch = r.epoch
-    where e.session_id = ${sessionId} and e.state = 'running'`.execute(db)
-  return new Set(rows.map(({ id }) => id))
+    select ${MOVED_ROW} from rota.execution e join r on e.id = r.id and e.epoch = r.epoch and e.session_id = r.session_id
+    where e.state = 'running'`.execute(db)
+  return new Set(rows.map(refKey))
 }
 
-/** Notes how far running attempts are, 0 to 1; answers the ones that are its own and current. */
+/** Notes how far running attempts are, 0 to 1; answers the ones that are their own and current. */
 export async function recordProgress(
   db: Db,
-  sessionId: SessionId,
-  progressed: readonly (AttemptRef & { readonly progress: number })[],
-): Promise<ReadonlySet<ExecutionId>> {
-  const column = <K extends keyof AttemptRef | 'progress'>(key: K) =>
+  progressed: readonly (SessionRef & { readonly progress: number })[],
+): Promise<ReadonlySet<RefKey>> {
+  const column = <K extends keyof SessionRef | 'progress'>(key: K) =>
     progressed.map((row) => row[key])
-  const { rows } = await sql<{ id: ExecutionId }>`/* recordProgress */
+  const { rows } = await sql<MovedRow>`/* recordProgress */
     update rota.execution e set progress = r.progress
-    from unnest(${column('executionId')}::uuid[], ${column('epoch')}::bigint[], ${column('progress')}::real[])
-      as r (id, epoch, progress)
-    where e.id = r.id and e.epoch = r.epoch and e.session_id = ${sessionId} and e.state = 'running'
-    returning e.id`.execute(db)
-  return new Set(rows.map(({ id }) => id))
+    from unnest(${column('executionId')}::uuid[], ${column('epoch')}::bigint[], ${column('sessionId')}::uuid[],
+      ${column('progress')}::real[]) as r (id, epoch, session_id, progress)
+    where e.id = r.id and e.epoch = r.epoch and e.session_id = r.session_id and e.state = 'running'
+    returning ${MOVED_ROW}`.execute(db)
+  return new Set(rows.map(refKey))
 }
 
 export interface LateReport extends AttemptRef {
+  /** Name of the worker that says it. */
+  readonly worker: string
   readonly outcome: string
   readonly exitCode: number | undefined
   readonly message: string
 }
 
-/** Keeps results of attempts that this worker had and that were given up as evidence. Anything else is no evidence. */
+/** Keeps results of attempts that a worker had and that were given up as evidence. Anything else is no evidence. */
 export async function insertLateReports(
   db: Db,
-  worker: string,
   late: readonly LateReport[],
-): Promise<number> {
+): Promise<ExecutionId[]> {
   const column = <K extends keyof LateReport>(key: K) => late.map((row) => row[key] ?? null)
-  const { rows } = await sql`/* insertLateReports */
+  const { rows } = await sql<{ execution_id: ExecutionId }>`/* insertLateReports */
     insert into rota.late_report (execution_id, epoch, worker, outcome, exit_code, message)
-    select id, epoch, ${worker}, outcome, exit_code, message
-    from unnest(${column('executionId')}::uuid[], ${column('epoch')}::bigint[], ${column('outcome')}::text[],
-      ${column('exitCode')}::int[], ${column('message')}::text[]) as r (id, epoch, outcome, exit_code, message)
+    select id, epoch, worker, outcome, exit_code, message
+    from unnest(${column('executionId')}::uuid[], ${column('epoch')}::bigint[], ${column('worker')}::text[],
+      ${column('outcome')}::text[], ${column('exitCode')}::int[], ${column('message')}::text[])
+      as r (id, epoch, worker, outcome, exit_code, message)
     where exists (
       select from rota.attempt a
-      where a.execution_id = r.id and a.epoch = r.epoch and a.worker = ${worker} and a.outcome = 'lost')
+      where a.execution_id = r.id and a.epoch = r.epoch and a.worker = r.worker and a.outcome = 'lost')
     on conflict do nothing
     returning execution_id`.execute(db)
-  return rows.length
-}
-
-/** False when its lease has ended, or its worker has a newer one. */
-export async function isLiveSession(db: Db, sessionId: SessionId): Promise<boolean> {
-  const { rows } = await sql`/* isLiveSession */
-    select from rota.session where id = ${sessionId}`.execute(db)
-  return rows.length === 1
+  return rows.map((row) => row.execution_id)
 }

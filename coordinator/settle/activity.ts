@@ -25,16 +25,15 @@ function add(before: ActivityChange | undefined, row: SettledRow): ActivityChang
 
 /** An attempt that is over, as far as its worker is concerned. */
 interface WorkerOutcome {
-  readonly ending: { readonly worker_id: WorkerId }
-  readonly report: { readonly outcome: AttemptOutcome }
+  readonly workerId: WorkerId
+  readonly outcome: AttemptOutcome
 }
 
 export function workerChangesOf(ended: readonly WorkerOutcome[]): WorkerChange[] {
   const changes = new Map<WorkerId, WorkerChange>()
-  for (const { ending, report } of ended) {
-    const before = changes.get(ending.worker_id)
-    const change = addOutcome(before, ending.worker_id, report.outcome)
-    if (change !== undefined) changes.set(ending.worker_id, change)
+  for (const { workerId, outcome } of ended) {
+    const change = addOutcome(changes.get(workerId), workerId, outcome)
+    if (change !== undefined) changes.set(workerId, change)
   }
   return [...changes.values()]
 }

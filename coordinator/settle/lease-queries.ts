@@ -21,16 +21,22 @@ export interface EndedLease {
   readonly renewedAt: Date
 }
 
-/** Ends leases that have not been renewed since they were looked at. From here on the sessions can change nothing. */
+/**
+ * Ends leases that have not been renewed since they were looked at. From here on the sessions can change nothing. Locked in
+ * the order of their ids, like everybody locks sessions.
+ */
 export async function endLeases(
   db: Db,
   leases: readonly Pick<ObservedLease, 'sessionId' | 'renewals'>[],
 ): Promise<EndedLease[]> {
   const { rows } = await sql<EndedLease>`/* endLeases */
-    delete from rota.session s
-    using unnest(${leases.map((lease) => lease.sessionId)}::uuid[], ${leases.map((lease) => lease.renewals)}::bigint[])
-      as l (id, renewals)
-    where s.id = l.id and s.renewals = l.renewals
+    with locked as materialized (
+      select s.id from rota.session s
+      join unnest(${leases.map((lease) => lease.sessionId)}::uuid[], ${leases.map((lease) => lease.renewals)}::bigint[])
+        as l (id, renewals) on s.id = l.id and s.renewals = l.renewals
+      order by s.id for update of s
+    )
+    delete from rota.session s using locked l where s.id = l.id
     returning s.id as "sessionId", s.worker_id as "workerId", s.renewed_at as "renewedAt"`.execute(
     db,
   )

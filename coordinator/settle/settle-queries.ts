@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { tellMoved } from '../events/record-event-queries.ts'
-import type { AttemptReport } from '../job/attempt-report.ts'
+import type { AttemptReport, SessionReport } from '../job/attempt-report.ts'
 import type {
   Epoch,
   ExecutionId,
@@ -42,19 +42,18 @@ const ENDING = sql`
   e.cancel_requested_at is not null as is_cancel_requested, e.cancel_reason,
   w.state = 'draining' and coalesce(w.drain_deadline_at <= clock_timestamp(), false) as is_given_up`
 
-/** Of what a session reports, the attempts that are its own and current, locked in one order. */
+/** Of what sessions report, the attempts that are their own and current, locked in one order. */
 export async function lockReported(
   db: Db,
-  sessionId: SessionId,
-  reported: readonly Pick<AttemptReport, 'executionId' | 'epoch'>[],
+  reported: readonly Pick<SessionReport, 'executionId' | 'epoch' | 'sessionId'>[],
 ): Promise<EndingExecution[]> {
   const { rows } = await sql<EndingExecution>`/* lockReported */
     select ${ENDING}
-    from unnest(${reported.map((report) => report.executionId)}::uuid[], ${reported.map((report) => report.epoch)}::bigint[])
-      as r (id, epoch)
-    join rota.execution e on e.id = r.id and e.epoch = r.epoch
+    from unnest(${reported.map((report) => report.executionId)}::uuid[], ${reported.map((report) => report.epoch)}::bigint[],
+      ${reported.map((report) => report.sessionId)}::uuid[]) as r (id, epoch, session_id)
+    join rota.execution e on e.id = r.id and e.epoch = r.epoch and e.session_id = r.session_id
     join rota.worker w on w.id = e.worker_id
-    where e.session_id = ${sessionId} and e.state in ('assigned', 'running')
+    where e.state in ('assigned', 'running')
     order by e.id
     for update of e`.execute(db)
   return rows
@@ -234,17 +233,21 @@ export interface WorkerChange {
   readonly failures: number
 }
 
-/** Counts the failures in a row of workers, in the order of their ids. */
+/** Counts the failures in a row of workers, in the order of their ids. One that has none and none now is left alone. */
 export async function recordWorkerFailures(
   db: Db,
   changes: readonly WorkerChange[],
 ): Promise<void> {
-  const ordered = [...changes].sort((a, b) => a.workerId - b.workerId)
-  const column = <K extends keyof WorkerChange>(key: K) => ordered.map((row) => row[key])
-  await sql`/* lockWorkers */
-    select from rota.worker where id = any (${column('workerId')}::bigint[]) order by id for no key update`.execute(
-    db,
-  )
+  const failing = changes.filter(({ failures }) => failures > 0).map(({ workerId }) => workerId)
+  const { rows } = await sql<{ id: WorkerId }>`/* lockWorkers */
+    select id from rota.worker
+    where id = any (${changes.map(({ workerId }) => workerId)}::bigint[])
+      and (consecutive_failures > 0 or id = any (${failing}::bigint[]))
+    order by id for no key update`.execute(db)
+  if (rows.length === 0) return
+  const locked = new Set(rows.map(({ id }) => id))
+  const changed = changes.filter(({ workerId }) => locked.has(workerId))
+  const column = <K extends keyof WorkerChange>(key: K) => changed.map((row) => row[key])
   await sql`/* recordWorkerFailures */
     update rota.worker w
     set consecutive_failures = coalesce(c.failures_after_success, w.consecutive_failures + c.failures)

@@ -1,14 +1,15 @@
 /**
  * The last step: ended attempts become the next state of their executions.
  *
- * E1. Only the current epoch of the session that owns it can end an attempt; the row is locked first.
+ * E1. Only the current epoch of the session that owns it can end an attempt; the row is locked first, or goes at once.
  * E2. Attempt, state, activity of the job and word to its dependents are one transaction, which the caller opens.
  * E3. An execution leaves the live table and enters history in one statement; final states never change.
+ * E4. A success leaves nothing to decide and is settled where it lies, without coming here (success-queries.ts).
  */
 import { assert } from '../../shared/assert.ts'
 import type { Deps } from '../deps.ts'
-import type { AttemptReport } from '../job/attempt-report.ts'
-import type { SessionId } from '../job/execution.ts'
+import type { AttemptReport, SessionReport } from '../job/attempt-report.ts'
+import type { AttemptOutcome, Epoch, ExecutionId, SessionId, WorkerId } from '../job/execution.ts'
 import type { EndedExecution } from '../job/new-execution.ts'
 import { retryPlan } from '../job/retry-policy.ts'
 import type { Db } from '../store/database.ts'
@@ -26,26 +27,29 @@ import {
   requeueExecutions,
   retryExecutions,
   type SettledExecution,
+  type SettledRow,
   settleExecutions,
   tellDependents,
 } from './settle-queries.ts'
+import { settleSucceeded } from './success-queries.ts'
 
-/** An attempt that is over, with what became of its execution. */
+/** An attempt that is over. */
 export interface EndedAttempt {
-  readonly ending: EndingExecution
-  readonly report: AttemptReport
+  readonly executionId: ExecutionId
+  readonly epoch: Epoch
+  readonly sessionId: SessionId
+  readonly workerId: WorkerId
+  readonly outcome: AttemptOutcome
   /** It was taken from its worker, and speaks against nobody. */
   readonly isGivenUp: boolean
-  readonly verdict: Verdict
 }
 
 export interface Settle {
-  /** Ends what a session reports; reports that are not its own current attempts are left out of the answer (E1). */
-  settleReported(
-    tx: Db,
-    sessionId: SessionId,
-    reports: readonly AttemptReport[],
-  ): Promise<EndedAttempt[]>
+  /**
+   * Ends what sessions report, which the caller holds; reports that are not their own current attempts are left out of the
+   * answer (E1).
+   */
+  settleReported(tx: Db, reports: readonly SessionReport[]): Promise<EndedAttempt[]>
   /** Ends everything that these sessions had in hand as lost, but for what `isKept` names. */
   settleLost(tx: Db, loss: SessionLoss): Promise<EndedAttempt[]>
   /** Ends executions that no worker has; those that one has by now are left out of the answer. */
@@ -60,32 +64,31 @@ export interface SessionLoss {
 
 export function createSettle(deps: Deps): Settle {
   return {
-    async settleReported(tx, sessionId, reports) {
-      const byExecution = new Map(reports.map((report) => [report.executionId, report]))
-      const endings = await lockReported(tx, sessionId, [...byExecution.values()])
-      return endAttempts(
-        deps,
-        tx,
-        endings.flatMap((ending) => {
-          const report = byExecution.get(ending.id)
-          if (report === undefined) return []
-          return [toPending(ending, report)]
-        }),
+    async settleReported(tx, reports) {
+      const byAttempt = new Map(reports.map((report) => [keyOf(report.sessionId, report), report]))
+      const { succeeded = [], other = [] } = Object.groupBy(byAttempt.values(), ({ outcome }) =>
+        outcome === 'succeeded' ? outcome : 'other',
       )
+      const settled = succeeded.length === 0 ? [] : await settleSucceeded(tx, succeeded)
+      const endings = other.length === 0 ? [] : await lockReported(tx, other)
+      const pending = endings.flatMap((ending) => {
+        const report = byAttempt.get(keyOf(ending.session_id, { executionId: ending.id }))
+        return report === undefined ? [] : [toPending(ending, report)]
+      })
+      const gone = new Set(settled.map(({ id }) => id))
+      const quick = succeeded.filter(({ executionId }) => gone.has(executionId))
+      return endAttempts(deps, tx, { settled, quick: quick.map(asEnded), pending })
     },
 
     async settleLost(tx, loss) {
       const endings = await lockOfSessions(tx, loss.sessionIds)
       const lost = endings.filter((ending) => loss.isKept?.(ending) !== true)
-      return endAttempts(
-        deps,
-        tx,
-        lost.map((ending) => ({
-          ending,
-          report: lostReport(ending, loss.message),
-          isGivenUp: false,
-        })),
-      )
+      const pending = lost.map((ending) => ({
+        ending,
+        report: lostReport(ending, loss.message),
+        isGivenUp: false,
+      }))
+      return endAttempts(deps, tx, { settled: [], quick: [], pending })
     },
 
     async endExecutions(tx, ended) {
@@ -97,45 +100,89 @@ export function createSettle(deps: Deps): Settle {
         ),
       )
       const ending = ended.filter(({ id }) => locked.has(id))
-      await settle(
-        deps,
+      const rows = await settle(
         tx,
         ending.map((end) => ({ ...end, outputs: undefined, startedAt: undefined })),
       )
+      await tellJobs(deps, tx, rows)
       return ending
     },
   }
 }
 
-type Pending = Omit<EndedAttempt, 'verdict'>
+/** One end of an attempt; an execution that two sessions speak of belongs to one of them at most. */
+function keyOf(sessionId: SessionId, { executionId }: { readonly executionId: ExecutionId }) {
+  return `${sessionId}/${executionId}`
+}
+
+function asEnded({
+  executionId,
+  epoch,
+  sessionId,
+  workerId,
+  outcome,
+}: SessionReport): EndedAttempt {
+  return { executionId, epoch, sessionId, workerId, outcome, isGivenUp: false }
+}
+
+/** An attempt whose end is known, and whose row is locked. */
+interface Pending {
+  readonly ending: EndingExecution
+  readonly report: AttemptReport
+  readonly isGivenUp: boolean
+}
+
+interface Decided extends Pending {
+  readonly verdict: Verdict
+}
+
+interface Ends {
+  /** Settled already, and the attempts that did it. */
+  readonly settled: readonly SettledRow[]
+  readonly quick: readonly EndedAttempt[]
+  readonly pending: readonly Pending[]
+}
 
 async function endAttempts(
   deps: Deps,
   tx: Db,
-  pending: readonly Pending[],
+  { settled, quick, pending }: Ends,
 ): Promise<EndedAttempt[]> {
-  if (pending.length === 0) return []
-  const ended = await decide(deps, tx, pending)
-  const counted = ended.filter(({ verdict }) => verdict.kind !== 'requeue')
+  if (quick.length + pending.length === 0) return []
+  const decided = pending.length === 0 ? [] : await decide(deps, tx, pending)
+  const counted = decided.filter(({ verdict }) => verdict.kind !== 'requeue')
   if (counted.length > 0) {
     await insertAttempts(
       tx,
       counted.map(({ ending, report }) => ({ ...report, ending })),
     )
   }
-  await settle(deps, tx, ended.flatMap(toSettled))
-  await retry(tx, ended)
-  const requeued = ended.filter(({ verdict }) => verdict.kind === 'requeue')
+  const rows = await settle(tx, decided.flatMap(toSettled))
+  await retry(tx, decided)
+  const requeued = decided.filter(({ verdict }) => verdict.kind === 'requeue')
   if (requeued.length > 0) {
     const ids = requeued.map(({ ending }) => ending.id)
     expectAll('requeued', await requeueExecutions(tx, ids), ids.length)
   }
+  await tellJobs(deps, tx, [...settled, ...rows])
+  const ended = [...quick, ...decided.map(toEnded)]
   const workers = workerChangesOf(ended.filter(({ isGivenUp }) => !isGivenUp))
   if (workers.length > 0) await recordWorkerFailures(tx, workers)
   return ended
 }
 
-async function decide(deps: Deps, tx: Db, pending: readonly Pending[]): Promise<EndedAttempt[]> {
+function toEnded({ ending, report, isGivenUp }: Decided): EndedAttempt {
+  return {
+    executionId: ending.id,
+    epoch: ending.epoch,
+    sessionId: ending.session_id,
+    workerId: ending.worker_id,
+    outcome: report.outcome,
+    isGivenUp,
+  }
+}
+
+async function decide(deps: Deps, tx: Db, pending: readonly Pending[]): Promise<Decided[]> {
   const refs = pending.map(({ ending }) => ({
     jobId: ending.job_id,
     jobVersion: ending.job_version,
@@ -162,23 +209,29 @@ function explainCancel(report: AttemptReport, ending: EndingExecution) {
   return { ...report, reasonCode: 'CANCELLED', message: ending.cancel_reason }
 }
 
-function toSettled({ ending, report, verdict }: EndedAttempt): SettledExecution[] {
+function toSettled({ ending, report, verdict }: Decided): SettledExecution[] {
   if (verdict.kind !== 'settle') return []
   const { state, reasonCode, reasonMessage } = verdict
   const { outputs, startedAt } = report
   return [{ id: ending.id, state, reasonCode, reasonMessage, outputs, startedAt }]
 }
 
-async function settle(deps: Deps, tx: Db, settled: readonly SettledExecution[]): Promise<void> {
-  if (settled.length === 0) return
+async function settle(tx: Db, settled: readonly SettledExecution[]): Promise<SettledRow[]> {
+  if (settled.length === 0) return []
   const rows = await settleExecutions(tx, settled)
   expectAll('settled', rows.length, settled.length)
+  return rows
+}
+
+/** What is known of the jobs changes, and their dependents hear of it. */
+async function tellJobs(deps: Deps, tx: Db, rows: readonly SettledRow[]): Promise<void> {
+  if (rows.length === 0) return
   await recordActivity(tx, activityOf(rows))
   const told = await tellDependents(tx, [...new Set(rows.map(({ job_id }) => job_id))])
   if (told > 0) deps.hints.give('dependencies')
 }
 
-async function retry(tx: Db, ended: readonly EndedAttempt[]): Promise<void> {
+async function retry(tx: Db, ended: readonly Decided[]): Promise<void> {
   const retried = ended.flatMap(({ ending, verdict }) => {
     if (verdict.kind !== 'retry') return []
     const { delayMs, reasonCode, reasonMessage } = verdict

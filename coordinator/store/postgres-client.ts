@@ -8,6 +8,7 @@
  * D7. What fails because the server is away leaves as DATABASE_UNAVAILABLE, and says when a change may have been stored.
  */
 import pg from 'pg'
+import { arrayLiteral } from './array-literal.ts'
 import { isAnswered, isServerTrouble, READ_TIMEOUT, unavailable } from './database-errors.ts'
 
 /** Told what the statements of a client show of the server. */
@@ -44,10 +45,9 @@ export class HardenedClient extends pg.Client {
     const [text, values] = args
     const name = typeof text === 'string' && Array.isArray(values) ? this.#nameOf(text) : undefined
     const isChange = typeof text === 'string' && this.#mayChange(text)
-    const result: unknown =
-      name === undefined
-        ? super.query(...(args as [string]))
-        : super.query(...([{ name, text }, ...args.slice(1)] as unknown as [string]))
+    const given = Array.isArray(values) ? [values.map(withArrays), ...args.slice(2)] : args.slice(1)
+    const query = name === undefined ? text : { name, text }
+    const result: unknown = super.query(...([query, ...given] as unknown as [string]))
     return result instanceof Promise ? this.#watch(result, isChange) : result
   }
 
@@ -94,4 +94,8 @@ export class HardenedClient extends pg.Client {
     if (!this.#names.has(text)) this.#names.set(text, STATEMENT_NAME.exec(text)?.[1])
     return this.#names.get(text)
   }
+}
+
+function withArrays(value: unknown): unknown {
+  return Array.isArray(value) ? (arrayLiteral(value) ?? value) : value
 }

@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { toAttemptRef } from '../../coordinator/dispatch/check-hello.ts'
 import type { SessionId, WorkerId } from '../../coordinator/job/execution.ts'
-import { receiveReport } from '../../coordinator/report/receive-report.ts'
+import { createReportReceiver } from '../../coordinator/report/receive-report.ts'
 import { type Database, openDatabase } from '../../coordinator/store/database.ts'
 import { createHints } from '../../coordinator/store/hints.ts'
 import { createJobSpecs } from '../../coordinator/store/job-specs.ts'
@@ -39,7 +39,8 @@ function report(id: SessionId): Promise<object> {
   }
   const finished = [{ execution: `executions/${randomUUID()}`, epoch: 1n }]
   const session = { id, workerId: 1 as WorkerId, workerName: 'worker-1', clockSkewMs: 0 }
-  return receiveReport(deps, steps, { session, report: Report.fromPartial({ finished }) })
+  const receive = createReportReceiver(deps, steps)
+  return receive({ session, report: Report.fromPartial({ finished }) })
 }
 
 test('a session that was replaced acknowledges no result: the next one may own it', async () => {

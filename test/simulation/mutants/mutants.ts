@@ -24,9 +24,9 @@ const coordinatorMutants: readonly Mutant[] = [
   },
   {
     name: 'acknowledge a result in a session that has ended',
-    file: 'coordinator/report/receive-report.ts',
-    find: 'if (others.length > 0) await requireSession(tx, session)',
-    replace: 'void requireSession',
+    file: 'coordinator/report/store-reports.ts',
+    find: 'const isRejected = others.length > 0 && !live.has(session.id)',
+    replace: 'const isRejected = others.length < 0 && live.size > 0',
     breaks: [8],
   },
   {
@@ -85,7 +85,7 @@ const coordinatorMutants: readonly Mutant[] = [
   {
     name: 'keep the slots of what has ended',
     file: 'coordinator/compose-flow.ts',
-    find: 'fleet.release(ending.session_id, ending)',
+    find: 'fleet.release(sessionId, { id: executionId, epoch })',
     replace: 'void fleet',
     breaks: [13, 20],
   },
@@ -227,15 +227,15 @@ const statementMutants: readonly Mutant[] = [
   {
     name: 'accept the end of a stale epoch',
     file: 'test/simulation/store/model-settle.ts',
-    find: 'const isCurrent = row?.epoch === epochs[index] && row?.session_id === sessionId',
-    replace: 'const isCurrent = row?.session_id === sessionId && epochs[index] !== undefined',
+    find: 'const isOwn = row?.epoch === epoch && row.session_id === sessionId',
+    replace: 'const isOwn = row?.session_id === sessionId && epoch > 0',
     breaks: [7, 11],
   },
   {
     name: 'accept a report of a session that does not own the attempt',
     file: 'test/simulation/store/model-settle.ts',
-    find: 'const isCurrent = row?.epoch === epochs[index] && row?.session_id === sessionId',
-    replace: 'const isCurrent = row?.epoch === epochs[index] && sessionId !== undefined',
+    find: 'const isOwn = row?.epoch === epoch && row.session_id === sessionId',
+    replace: "const isOwn = row?.epoch === epoch && sessionId !== ''",
     breaks: [7, 12],
   },
   {

@@ -9,23 +9,73 @@ import type {
 } from '../../../coordinator/job/execution.ts'
 import {
   type ExecutionRow,
+  type HistoryRow,
   isGivenUp,
   type StatementContext,
   type StatementModel,
 } from './schema.ts'
 import { FOR_UPDATE, NO_KEY_UPDATE } from './versioned-table.ts'
 
+function isCurrent(
+  row: ExecutionRow | undefined,
+  { epoch, sessionId }: { readonly epoch: number; readonly sessionId: SessionId },
+): row is ExecutionRow {
+  const isOwn = row?.epoch === epoch && row.session_id === sessionId
+  return isOwn && ['assigned', 'running'].includes(row.state)
+}
+
 const lockReported: StatementModel = (context) => {
   const { tx, tables, parameters } = context
-  const [ids, epochs, sessionId] = parameters as [ExecutionId[], number[], SessionId]
+  const [ids, epochs, sessionIds] = parameters as [ExecutionId[], number[], SessionId[]]
   const rows = ids.flatMap((id, index) => {
     const row = tables.execution.get(tx, id)
-    const isCurrent = row?.epoch === epochs[index] && row?.session_id === sessionId
-    return isCurrent && row !== undefined && ['assigned', 'running'].includes(row.state)
-      ? [row]
-      : []
+    const ref = { epoch: epochs[index] as number, sessionId: sessionIds[index] as SessionId }
+    return isCurrent(row, ref) ? [row] : []
   })
   return lockEnding(context, rows)
+}
+
+const settleSucceeded: StatementModel = (context) => {
+  const { tx, tables, parameters, now, nowMs } = context
+  const columns = parameters as unknown[][]
+  const [ids = []] = columns
+  return ids.flatMap((_, index) => {
+    const at = <T>(column: number) => columns[column]?.[index] as T
+    const row = tables.execution.get(tx, at<ExecutionId>(0))
+    if (!isCurrent(row, { epoch: at<number>(1), sessionId: at<SessionId>(2) })) return []
+    const assignedMs = row.assigned_at?.getTime() ?? nowMs
+    const endedMs = clamp(assignedMs, at<Date | null>(8)?.getTime() ?? nowMs, nowMs)
+    const startedMs = (at<Date | null>(7) ?? row.started_at)?.getTime()
+    const started_at =
+      startedMs === undefined ? null : new Date(clamp(assignedMs, startedMs, endedMs))
+    tables.attempt.insert(tx, {
+      execution_id: row.id,
+      number: row.attempt,
+      epoch: row.epoch,
+      worker: tables.worker.get(tx, row.worker_id as WorkerId)?.name ?? '',
+      session_id: at<SessionId>(2),
+      assigned_at: new Date(assignedMs),
+      outcome: 'succeeded',
+      reason_code: '',
+      message: at<string>(3),
+      exit_code: at<number | null>(4),
+      signal: at<string>(5),
+      started_at,
+      ended_at: new Date(endedMs),
+      cpu_ms: at<number | null>(9),
+      peak_memory_bytes: at<number | null>(10),
+      log_bytes: at<number>(11),
+      log_bytes_dropped: at<number>(12),
+    })
+    const settled = { state: 'succeeded', reason_code: '', reason_message: '' } as const
+    const outputs = parseOutputs(at<string | null>(6))
+    moveToHistory(context, row, { ...settled, started_at, settled_at: now, outputs })
+    return [{ id: row.id, job_id: row.job_id, settled_ms: nowMs }]
+  })
+}
+
+function clamp(fromMs: number, timeMs: number, toMs: number): number {
+  return Math.max(fromMs, Math.min(timeMs, toMs))
 }
 
 const lockOfSessions: StatementModel = (context) => {
@@ -86,7 +136,8 @@ const insertAttempts: StatementModel = ({ tx, tables, parameters }) => {
   return []
 }
 
-const settleExecutions: StatementModel = ({ tx, tables, parameters, now }) => {
+const settleExecutions: StatementModel = (context) => {
+  const { tx, tables, parameters, now } = context
   const [ids, states, codes, messages, outputs, starts] = parameters as [
     ExecutionId[],
     FinalState[],
@@ -98,37 +149,53 @@ const settleExecutions: StatementModel = ({ tx, tables, parameters, now }) => {
   return ids.flatMap((id, index) => {
     const row = tables.execution.get(tx, id)
     if (row === undefined) return []
-    tables.execution.delete(tx, id)
-    const output = outputs[index] ?? null
-    const settled = {
-      state: states[index] as FinalState,
+    const state = states[index] as FinalState
+    moveToHistory(context, row, {
+      state,
       reason_code: codes[index] as string,
       reason_message: messages[index] as string,
       started_at: starts[index] ?? null,
       settled_at: now,
-      outputs: output === null ? null : JSON.parse(output),
-    }
-    const { job_id, job_version, trigger, priority, class_id, guarantee, scheduled_for } = row
-    const { created_at, parameters: values, requested_by, replay_of, attempt, max_attempts } = row
-    tables.history.insert(tx, {
-      id,
-      job_id,
-      job_version,
-      trigger,
-      priority,
-      class_id,
-      guarantee,
-      scheduled_for,
-      created_at,
-      parameters: values,
-      requested_by,
-      replay_of,
-      attempt,
-      max_attempts,
-      worker_id: row.worker_id,
-      ...settled,
+      outputs: parseOutputs(outputs[index] ?? null),
     })
-    return [{ id, job_id, state: settled.state, settled_at: now }]
+    return [{ id, job_id: row.job_id, state, settled_at: now }]
+  })
+}
+
+type Settled = Pick<
+  HistoryRow,
+  'state' | 'reason_code' | 'reason_message' | 'started_at' | 'settled_at' | 'outputs'
+>
+
+function parseOutputs(text: string | null): HistoryRow['outputs'] {
+  return text === null ? null : (JSON.parse(text) as HistoryRow['outputs'])
+}
+
+function moveToHistory(
+  { tx, tables }: StatementContext,
+  row: ExecutionRow,
+  settled: Settled,
+): void {
+  const { id, job_id, job_version, trigger, priority, class_id, guarantee, scheduled_for } = row
+  const { created_at, parameters, requested_by, replay_of, attempt, max_attempts, worker_id } = row
+  tables.execution.delete(tx, id)
+  tables.history.insert(tx, {
+    id,
+    job_id,
+    job_version,
+    trigger,
+    priority,
+    class_id,
+    guarantee,
+    scheduled_for,
+    created_at,
+    parameters,
+    requested_by,
+    replay_of,
+    attempt,
+    max_attempts,
+    worker_id,
+    ...settled,
   })
 }
 
@@ -215,9 +282,14 @@ const recordActivity: StatementModel = ({ tx, tables, parameters }) => {
 }
 
 const lockWorkers: StatementModel = ({ tx, tables, parameters }) => {
-  const [ids] = parameters as [WorkerId[]]
-  for (const id of [...ids].sort((a, b) => a - b)) tables.worker.lock(tx, id, NO_KEY_UPDATE)
-  return ids.map(() => ({}))
+  const [ids, failing] = parameters as [WorkerId[], WorkerId[]]
+  const isMeant = (id: WorkerId) => {
+    const failures = tables.worker.get(tx, id)?.consecutive_failures
+    return failures !== undefined && (failures > 0 || failing.includes(id))
+  }
+  const locked = [...ids].sort((a, b) => a - b).filter(isMeant)
+  for (const id of locked) tables.worker.lock(tx, id, NO_KEY_UPDATE)
+  return locked.map((id) => ({ id }))
 }
 
 const recordWorkerFailures: StatementModel = ({ tx, tables, parameters }) => {
@@ -302,6 +374,7 @@ export const SETTLE_STATEMENTS: Readonly<Record<string, StatementModel>> = {
   lockOfSessions,
   insertAttempts,
   settleExecutions,
+  settleSucceeded,
   retryExecutions,
   requeueExecutions,
   lockActivities,

@@ -1,0 +1,84 @@
+/**
+ * Gathers what is asked for at about the same time into one call.
+ *
+ * B1. One that comes alone goes at once. While `lanes` calls are under way, what comes gathers for the next one: nothing
+ *     ever waits for a timer.
+ * B2. A call takes the items in the order of asking, and no more than `sizeMax` of them unless one alone is larger.
+ * B3. When a call that held several fails, each is tried alone, so that one bad item harms nobody else. So `run` must bear
+ *     being asked for the same twice.
+ */
+export interface MicroBatcherOptions<Item, Answer> {
+  /** Calls at once at most. */
+  readonly lanes: number
+  /** Of one call, counted by `sizeOf`. */
+  readonly sizeMax: number
+  readonly sizeOf: (item: Item) => number
+  /** Answers each item, in their order. */
+  readonly run: (items: readonly Item[]) => Promise<readonly Answer[]>
+}
+
+interface Asked<Item, Answer> {
+  readonly item: Item
+  readonly answer: PromiseWithResolvers<Answer>
+}
+
+export class MicroBatcher<Item, Answer> {
+  readonly #options: MicroBatcherOptions<Item, Answer>
+  #waiting: Asked<Item, Answer>[] = []
+  #running = 0
+
+  constructor(options: MicroBatcherOptions<Item, Answer>) {
+    this.#options = options
+  }
+
+  /** Rejects with what its call failed with. */
+  add(item: Item): Promise<Answer> {
+    const answer = Promise.withResolvers<Answer>()
+    this.#waiting.push({ item, answer })
+    // What is asked for in the same turn goes into the same call.
+    if (this.#waiting.length === 1) queueMicrotask(() => this.#fillLanes())
+    return answer.promise
+  }
+
+  #fillLanes(): void {
+    while (this.#running < this.#options.lanes && this.#waiting.length > 0) {
+      this.#running += 1
+      void this.#runLane(this.#takeNext())
+    }
+  }
+
+  #takeNext(): Asked<Item, Answer>[] {
+    const { sizeMax, sizeOf } = this.#options
+    let size = 0
+    let count = 0
+    for (const { item } of this.#waiting) {
+      size += sizeOf(item)
+      if (count > 0 && size > sizeMax) break
+      count += 1
+    }
+    return this.#waiting.splice(0, count)
+  }
+
+  async #runLane(batch: readonly Asked<Item, Answer>[]): Promise<void> {
+    if (!(await this.#tryAll(batch))) {
+      // B3.
+      for (const asked of batch) await this.#tryAll([asked])
+    }
+    this.#running -= 1
+    this.#fillLanes()
+  }
+
+  /** False when nobody has been answered. */
+  async #tryAll(batch: readonly Asked<Item, Answer>[]): Promise<boolean> {
+    try {
+      const answers = await this.#options.run(batch.map(({ item }) => item))
+      for (const [index, { answer }] of batch.entries()) answer.resolve(answers[index] as Answer)
+      return true
+    } catch (error) {
+      const [first, ...others] = batch
+      if (others.length > 0) return false
+      first?.answer.reject(error)
+      return true
+    }
+  }
+}
