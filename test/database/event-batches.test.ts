@@ -118,8 +118,9 @@ describe('what a statement moves', () => {
   test('is one row for all that came to the same state, and none when nothing moved', async () => {
     const ids = await create(5)
     const started = await claim(ids)
-    await recordStarted(db, sessionId, started)
-    await recordStarted(db, sessionId, started)
+    const refs = started.map((ref) => ({ ...ref, sessionId }))
+    await recordStarted(db, refs)
+    await recordStarted(db, refs)
     await claim(ids)
     await settle(ids, 'succeeded', ids.slice(2))
     const rows = await storedRows()

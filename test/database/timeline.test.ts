@@ -61,7 +61,7 @@ async function assign(): Promise<Epoch> {
   return claimed!.epoch
 }
 
-const start = (epoch: Epoch) => recordStarted(db, sessionId, [{ executionId: id, epoch }])
+const start = (epoch: Epoch) => recordStarted(db, [{ executionId: id, epoch, sessionId }])
 
 /** Writes the attempt that the execution is in, as settling and retrying do. */
 async function endAttempt(): Promise<void> {
