@@ -24,6 +24,7 @@ import {
 } from '../../coordinator/settle/settle-queries.ts'
 import { type Database, openDatabase } from '../../coordinator/store/database.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
 
 const sessionId = randomUUID() as SessionId
 const cancel = { reason: 'enough', force: false, actor: 'token:admin' }
@@ -75,7 +76,7 @@ async function retry(): Promise<void> {
   await endAttempt()
   const counts = { delayMs: 0.001, countsFailure: 1, countsLoss: 0 }
   await retryExecutions(db, [{ id, ...counts, reasonCode: 'EXIT_CODE', reasonMessage: 'exit 3' }])
-  expect(await releaseDue(db, 10)).toBe(1)
+  await until('its delay is over', async () => (await releaseDue(db, 10)) === 1)
 }
 
 async function settle(state: FinalState, rest = { reasonCode: '', reasonMessage: '' }) {
