@@ -10,6 +10,7 @@ import {
   type AgentFacts,
   composeHeartbeat,
   composeHello,
+  createHelloOrder,
   type LoadProbe,
 } from './connect/introduce.ts'
 import { Lease } from './connect/lease.ts'
@@ -106,6 +107,7 @@ function connectedAgent(
 ): ConnectedAgent {
   const { clock, facts, host, outbox, store, wakeup } = options
   let previousSession = ''
+  const nextHello = createHelloOrder(clock)
   const learned = (addresses: readonly string[]) => {
     const told = book.learn(addresses)
     options.onLearned?.(told)
@@ -115,7 +117,8 @@ function connectedAgent(
     outbox,
     lease,
     wakeup,
-    hello: (protocolVersion) => composeHello({ facts, protocolVersion, store, previousSession }),
+    hello: (protocolVersion) =>
+      composeHello({ facts, protocolVersion, store, previousSession, order: nextHello() }),
     heartbeat: (sequence, lateMs) => {
       const freeSlots = inbox.isDraining ? 0 : Math.max(0, facts.slots - live.slotsInUse)
       return composeHeartbeat({ sequence, lateMs, freeSlots, now: clock.now(), host })

@@ -1,5 +1,6 @@
 /** What the agent says of itself. */
 import type { Heartbeat, Hello, HostLoad } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import type { Clock } from '../../shared/clock.ts'
 import type { AttemptStore } from '../report/attempt-store.ts'
 
 /** What does not change while the agent lives. */
@@ -29,8 +30,9 @@ export function composeHello(options: {
   readonly protocolVersion: number
   readonly store: AttemptStore
   readonly previousSession: string
+  readonly order: bigint
 }): Hello {
-  const { facts, previousSession, protocolVersion, store } = options
+  const { facts, order, previousSession, protocolVersion, store } = options
   // Also what is on its way to the disk: it will run, so nobody else may. If the disk fails, it is refused.
   const held = store.list().filter(({ acknowledgedAtMs }) => acknowledgedAtMs === undefined)
   return {
@@ -40,11 +42,25 @@ export function composeHello(options: {
     handlers: [...facts.handlers],
     labels: { ...facts.labels },
     previousSession,
+    order,
     held: held.map(({ execution, epoch, result }) => ({
       execution,
       epoch,
       finished: result !== undefined,
     })),
+  }
+}
+
+/**
+ * Numbers that rise with every hello, whatever the clock does. From one start of the agent to the next they rise with the
+ * clock; one that was set back meanwhile keeps the agent out until the lease of its last life has ended.
+ */
+export function createHelloOrder(clock: Clock): () => bigint {
+  let last = 0n
+  return () => {
+    const now = BigInt(clock.now().getTime())
+    last = now > last ? now : last + 1n
+    return last
   }
 }
 

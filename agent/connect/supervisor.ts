@@ -173,7 +173,7 @@ export class Supervisor implements Service {
     if (!(await connection.connect(timeoutMs))) return false
     await before?.deafen()
     if (await connection.greet()) return true
-    before?.listenAgain()
+    if (before !== undefined) await stayWith(before, connection)
     return false
   }
 
@@ -265,6 +265,17 @@ export class Supervisor implements Service {
       }
     }
   }
+}
+
+/**
+ * After a hello elsewhere that came to nothing. One that was not answered may still be taken: what the session before is
+ * given from now on would be lost with that session, so it ends, and a later hello counts.
+ */
+async function stayWith(before: Connection, elsewhere: Connection): Promise<void> {
+  const outcome = await endOf(elsewhere)
+  const isUnanswered = outcome.kind !== 'stopped' && outcome.error.reason === 'UNREACHABLE'
+  if (isUnanswered) before.end(outcome)
+  else before.listenAgain()
 }
 
 /** How a connection ended that nobody left. */

@@ -38,6 +38,7 @@ export function checkHello(hello: Hello): void {
     )
   }
   if (hello.slots < 0 || hello.slots > SLOTS_MAX) violation(`slots must be 0 to ${SLOTS_MAX}`)
+  if (hello.order < 0n || hello.order > Number.MAX_SAFE_INTEGER) violation('order is out of range')
   for (const names of namesOf(hello)) {
     const wrong = names.find((name) => !NAME.test(name))
     if (wrong !== undefined) violation(`${JSON.stringify(wrong.slice(0, 80))} is not a name`)

@@ -75,12 +75,18 @@ export async function readWorkerOrders(
 
 /**
  * Ends the sessions that a worker had, and begins a new one with a full lease. Two sessions of one worker begin one after
- * the other; the lock ends with the transaction.
+ * the other; the lock ends with the transaction. `isLate`: a later hello has begun one of those that were ended.
  */
 export async function replaceSession(
   db: Db,
-  session: { readonly id: SessionId; readonly workerId: WorkerId; readonly coordinatorId: string },
-): Promise<SessionId[]> {
+  session: {
+    readonly id: SessionId
+    readonly workerId: WorkerId
+    readonly coordinatorId: string
+    /** 0: not known. */
+    readonly helloOrder: number
+  },
+): Promise<{ readonly replaced: SessionId[]; readonly isLate: boolean }> {
   await sql`/* lockSessionStart */
     select pg_advisory_xact_lock(hashtext('rota.session'), ${session.workerId}::bigint::int4)`.execute(
     db,
@@ -88,7 +94,7 @@ export async function replaceSession(
   const gone = await db
     .deleteFrom('rota.session')
     .where('worker_id', '=', session.workerId)
-    .returning('id')
+    .returning(['id', 'hello_order'])
     .execute()
   await db
     .insertInto('rota.session')
@@ -96,9 +102,12 @@ export async function replaceSession(
       id: session.id,
       worker_id: session.workerId,
       coordinator_id: session.coordinatorId,
+      hello_order: session.helloOrder,
     })
     .execute()
-  return gone.map(({ id }) => id)
+  const isLate =
+    session.helloOrder > 0 && gone.some(({ hello_order }) => hello_order > session.helloOrder)
+  return { replaced: gone.map(({ id }) => id), isLate }
 }
 
 export interface HeldAttempt {

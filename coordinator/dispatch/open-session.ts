@@ -6,6 +6,8 @@
  * O3. What was sent and never accepted goes back into the queue; what was accepted and is not held any more is lost.
  * O4. After a failover of the database O3 waits until the agent has said all, and what it holds goes on also when its
  *     assignment was lost (recovery/).
+ * O5. A hello that was held up while its agent said a later one changes nothing: by O3 it would end what the agent was
+ *     given since, while it runs.
  */
 import type { Hello } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
@@ -65,8 +67,10 @@ export async function openSession(deps: Deps, options: OpenSessionOptions): Prom
 }
 
 async function moveIn(tx: Db, id: SessionId, options: OpenSessionOptions) {
-  const { workerId, coordinatorId, held } = options
-  const replaced = await replaceSession(tx, { id, workerId, coordinatorId })
+  const { workerId, coordinatorId, hello, held } = options
+  const helloOrder = Number(hello.order)
+  const { replaced, isLate } = await replaceSession(tx, { id, workerId, coordinatorId, helloOrder })
+  if (isLate) throw new RotaError('SESSION_ENDED', 'the worker has said a later hello')
   const adopted = await adoptHeld(tx, { from: replaced, to: id, held })
   const left = held.filter(({ executionId }) => !adopted.has(executionId))
   const offering = await options.recovery.offeringOf(tx, workerId)

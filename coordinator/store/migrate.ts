@@ -16,6 +16,7 @@ import * as events from './migrations/0004-events.ts'
 import * as recovery from './migrations/0005-recovery.ts'
 import * as bounds from './migrations/0006-bounds.ts'
 import * as eventBatches from './migrations/0007-event-batches.ts'
+import * as helloOrder from './migrations/0008-hello-order.ts'
 import { type AppliedMigration, planMigrations } from './plan-migrations.ts'
 import type { Tables } from './tables.ts'
 
@@ -36,6 +37,7 @@ const MIGRATIONS: Migrations = {
   '0005-recovery': recovery,
   '0006-bounds': bounds,
   '0007-event-batches': eventBatches,
+  '0008-hello-order': helloOrder,
 }
 
 /** Any number of our own; no other program takes it in our database. */

@@ -254,6 +254,7 @@ interface SessionTable {
   memory_ratio: Generated<number>
   disk_ratio: Generated<number>
   event_loop_delay_ms: Generated<number>
+  hello_order: Generated<number>
 }
 
 interface ApiTokenTable {

@@ -36,8 +36,8 @@ const LOOK_MS = 500
 const LOOK_TAG = tagOf('look')
 /** From the healing until nothing more is asked for, in ms. */
 const QUIET_MS = 25_000
-/** From then until everything must be at rest, in ms; it is looked at so often. */
-const RESTING_MS = 120_000
+/** From then until everything must be at rest, in ms: the longest job with all its retries; it is looked at so often. */
+const RESTING_MS = 240_000
 const REST_LOOK_MS = 5_000
 /** Then every slot is filled at once, which shows slots that were lost. */
 const FILLING_MS = 8_000

@@ -33,6 +33,25 @@ export const hostFaults: readonly FaultKind[] = [
     },
   },
   {
+    name: 'agent killed that nobody hears, on a slow disk',
+    weight: 1.5,
+    strike({ cluster, random, later, mendAfter }) {
+      const agent = random.pick(cluster.agents)
+      const { disk } = agent.host
+      if (!agent.isRunning) return false
+      // Assignments arrive; what it says of them does not, and what it writes down takes long.
+      cluster.network.close(agent.name, '*')
+      disk.slowness = 600
+      later(random.span(300, 3_000), () => agent.kill())
+      mendAfter(random.span(3_000, 6_000), () => {
+        disk.slowness = 1
+        cluster.network.open(agent.name, '*')
+        agent.start()
+      })
+      return true
+    },
+  },
+  {
     name: 'agent frozen',
     weight: 2,
     strike({ cluster, random, mendAfter }) {

@@ -1,3 +1,4 @@
+import { USUAL_LATENCY_MS } from '../world/virtual-network.ts'
 import { LEASE_MS } from './coordinator-node.ts'
 import type { FaultContext, FaultKind } from './fault.ts'
 
@@ -36,6 +37,28 @@ export const networkFaults: readonly FaultKind[] = [
       const { streams } = cluster.network
       if (streams.length === 0) return false
       random.pick(streams).breakAgent('half open')
+      return true
+    },
+  },
+  {
+    name: 'a hello is held up',
+    weight: 2,
+    strike(context) {
+      const { cluster, random, mendAfter } = context
+      const { network } = cluster
+      if (network.streams.length === 0) return false
+      const stream = random.pick(network.streams)
+      const forget = () => {
+        network.onHello = () => {}
+      }
+      network.onHello = (agent, address) => {
+        if (agent !== stream.agent) return
+        forget()
+        // Longer than its agent waits for the welcome: it says hello elsewhere, and this one arrives when it is served.
+        closeFor(context, [[agent, address]], random.span(5_200, 12_000))
+      }
+      mendAfter(2_000, forget)
+      stream.reset()
       return true
     },
   },
@@ -128,10 +151,9 @@ export const networkFaults: readonly FaultKind[] = [
     weight: 1,
     strike({ cluster, random, mendAfter }) {
       const { network } = cluster
-      const usual = network.latencyMs
       network.latencyMs = { low: 20, high: random.span(100, 900) }
       mendAfter(random.span(1_000, 10_000), () => {
-        network.latencyMs = usual
+        network.latencyMs = USUAL_LATENCY_MS
       })
       return true
     },

@@ -85,6 +85,14 @@ export function simulatedJobs(random: SeededRandom): SimulatedJob[] {
       timeoutMs: 9_000,
       maxRetries: 1,
     },
+    // Only the KILL of its lease ends it: whoever counts a lease too long has two of them.
+    {
+      ...DEFAULTS,
+      name: 'deaf-long',
+      due: every(15, 25),
+      behaviour: { durationMs: [20_000, 40_000], failureRate: 0, isDeaf: true },
+      guarantee: 'exclusive',
+    },
     {
       ...DEFAULTS,
       name: 'failing',

@@ -23,11 +23,11 @@ const coordinatorMutants: readonly Mutant[] = [
     breaks: [8],
   },
   {
-    name: 'acknowledge a result in a session that has ended',
-    file: 'coordinator/report/store-reports.ts',
-    find: 'const isRejected = others.length > 0 && !live.has(session.id)',
-    replace: 'const isRejected = others.length < 0 && live.size > 0',
-    breaks: [8],
+    name: 'take a hello that was held up',
+    file: 'coordinator/dispatch/open-session.ts',
+    find: 'if (isLate) throw',
+    replace: 'if (isLate && replaced.length === 0) throw',
+    breaks: [5, 6, 8, 14],
   },
   {
     name: 'take the end of an attempt for the end of the next one',

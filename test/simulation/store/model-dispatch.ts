@@ -12,12 +12,17 @@ const deleteSessions: StatementModel = ({ tx, tables, parameters }) => {
   const [workerId] = parameters as [WorkerId]
   const gone = tables.session.where(tx, ({ worker_id }) => worker_id === workerId)
   for (const { id } of gone) tables.session.delete(tx, id)
-  return gone.map(({ id }) => ({ id }))
+  return gone.map(({ id, hello_order }) => ({ id, hello_order }))
 }
 
 /** A worker has one session: the unique index makes a second one wait for the first one's transaction, and fail. */
 const insertSession: StatementModel = ({ tx, tables, parameters, now }) => {
-  const [id, worker_id, coordinator_id] = parameters as [SessionId, WorkerId, string]
+  const [id, worker_id, coordinator_id, hello_order] = parameters as [
+    SessionId,
+    WorkerId,
+    string,
+    number,
+  ]
   for (const other of tables.session.othersPending(tx)) {
     const isMeant = other.before?.worker_id === worker_id || other.after?.worker_id === worker_id
     if (isMeant) throw new Blocked(other.tx)
@@ -39,6 +44,7 @@ const insertSession: StatementModel = ({ tx, tables, parameters, now }) => {
     memory_ratio: 0,
     disk_ratio: 0,
     event_loop_delay_ms: 0,
+    hello_order,
   }
   tables.session.insert(tx, row)
   return []

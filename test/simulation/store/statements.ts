@@ -35,7 +35,10 @@ const MODELS: ReadonlyMap<string, StatementModel> = new Map(
 const BUILT: readonly (readonly [RegExp, string])[] = [
   [/^delete from "rota"\."session" where "worker_id" = /, 'deleteSessions'],
   [/^delete from "rota"\."coordinator" where "id" = /, 'deleteCoordinator'],
-  [/^insert into "rota"\."session" \("id", "worker_id", "coordinator_id"\)/, 'insertSession'],
+  [
+    /^insert into "rota"\."session" \("id", "worker_id", "coordinator_id", "hello_order"\)/,
+    'insertSession',
+  ],
   [/^insert into "rota"\."placement_class" /, 'insertClasses'],
   [/^select "v"\."job_id".* from "rota"\."job_version" as "v" /, 'readSpecs'],
   [/^select "j"\."id".* where "j"\."name" = \$1 and "j"\."state" <> /, 'readJob'],

@@ -26,6 +26,8 @@ const LOCK_TIMEOUT_MS = 2_000
 const DEADLOCK_TIMEOUT_MS = 1_000
 const QUERY_TIMEOUT_MS = 10_000
 const IDLE_IN_TRANSACTION_MS = 5_000
+/** An answer whose packet is lost comes so much later, in ms. */
+const RETRANSMIT_MS = [20, 400] as const
 /** Longer than any round of a loop and the second after which the brake is pulled. */
 const OUTAGE_MS = 4_000
 const WAKE_TAG = tagOf('wake')
@@ -393,7 +395,9 @@ export class VirtualDatabase implements StoreServer {
     const isQuick = this.slowness === 1 && this.#random.chance(0.7)
     if (isQuick) connection.process.run(tell)
     else {
-      this.world.after(this.#latencyMs(), COMMIT_TAG, () => connection.process.run(tell))
+      const isLost = this.#random.chance(0.02)
+      const delayMs = this.#latencyMs() + (isLost ? this.#random.span(...RETRANSMIT_MS) : 0)
+      this.world.after(delayMs, COMMIT_TAG, () => connection.process.run(tell))
     }
   }
 }

@@ -19,6 +19,7 @@ const BREAK_TAG = tagOf('break')
 /** Unread messages above which a writer is told to wait. */
 const WINDOW = 16
 const KEEPALIVE_MS = 5_000
+export const USUAL_LATENCY_MS = { low: 0.2, high: 2 }
 const RST_RETRY_MS = 1_000
 const SAID_KEPT = 200
 
@@ -51,9 +52,11 @@ export class VirtualNetwork {
   readonly #streams = new Set<VirtualStream>()
   #writer: BinaryWriter | undefined
   /** Latency in ms, one way. */
-  latencyMs = { low: 0.2, high: 2 }
+  latencyMs = USUAL_LATENCY_MS
   /** Keepalives of a coordinator take so many times longer: proxies hide that an agent is gone. */
   serverPatience = 1
+  /** Told of every hello before it goes out. */
+  onHello: (agent: string, address: string) => void = () => {}
   /** The last reports that have arrived, for those who want to say them again. */
   readonly reports: Said<ConnectRequest>[] = []
   /** The same of assignments. */
@@ -224,6 +227,7 @@ export class VirtualStream implements ControlStream, ServerCall {
     if (isUp ? this.#isAgentOver : this.#isServerOver) return true
     const bytes = this.#network.encode(message, isUp)
     const name = message.message?.$case ?? 'nothing'
+    if (name === 'hello') this.#network.onHello(this.agent, this.address)
     this.#send(lane, { kind: 'message', bytes, name })
     return lane.items.length < WINDOW
   }

@@ -1,6 +1,10 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
-import { type AgentFacts, composeHello } from '../../../../agent/connect/introduce.ts'
+import {
+  type AgentFacts,
+  composeHello,
+  createHelloOrder,
+} from '../../../../agent/connect/introduce.ts'
 import { AttemptStore } from '../../../../agent/report/attempt-store.ts'
 import { type Assignment, Finished } from '../../../../proto/gen/rota/agent/v1/agent_service.ts'
 import { shellOf } from '../../../support/assignments.ts'
@@ -40,8 +44,25 @@ test('hello names what is being journaled, and leaves out what was acknowledged'
   store.acknowledge(ended)
   isSlow = true
   const accepting = accept(running)
-  const { held } = composeHello({ facts, protocolVersion: 2, store, previousSession: '' })
+  const { held } = composeHello({
+    facts,
+    protocolVersion: 2,
+    store,
+    previousSession: '',
+    order: 1n,
+  })
   expect(held).toEqual([{ execution: running.execution, epoch: running.epoch, finished: false }])
   disk.resolve()
   await accepting
+})
+
+test('the order of hellos rises with the clock, and also when the clock does not', async () => {
+  const clock = createFakeClock()
+  const next = createHelloOrder(clock)
+  const first = next()
+  expect(first).toBe(BigInt(clock.now().getTime()))
+  expect(next()).toBe(first + 1n)
+  await clock.advance(5_000)
+  expect(next()).toBe(first + 5_000n)
+  expect(createHelloOrder(clock)()).toBe(first + 5_000n)
 })

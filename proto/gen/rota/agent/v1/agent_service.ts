@@ -91,6 +91,11 @@ export interface Hello {
   held: Held[];
   /** Names of the handlers that this agent can run. */
   handlers: string[];
+  /**
+   * Rises with every hello of this agent, also from one start of it to the next: a hello that was held up must not take the
+   * place of a later one. 0: not said.
+   */
+  order: bigint;
 }
 
 export interface Hello_LabelsEntry {
@@ -917,6 +922,7 @@ function createBaseHello(): Hello {
     previousSession: "",
     held: [],
     handlers: [],
+    order: 0n,
   };
 }
 
@@ -954,6 +960,12 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.handlers) {
       writer.uint32(90).string(v!);
+    }
+    if (message.order !== 0n) {
+      if (BigInt.asIntN(64, message.order) !== message.order) {
+        throw new globalThis.Error("value provided for field message.order of type int64 too large");
+      }
+      writer.uint32(96).int64(message.order);
     }
     return writer;
   },
@@ -1062,6 +1074,14 @@ export const Hello: MessageFns<Hello> = {
             message.handlers.push(reader.string());
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.order = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1122,6 +1142,7 @@ export const Hello: MessageFns<Hello> = {
       handlers: globalThis.Array.isArray(object?.handlers)
         ? object.handlers.map((e: any) => globalThis.String(e))
         : [],
+      order: isSet(object.order) ? BigInt(object.order) : 0n,
     };
   },
 
@@ -1166,6 +1187,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.handlers?.length) {
       obj.handlers = message.handlers;
     }
+    if (message.order !== 0n) {
+      obj.order = message.order.toString();
+    }
     return obj;
   },
 
@@ -1193,6 +1217,7 @@ export const Hello: MessageFns<Hello> = {
     message.previousSession = object.previousSession ?? "";
     message.held = object.held?.map((e) => Held.fromPartial(e)) || [];
     message.handlers = object.handlers?.map((e) => e) || [];
+    message.order = (object.order !== undefined && object.order !== null) ? BigInt(object.order) : 0n;
     return message;
   },
 };
