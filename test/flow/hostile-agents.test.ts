@@ -61,10 +61,14 @@ async function letIn({ name }: ScriptedIdentity): Promise<void> {
     where worker_id = (select id from rota.worker where name = ${name})`.execute(rota.db)
 }
 
-/** How it is refused at the door, once the database knows; until then it is thrown out behind it. */
+/**
+ * How it is refused at the door, once the database knows; until then it is thrown out behind it. Always the same boot:
+ * one that is back after another has been let in would be an offence more.
+ */
 async function connectError(identity: ScriptedIdentity): Promise<RotaError> {
+  const hello = { bootId: 'one' }
   for (;;) {
-    const entered = await connectScripted(rota, identity).catch((error: RotaError) => error)
+    const entered = await connectScripted(rota, identity, hello).catch((error: RotaError) => error)
     if (entered instanceof Error) return entered
     await entered.ended
   }
