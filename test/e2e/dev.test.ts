@@ -11,7 +11,7 @@ import { makeTemporaryFolder, type TemporaryFolder } from '../support/temporary-
 import { until } from '../support/until.ts'
 
 const CLI = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
-const READY_MS = 30_000
+const READY_MS = 60_000
 const GONE_MS = 15_000
 
 let temporary: TemporaryFolder

@@ -235,7 +235,7 @@ export class FakeCoordinator {
   }
 
   /** Waits until `look` finds something, looking after each message. */
-  until<T>(look: () => T | undefined | false, what: string, timeoutMs = 15_000): Promise<T> {
+  until<T>(look: () => T | undefined | false, what: string, timeoutMs = 45_000): Promise<T> {
     return new Promise((resolve, reject) => {
       const check = () => {
         const found = look()

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { until } from './until.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-const START_MS = 30_000
+const START_MS = 60_000
 
 export interface RunningProcess {
   readonly pid: number

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** What has waited long is looked at less often: a look may cost a call, a query or a walk through all processes. */
 const LOOK_MS = { min: 20, max: 100, share: 1 / 20 } as const
-const LIMIT_MS = 20_000
+/** Nothing takes so long on an idle machine; one whose cores are shared by many must not fail for that. */
+const LIMIT_MS = 45_000
 
 /** Asks again and again until `look` answers something; fails with `what` when it does not in `limitMs`. */
 export async function until<T>(
