@@ -29,9 +29,6 @@ import { openSession, type SettleLost } from './open-session.ts'
 import type { Recovery } from './recovery/recovery.ts'
 import { sendStops } from './send-stops.ts'
 
-/** For the last messages of a stream that we end to go out, in ms. */
-const LAST_WORDS_MS = 250
-
 /** Stores a report; answers the attempts that the agent must stop. */
 export type ReceiveReport = (
   session: AgentSession,
@@ -108,8 +105,7 @@ export function createConversation(
       if (session === undefined) return peer.stream.end(error)
       options.fleet.remove(session)
       sendStops(session, inFlightOf(session), error.message)
-      // The end of a stream overtakes what was just written to it.
-      deps.clock.after(LAST_WORDS_MS, () => peer.stream.end(error))
+      peer.stream.end(error)
     },
     end() {
       isEnded = true

@@ -2,7 +2,8 @@
  * One open stream of an agent: read as fast as it may speak, and ended in time.
  *
  * S1. One message is handled at a time; while it is, and while the sender has to wait, the next one is not read.
- * S2. A stream ends once, with the reason; what its agent did to deserve it is noted (conduct/).
+ * S2. A stream ends once, with the reason; what its agent did to deserve it is noted (conduct/). From then on nothing is
+ *     read. What was said before arrives before the reason.
  * S3. It ends with the certificate that opened it, expired or revoked: TLS looks at it only when the connection is made.
  * S4. Who does not take the end of the stream either loses the connection.
  */
@@ -30,7 +31,7 @@ export interface AgentCall {
   readonly workerId: WorkerId
   readonly workerName: string
   readonly clock: Clock
-  /** Aborts when the stream is over, whoever ended it. */
+  /** Aborts when the stream is over, whoever ended it; the reason may still be on its way. */
   readonly signal: AbortSignal
   /** Counts what the agent did wrong. May end the stream. */
   note(note: OffenceNote): void
@@ -44,7 +45,7 @@ const END_MS = 5_000
 
 type AnyCall = Pick<
   ServerDuplexStream<unknown, unknown>,
-  'metadata' | 'cancelled' | 'getPeer' | 'emit' | 'on' | 'end' | 'iterator'
+  'metadata' | 'cancelled' | 'getPeer' | 'emit' | 'on' | 'end' | 'pause' | 'resume'
 >
 
 export interface AgentCallOptions {
@@ -73,6 +74,7 @@ export function openAgentCall(
     if (isOffence(known)) note({ offence: 'protocol', detail: known.message })
     timers.push(deps.clock.after(END_MS, () => deps.destroyPeer(call.getPeer())))
     call.emit('error', toGrpcStatus(known, requestId))
+    over.abort()
   }
   const leftMs = expiresAt.getTime() - deps.clock.now().getTime()
   timers.push(
@@ -102,8 +104,8 @@ export interface Reading<Q> {
 }
 
 /**
- * Reads to the end of the stream. The iterator must leave the call alone when a message is refused: grpc-js sends no
- * status on a stream that is destroyed.
+ * Reads until the stream is over. By events: an async iterator destroys the call when it hears of the error that ends it,
+ * and with it all that is still to be written, the last words and at times the status.
  */
 export async function readAgentCall<Q extends object>(
   agent: AgentCall,
@@ -111,19 +113,34 @@ export async function readAgentCall<Q extends object>(
   { rates, entriesOf, take }: Reading<Q>,
 ): Promise<void> {
   const pace = new StreamPace(agent.clock, rates)
-  try {
-    for await (const request of call.iterator({ destroyOnReturn: false })) {
+  const over = Promise.withResolvers<void>()
+  const handle = async (request: unknown) => {
+    try {
       const message = checkMessage<Q>(request)
       await take(message)
       const cost = { bytes: messageBytes(message), entries: entriesOf(message) }
       const isFlood = await pace.pause(cost, agent.signal)
       if (agent.signal.aborted) return
-      if (isFlood) return endFlood(agent)
+      if (isFlood) endFlood(agent)
+      else call.resume()
+    } catch (error) {
+      agent.end(error)
     }
-    call.end()
-  } catch (error) {
-    agent.end(error)
   }
+  let handling = Promise.resolve()
+  call.on('data', (request: unknown) => {
+    call.pause()
+    if (!agent.signal.aborted) handling = handle(request)
+  })
+  // While the last message is still being handled.
+  call.on('end', () => {
+    void handling.then(() => {
+      if (!agent.signal.aborted) call.end()
+      over.resolve()
+    })
+  })
+  agent.signal.addEventListener('abort', () => over.resolve(), { once: true })
+  await over.promise
 }
 
 function checkMessage<Q extends object>(request: unknown): Q {

@@ -87,8 +87,8 @@ export function createRpcServer(
     },
     async stop() {
       await connections.stop()
-      await drain(deps, server)
-      await connections.end(FLUSH_MS)
+      const isDrained = await drain(deps, server)
+      await connections.end(isDrained ? FLUSH_MS : 0)
       await certificates.stop()
     },
   }
@@ -116,15 +116,16 @@ function serviceName(definition: object): string {
   return first?.path.split('/')[1] ?? ''
 }
 
-function drain(deps: AgentServiceDeps, server: Server): Promise<void> {
+/** False: calls are left. forceShutdown() does not end them, for without its statistics grpc-js knows no connections. */
+function drain(deps: AgentServiceDeps, server: Server): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = deps.clock.after(DRAIN_MS, () => {
       server.forceShutdown()
-      resolve()
+      resolve(false)
     })
     server.tryShutdown(() => {
       timer.cancel()
-      resolve()
+      resolve(true)
     })
   })
 }
