@@ -94,7 +94,7 @@ export async function composeAgent(
     coordinators: config.coordinators,
     remembered: readRemembered(remembered),
     onLearned: rememberIn(remembered, logger),
-    target: (address) => targetOf(address, renewal.identity),
+    target: (address) => targetOf(clock, address, renewal.identity),
     host,
     wakeup,
     run: (assignment, stop) => runAttempt(assignment, stop, services),
@@ -226,8 +226,8 @@ function serve({ clock, flow, host, logger, renewal, services, warden }: Parts):
   }
 }
 
-function targetOf(address: string, identity: Identity): ConnectionTarget {
-  return { address, dial: () => dial(address, logTarget(address, identity).credentials) }
+function targetOf(clock: Clock, address: string, identity: Identity): ConnectionTarget {
+  return { address, dial: () => dial(clock, address, logTarget(address, identity).credentials) }
 }
 
 function logTarget(address: string, { caPem, certificatePem, keyPem }: Identity) {

@@ -13,8 +13,12 @@ const KEEPALIVE_TIMEOUT_MS = 2_000
  */
 export const COORDINATOR_TLS_NAME = 'rota-coordinator'
 
+/** Nobody asks grpc-js for its own statistics; it would keep some for every connection and call. */
+const WITHOUT_STATISTICS = { 'grpc.enable_channelz': 0 }
+
 /** Options of every client channel. Its own connection, so that cancelled calls of others cannot end it (node #56306). */
 export const CLIENT_CHANNEL_OPTIONS: ChannelOptions = {
+  ...WITHOUT_STATISTICS,
   'grpc.ssl_target_name_override': COORDINATOR_TLS_NAME,
   'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
   'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
@@ -28,6 +32,12 @@ export const CLIENT_CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
 }
 
+/** Of an agent's control stream, which is watched by whoever reads it (agent/connect/keepalive.ts). */
+export const CONTROL_CHANNEL_OPTIONS: ChannelOptions = {
+  ...CLIENT_CHANNEL_OPTIONS,
+  'grpc.keepalive_time_ms': -1,
+}
+
 /** Calls of one connection; clients let more wait. Each may hold a message in memory. */
 const STREAMS_MAX = 256
 
@@ -39,6 +49,7 @@ const SERVER_KEEPALIVE_TIME_MS = 20_000
 const SERVER_KEEPALIVE_TIMEOUT_MS = 5_000
 
 export const SERVER_OPTIONS: ServerOptions = {
+  ...WITHOUT_STATISTICS,
   'grpc.max_concurrent_streams': STREAMS_MAX,
   'grpc.keepalive_time_ms': SERVER_KEEPALIVE_TIME_MS,
   'grpc.keepalive_timeout_ms': SERVER_KEEPALIVE_TIMEOUT_MS,

@@ -6,23 +6,34 @@ import {
   ConnectRequest,
 } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { assert } from '../../shared/assert.ts'
-import { CLIENT_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
+import { CONTROL_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
+import type { Clock } from '../../shared/clock.ts'
 import type { DialledStream } from './connection.ts'
+import { keepAlive } from './keepalive.ts'
 
 const MESSAGE_BYTES_MAX = 256 * 1024
 
 /** Opens the stream on a connection of its own. */
-export function dial(address: string, credentials: ChannelCredentials): DialledStream {
-  const client = new AgentServiceClient(address, credentials, CLIENT_CHANNEL_OPTIONS)
+export function dial(
+  clock: Clock,
+  address: string,
+  credentials: ChannelCredentials,
+): DialledStream {
+  const client = new AgentServiceClient(address, credentials, CONTROL_CHANNEL_OPTIONS)
   const connected = Promise.withResolvers<void>()
   client.waitForReady(Number.POSITIVE_INFINITY, (error) => {
     if (error === undefined) connected.resolve()
   })
   const { path, responseDeserialize } = AgentServiceService.connect
+  const stream = client.makeBidiStreamRequest(path, encodeRequest, responseDeserialize)
+  const alive = keepAlive(clock, client, stream)
   return {
-    stream: client.makeBidiStreamRequest(path, encodeRequest, responseDeserialize),
+    stream,
     connected: connected.promise,
-    close: () => client.close(),
+    close() {
+      alive.stop()
+      client.close()
+    },
   }
 }
 

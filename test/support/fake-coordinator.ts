@@ -176,7 +176,8 @@ export class FakeCoordinator {
 
   private constructor(authority: FakeAuthority) {
     this.authority = authority
-    this.#server = new Server(SERVER_OPTIONS)
+    // Without its statistics forceShutdown() knows no connection to end (grpc-js 1.14.7).
+    this.#server = new Server({ ...SERVER_OPTIONS, 'grpc.enable_channelz': 1 })
     this.#server.addService(AgentServiceService, {
       enroll: (
         call: ServerUnaryCall<EnrollRequest, EnrollResponse>,
