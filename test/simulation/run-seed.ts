@@ -10,6 +10,7 @@ import { checkTransitions } from './checks/transitions.ts'
 import { ApiClient } from './cluster/api-client.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { Faults } from './cluster/faults.ts'
+import { Blocked } from './store/versioned-table.ts'
 import { tagOf, World } from './world/world.ts'
 
 export interface RunOptions {
@@ -141,7 +142,7 @@ async function play(run: Run, { faultyMs }: RunOptions): Promise<void> {
   faults.healAll()
   client.isStopped = true
   await until(faultyMs + QUIET_MS)
-  stopSchedules(cluster)
+  while (!isOver() && !stopSchedules(cluster)) await until(world.nowMs + 1)
   const restMs = world.nowMs + RESTING_MS
   while (!isOver() && world.nowMs < restMs && !isAtRest(run))
     await until(world.nowMs + REST_LOOK_MS)
@@ -176,11 +177,17 @@ function usableSlots({ agents, database }: Cluster): number {
   }, 0)
 }
 
-/** As pausing does; what waits for others may go on waiting. */
-function stopSchedules({ database }: Cluster): void {
-  database.apply('operator', ({ tables, tx }) => {
-    for (const { job_id } of tables.schedule.list(tx)) tables.schedule.delete(tx, job_id)
-  })
+/** As pausing does; what waits for others may go on waiting. False while a coordinator has one of them in hand. */
+function stopSchedules({ database }: Cluster): boolean {
+  try {
+    database.apply('operator', ({ tables, tx }) => {
+      for (const { job_id } of tables.schedule.list(tx)) tables.schedule.delete(tx, job_id)
+    })
+    return true
+  } catch (error) {
+    if (error instanceof Blocked) return false
+    throw error
+  }
 }
 
 function describe(error: unknown): string {

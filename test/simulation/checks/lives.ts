@@ -22,7 +22,7 @@ export function checkLives(around: CheckSurroundings): Check {
   const { agents, findings, tables, witness, world } = around
   /** When each session was last renewed, in the time of the world, which no clock can change. */
   const renewedMs = new Map<string, number>()
-  /** Epochs whose leases ended: the only ones that may be replaced while they live. */
+  /** Epochs whose leases ended: the only ones that may live, or begin on a host that was frozen, beside another. */
   const outlived = new Set<string>()
 
   const checkStart = (life: Life) => {
@@ -38,7 +38,7 @@ export function checkLives(around: CheckSurroundings): Check {
       if (other.endMs !== undefined) continue
       const isExcused =
         life.guarantee === 'at_least_once'
-          ? outlived.has(keyOf(other))
+          ? outlived.has(keyOf(other)) || outlived.has(keyOf(life))
           : other.wasSuspended || other.wasUnguarded
       findings.check(5, isExcused, {
         why: () =>

@@ -109,7 +109,12 @@ export class VirtualDatabase implements StoreServer {
   /** Changes rows past all processes: what stands for people and their API. */
   apply(by: string, change: (context: StatementContext) => void): void {
     const tx = this.begin()
-    change(this.context(tx, []))
+    try {
+      change(this.context(tx, []))
+    } catch (error) {
+      tx.rollback()
+      throw error
+    }
     this.publish(tx, by)
   }
 
@@ -395,7 +400,7 @@ export class VirtualDatabase implements StoreServer {
     const isQuick = this.slowness === 1 && this.#random.chance(0.7)
     if (isQuick) connection.process.run(tell)
     else {
-      const isLost = this.#random.chance(0.02)
+      const isLost = this.#random.chance(0.1)
       const delayMs = this.#latencyMs() + (isLost ? this.#random.span(...RETRANSMIT_MS) : 0)
       this.world.after(delayMs, COMMIT_TAG, () => connection.process.run(tell))
     }
