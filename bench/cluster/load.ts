@@ -26,8 +26,14 @@ const ADD_BATCH = 1_000
 const SETTLED_LIMIT_MS = 300_000
 
 export interface Load {
-  /** Makes a job that counts its runs; answers its name without `jobs/`. */
-  createJob(name: string): Promise<BenchJob>
+  /** Makes a job; without a task of its own it counts its runs. `rest` is more of its spec. */
+  createJob(name: string, task?: object, rest?: object): Promise<BenchJob>
+  /** Numbers for `count` executions. */
+  take(count: number): Batch
+  /** Puts them into the queue in one transaction; nobody is told. */
+  insert(job: BenchJob, batch: Batch): Promise<void>
+  /** One call of TriggerJob. */
+  triggerOne(job: BenchJob, number: number): Promise<void>
   /** Puts `count` executions into the queue with the statement of the enqueue step, in batches. */
   enqueue(job: BenchJob, count: number): Promise<Batch>
   /** The same through TriggerJob, `parallel` calls at a time. */
@@ -55,8 +61,9 @@ export function createLoad(stage: Stage, rota: Rota): Load {
     next += count
     return { from, to: next }
   }
-  const triggerOne = (job: BenchJob, number: number) =>
-    api.jobs.triggerJob({ name: `jobs/${job.name}`, parameters: { number } })
+  const triggerOne = async (job: BenchJob, number: number) => {
+    await api.jobs.triggerJob({ name: `jobs/${job.name}`, parameters: { number } })
+  }
   const insert = (job: BenchJob, { from, to }: Batch) =>
     db.transaction().execute((tx) =>
       enqueue(
@@ -76,8 +83,11 @@ export function createLoad(stage: Stage, rota: Rota): Load {
       ),
     )
   return {
-    async createJob(name) {
-      await api.jobs.createJob({ jobId: name, job: countingJob(name) })
+    take,
+    insert,
+    triggerOne,
+    async createJob(name, task = COUNT, rest = {}) {
+      await api.jobs.createJob({ jobId: name, job: benchJob(name, { ...rest, task }) })
       const [row] = await database.query<{ id: string }>(
         'select id from rota.job where name = $1',
         [name],
@@ -117,14 +127,11 @@ export function createLoad(stage: Stage, rota: Rota): Load {
   }
 }
 
-function countingJob(name: string): Job {
-  return Job.fromJSON({
-    displayName: name,
-    spec: {
-      parameters: [{ name: 'number', kind: 'KIND_INTEGER', default: '-1' }],
-      task: { handler: { handler: 'bench-count', payload: {} } },
-    },
-  })
+const COUNT = { handler: { handler: 'bench-count', payload: {} } }
+
+function benchJob(displayName: string, spec: object): Job {
+  const parameters = [{ name: 'number', kind: 'KIND_INTEGER', default: '-1' }]
+  return Job.fromJSON({ displayName, spec: { parameters, ...spec } })
 }
 
 async function check(rota: Rota, job: BenchJob, { from, to }: Batch): Promise<Checks> {

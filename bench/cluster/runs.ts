@@ -17,18 +17,43 @@ export interface CountedRuns {
 const LATE_MS = 3_000
 const LOOK_MS = 50
 
-/** Counts the runs of these executions; waits for what is not written yet. */
+/** Counts the runs of these executions; waits for what is not written yet, as long as `expected` are not there. */
 export async function countRuns(
-  { agents }: Pick<Rota, 'agents'>,
+  rota: Pick<Rota, 'agents'>,
   batch: Batch,
+  expected = batch.to - batch.from,
 ): Promise<CountedRuns> {
+  return whenWritten(async () => {
+    const counted = countLines(await readAll(rota), batch)
+    return { counted, isEnough: counted.distinct >= expected }
+  })
+}
+
+/** Counts runs of executions that had no number, those of schedules. */
+export async function countUnnumbered(
+  rota: Pick<Rota, 'agents'>,
+  expected: number,
+): Promise<number> {
+  return whenWritten(async () => {
+    const counted = (await readAll(rota))
+      .split('\n')
+      .filter((line) => line.startsWith('-1 ')).length
+    return { counted, isEnough: counted >= expected }
+  })
+}
+
+async function readAll({ agents }: Pick<Rota, 'agents'>): Promise<string> {
+  const texts = agents.map(({ runsFile }) => readFile(runsFile, 'utf8').catch(() => ''))
+  return (await Promise.all(texts)).join('')
+}
+
+async function whenWritten<T>(
+  count: () => Promise<{ readonly counted: T; readonly isEnough: boolean }>,
+): Promise<T> {
   const endMs = performance.now() + LATE_MS
   for (;;) {
-    const texts = await Promise.all(
-      agents.map(({ runsFile }) => readFile(runsFile, 'utf8').catch(() => '')),
-    )
-    const counted = countLines(texts.join(''), batch)
-    if (counted.distinct === batch.to - batch.from || performance.now() > endMs) return counted
+    const { counted, isEnough } = await count()
+    if (isEnough || performance.now() > endMs) return counted
     await sleep(LOOK_MS)
   }
 }

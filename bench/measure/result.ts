@@ -16,10 +16,17 @@ export interface Run {
   readonly checks: Checks
 }
 
-/** A limit that was promised for a figure of Rota, and how it went. */
+/** What was promised for a figure of Rota, and how it went. */
 export interface Target {
   readonly what: string
   readonly isMet: boolean
+  /** True: to miss it fails the run. Goals in ms are missed on a busy machine also by what is good. */
+  readonly isLimit: boolean
+}
+
+/** A target that is only told. */
+export function goal(what: string, isMet: boolean): Target {
+  return { what, isMet, isLimit: false }
 }
 
 /** All runs of one system: medians, and between which ends they lie. */
@@ -108,4 +115,25 @@ export function compare(
     }
   }
   return { ratios, refused }
+}
+
+/** What `toOutcome` is told; what is left out is empty. */
+export interface Findings {
+  readonly scenario: string
+  readonly rota: Side
+  readonly peers?: Readonly<Record<string, Side>>
+  readonly comparisons?: readonly Comparison[]
+  readonly targets?: (compared: Figures) => readonly Target[]
+  readonly notes?: readonly string[]
+  readonly curves?: Outcome['curves']
+}
+
+/** Compares what may be compared. */
+export function toOutcome(findings: Findings): Outcome {
+  const { comparisons = [], curves = {}, notes = [], peers = {}, rota, scenario } = findings
+  const { ratios, refused } = compare(rota, peers, comparisons)
+  return {
+    ...{ scenario, rota, peers, ratios, refused, notes, curves },
+    targets: findings.targets?.(ratios) ?? [],
+  }
 }

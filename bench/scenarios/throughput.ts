@@ -1,10 +1,17 @@
 /** No-op executions through remote agents, from the queue to the history, beside queues that run them in their process. */
 
-import { createLoad, type Load } from '../cluster/load.ts'
-import { type BenchPostgres, startPostgres } from '../cluster/postgres.ts'
-import { type Rota, startRota } from '../cluster/rota.ts'
+import type { Load } from '../cluster/load.ts'
+import type { Rota } from '../cluster/rota.ts'
+import { type Setting, startSetting } from '../cluster/setting.ts'
 import { hostMs } from '../measure/host-time.ts'
-import { addChecks, compare, type Run } from '../measure/result.ts'
+import {
+  addChecks,
+  type Figures,
+  goal,
+  type Run,
+  type Target,
+  toOutcome,
+} from '../measure/result.ts'
 import { startPeers } from '../peer/peers.ts'
 import {
   alternate,
@@ -26,20 +33,15 @@ const CALLERS = 64
 export const throughput: Scenario = {
   what: 'no-op executions per second through the agents, enqueue to settled in history',
   async run(stage) {
-    const postgres = await startPostgres(stage)
-    const { agents, slots } = stage.options
-    const database = await postgres.createDatabase('rota')
-    stage.say(`starting a coordinator and ${agents} agents ...`)
-    const rota = await startRota(stage, { database, agents, slots })
-    return measure(stage, postgres, rota)
+    return measure(stage, await startSetting(stage))
   },
 }
 
-async function measure(stage: Stage, postgres: BenchPostgres, rota: Rota): Promise<Measured> {
+async function measure(stage: Stage, setting: Setting): Promise<Measured> {
+  const { load, postgres, rota } = setting
   const { options } = stage
   const warmUp = options.isQuick ? WARM_UP.quick : WARM_UP.full
   const calls = options.isQuick ? CALLS.quick : CALLS.full
-  const load = createLoad(stage, rota)
   const { facts, notes, peers } = await startPeers(stage, postgres, [
     'graphile-worker',
     'graphile-worker default',
@@ -74,23 +76,29 @@ async function measure(stage: Stage, postgres: BenchPostgres, rota: Rota): Promi
     { figure: 'backlogPerSecond', isSmallBetter: false, label: ' backlog' },
   ]
   return {
-    outcome: {
+    outcome: toOutcome({
       scenario: 'throughput',
       rota: side,
       peers: others,
-      ...compare(side, others, comparisons),
-      targets: [],
+      comparisons,
+      targets: goalsOf,
       notes: [...notes, ...notesOfRuns(side)],
-      curves: {},
-    },
+    }),
     facts: {
-      ...postgres.facts,
+      ...setting.facts,
       ...facts,
-      'rota agents': options.agents,
-      'rota slots per agent': options.slots,
       ...(options.isQuick ? {} : { jobs: options.jobs ?? JOBS }),
     },
   }
+}
+
+const GOALS: Readonly<Record<string, number>> = { 'graphile-worker': 0.5, 'pg-boss': 2, bullmq: 1 }
+
+function goalsOf(ratios: Figures): Target[] {
+  return Object.entries(GOALS).flatMap(([peer, least]) => {
+    const ratio = ratios[peer]
+    return ratio === undefined ? [] : [goal(`at least ${least} times ${peer}`, ratio >= least)]
+  })
 }
 
 /** As many executions as fit into a quick run, at the pace of the warm-up. */

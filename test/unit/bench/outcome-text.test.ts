@@ -48,7 +48,7 @@ describe('an outcome for people', () => {
   it('tells figures with their ends, ratios, missed limits and notes', () => {
     const text = toLines({
       ...outcome,
-      targets: [{ what: 'below 5 %', isMet: false }],
+      targets: [{ what: 'below 5 %', isMet: false, isLimit: true }],
       curves: { 'per second by size': [[10, 1.5]] },
     }).join('\n')
     for (const part of ['1235', '1.235', 'MISSED: below 5 %', 'one repetition', '10: 1.500']) {

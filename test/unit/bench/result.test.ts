@@ -4,7 +4,9 @@ import {
   CLEAN,
   type Comparison,
   compare,
+  goal,
   type Run,
+  toOutcome,
   toSide,
   whyRefused,
 } from '../../../bench/measure/result.ts'
@@ -77,5 +79,29 @@ describe('toSide', () => {
       max: 4,
       count: 3,
     })
+  })
+})
+
+describe('toOutcome', () => {
+  it('refuses also where nothing is compared', () => {
+    const wrong = toSide(runs([1], { lost: 1, doubled: 0, failed: 0 }))
+    expect(toOutcome({ scenario: 'rest', rota: wrong })).toMatchObject({
+      ratios: {},
+      refused: ['rota lost 1'],
+      targets: [],
+    })
+  })
+
+  it('judges targets by the ratios that may be told', () => {
+    const outcome = toOutcome({
+      scenario: 'throughput',
+      rota: toSide(runs([50])),
+      peers: { other: toSide(runs([100])) },
+      comparisons: BY_SPEED,
+      targets: ({ other = 0 }) => [goal('at least 0.4 of the other', other >= 0.4)],
+    })
+    expect(outcome.targets).toEqual([
+      { what: 'at least 0.4 of the other', isMet: true, isLimit: false },
+    ])
   })
 })
