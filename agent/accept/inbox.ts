@@ -11,8 +11,9 @@ import type { Assignment, Stop_Target } from '../../proto/gen/rota/agent/v1/agen
 import { durationToMs } from '../../shared/duration.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { isExecutionName } from '../report/attempt-ref.ts'
-import { type AttemptStore, finishedOf, type StoredAttempt } from '../report/attempt-store.ts'
+import type { AttemptStore } from '../report/attempt-store.ts'
 import type { Outbox } from '../report/outbox.ts'
+import { finishedOf, type StoredAttempt } from '../report/stored-attempt.ts'
 import type { LiveAttempts } from '../run/live-attempts.ts'
 import { type AgentState, admit, type RefusalReason } from './admit.ts'
 

@@ -8,6 +8,7 @@ import {
 import { assert } from '../../shared/assert.ts'
 import { CONTROL_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
 import type { Clock } from '../../shared/clock.ts'
+import { encodeMessage } from '../../shared/encode-message.ts'
 import type { DialledStream } from './connection.ts'
 import { keepAlive } from './keepalive.ts'
 
@@ -39,7 +40,7 @@ export function dial(
 
 /** The one time that a message is encoded, so here its size is known. */
 function encodeRequest(request: ConnectRequest): Buffer {
-  const bytes = ConnectRequest.encode(request).finish()
+  const bytes = encodeMessage(ConnectRequest, request)
   assert(bytes.length <= MESSAGE_BYTES_MAX, 'message too large')
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return bytes
 }

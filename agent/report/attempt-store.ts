@@ -9,7 +9,7 @@
  * S3. Of one execution the newest epoch counts; older ones are kept only until they have ended and been acknowledged.
  * S4. What is remembered has a limit in bytes too; at the limit the oldest goes first.
  */
-import { Assignment, Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import type { Assignment, Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import type { Clock, Timer } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { ProcessIdentity } from '../warden/process-identity.ts'
@@ -17,35 +17,24 @@ import { AttemptIndex } from './attempt-index.ts'
 import type { AttemptRef } from './attempt-ref.ts'
 import type { JournalRecord } from './journal-records.ts'
 import type { LogShare } from './log-budget.ts'
+import {
+  bytesOf,
+  finishedOf,
+  finishedRecord,
+  type KeptAttempt,
+  recordsOf,
+  refOf,
+  replay,
+  type StoredAttempt,
+  toResult,
+  unknownAttempt,
+} from './stored-attempt.ts'
 
 const REMEMBERED_MS = 10 * 60_000
 /** What is remembered of acknowledged attempts at most, in bytes of results. */
 const REMEMBERED_BYTES_MAX = 1024 * 1024
-/** What a remembered attempt costs beside its result, in bytes. */
-const ATTEMPT_BYTES = 512
 /** So long the record of an acknowledgement waits for others to be written with, in ms. */
 const ACKNOWLEDGED_LINGER_MS = 100
-
-/** Messages are kept as the journal has them: most are never looked at again. */
-export interface StoredResult {
-  readonly encoded: string
-  /** How much of each output is shipped. */
-  readonly share: LogShare
-}
-
-export interface StoredAttempt extends AttemptRef {
-  /** Encoded, until it has finished. */
-  readonly assignment: string | undefined
-  /** False while the assignment is not yet on the disk. */
-  readonly isJournaled: boolean
-  readonly process: ProcessIdentity | undefined
-  /** Set when the output reached its cap before the end. */
-  readonly capped: LogShare | undefined
-  readonly result: StoredResult | undefined
-  readonly acknowledgedAtMs: number | undefined
-}
-
-type KeptAttempt = { -readonly [Key in keyof StoredAttempt]: StoredAttempt[Key] }
 
 /** Where records go: the journal, or the simulation's disk. */
 export interface RecordLog {
@@ -114,7 +103,9 @@ export class AttemptStore {
 
   /** Knows an assignment from here on; that it is taken must be written down by `accept`. */
   add(assignment: Assignment): void {
-    this.#add(acceptedRecord(assignment)).isJournaled = false
+    const attempt = this.#attemptOf(assignment)
+    attempt.assignment = assignment
+    attempt.isJournaled = false
   }
 
   /** Promises to run what was added. Rejects, and knows nothing of it any more, when that cannot be written down. */
@@ -130,29 +121,36 @@ export class AttemptStore {
   }
 
   /** Not synced: without it, recovery still finds the process by its environment. */
-  start(ref: AttemptRef, process: ProcessIdentity): void {
-    this.#note({ type: 'started', ...recordOf(ref), ...process })
+  start(ref: AttemptRef, { pid, startTicks, bootId }: ProcessIdentity): void {
+    const attempt = this.#attempts.get(ref)
+    if (attempt !== undefined) attempt.process = { pid, startTicks, bootId }
+    this.#write([{ type: 'started', ...refOf(ref), pid, startTicks, bootId }])
   }
 
   /** Not synced: without it, recovery shares the cap anew, and may keep other parts of the output. */
-  cap(ref: AttemptRef, share: LogShare): void {
-    this.#note({ type: 'capped', ...recordOf(ref), ...share })
+  cap(ref: AttemptRef, { stdoutBytes, stderrBytes }: LogShare): void {
+    const attempt = this.#attempts.get(ref)
+    if (attempt !== undefined) attempt.capped = { stdoutBytes, stderrBytes }
+    this.#write([{ type: 'capped', ...refOf(ref), stdoutBytes, stderrBytes }])
   }
 
   /** Rejects when the result cannot be written down; it counts in memory all the same. */
-  async finish(finished: Finished, share: LogShare): Promise<void> {
-    const record = finishedRecord(finished, share)
-    this.#replay(record)
-    await this.#append([record], true)
+  finish(finished: Finished, share: LogShare): Promise<void> {
+    const attempt = this.#attemptOf(finished)
+    const result = toResult(finished, share)
+    attempt.assignment = undefined
+    attempt.result ??= result
+    return this.#append([finishedRecord(attempt, result)], true)
   }
 
   /** Not synced, and not at once: without it, the result is offered once more. */
   acknowledge(ref: AttemptRef): void {
+    const attempt = this.#attempts.get(ref)
+    if (attempt === undefined) return
     const atMs = this.#clock.now().getTime()
-    const record = { type: 'acknowledged', ...recordOf(ref), atMs } as const
-    this.#replay(record)
+    this.#remember(attempt, atMs)
     this.forgetOld()
-    this.#lingering.push(record)
+    this.#lingering.push({ type: 'acknowledged', ...refOf(ref), atMs })
     this.#lingerTimer ??= this.#clock.after(ACKNOWLEDGED_LINGER_MS, () => this.#writeLingering())
   }
 
@@ -179,11 +177,6 @@ export class AttemptStore {
     if (this.#lingering.length > 0) this.#write(this.#lingering.splice(0))
   }
 
-  #note(record: JournalRecord): void {
-    this.#replay(record)
-    this.#write([record])
-  }
-
   /** What may be lost in a crash, may also be lost on a full disk. */
   #write(records: readonly JournalRecord[]): void {
     this.#append(records, false).catch((error: unknown) => {
@@ -192,50 +185,25 @@ export class AttemptStore {
     })
   }
 
-  async #append(records: readonly JournalRecord[], isDurable: boolean): Promise<void> {
-    await this.#journal?.append(records, isDurable)
+  #append(records: readonly JournalRecord[], isDurable: boolean): Promise<void> {
+    return this.#journal?.append(records, isDurable) ?? Promise.resolve()
   }
 
-  /** The attempt of an `accepted` or `finished` record. */
-  #add(record: ContentRecord): KeptAttempt {
-    const ref = { execution: record.execution, epoch: BigInt(record.epoch) }
-    let attempt = this.#attempts.get(ref)
-    if (attempt === undefined) {
-      attempt = unknownAttempt(ref)
-      this.#attempts.add(attempt)
-    }
-    if (record.type === 'accepted') attempt.assignment = record.assignment
-    else {
-      attempt.assignment = undefined
-      attempt.result ??= { encoded: record.finished, share: shareOf(record) }
-    }
+  #attemptOf(ref: AttemptRef): KeptAttempt {
+    const known = this.#attempts.get(ref)
+    if (known !== undefined) return known
+    const attempt = unknownAttempt(ref)
+    this.#attempts.add(attempt)
     return attempt
   }
 
-  /** What a record means; the same when it is new and when it is read again. */
   #replay(record: JournalRecord): void {
-    if (record.type === 'accepted' || record.type === 'finished') {
-      this.#add(record)
-      return
-    }
-    const attempt = this.#attempts.get({
-      execution: record.execution,
-      epoch: BigInt(record.epoch),
-    })
+    const ref = { execution: record.execution, epoch: BigInt(record.epoch) }
+    const isFirst = record.type === 'accepted' || record.type === 'finished'
+    const attempt = isFirst ? this.#attemptOf(ref) : this.#attempts.get(ref)
     if (attempt === undefined) return
-    switch (record.type) {
-      case 'started': {
-        const { pid, startTicks, bootId } = record
-        attempt.process = { pid, startTicks, bootId }
-        break
-      }
-      case 'capped':
-        attempt.capped = shareOf(record)
-        break
-      case 'acknowledged':
-        this.#remember(attempt, record.atMs)
-        break
-    }
+    replay(record, attempt)
+    if (record.type === 'acknowledged') this.#remember(attempt, record.atMs)
   }
 
   #remember(attempt: KeptAttempt, atMs: number): void {
@@ -251,62 +219,4 @@ export class AttemptStore {
     const others = this.list().filter(({ acknowledgedAtMs }) => acknowledgedAtMs === undefined)
     return [...this.#remembered, ...others].flatMap(recordsOf)
   }
-}
-
-/** The result of an attempt that has one. */
-export function finishedOf({ encoded }: StoredResult): Finished {
-  return Finished.decode(Buffer.from(encoded, 'base64'))
-}
-
-type ContentRecord = Extract<JournalRecord, { readonly type: 'accepted' | 'finished' }>
-
-function unknownAttempt({ execution, epoch }: AttemptRef): KeptAttempt {
-  return {
-    execution,
-    epoch,
-    assignment: undefined,
-    isJournaled: true,
-    process: undefined,
-    capped: undefined,
-    result: undefined,
-    acknowledgedAtMs: undefined,
-  }
-}
-
-function bytesOf({ result }: StoredAttempt): number {
-  return ATTEMPT_BYTES + (result?.encoded.length ?? 0)
-}
-
-function recordsOf(attempt: StoredAttempt): JournalRecord[] {
-  const { assignment, process, capped, result, acknowledgedAtMs } = attempt
-  const ref = recordOf(attempt)
-  return [
-    ...(assignment === undefined ? [] : [{ type: 'accepted' as const, ...ref, assignment }]),
-    ...(process === undefined ? [] : [{ type: 'started' as const, ...ref, ...process }]),
-    ...(capped === undefined ? [] : [{ type: 'capped' as const, ...ref, ...capped }]),
-    ...(result === undefined
-      ? []
-      : [{ type: 'finished' as const, ...ref, finished: result.encoded, ...result.share }]),
-    ...(acknowledgedAtMs === undefined
-      ? []
-      : [{ type: 'acknowledged' as const, ...ref, atMs: acknowledgedAtMs }]),
-  ]
-}
-
-function acceptedRecord(assignment: Assignment): ContentRecord {
-  const bytes = Buffer.from(Assignment.encode(assignment).finish())
-  return { type: 'accepted', ...recordOf(assignment), assignment: bytes.toString('base64') }
-}
-
-function finishedRecord(finished: Finished, share: LogShare): ContentRecord {
-  const bytes = Buffer.from(Finished.encode(finished).finish())
-  return { type: 'finished', ...recordOf(finished), finished: bytes.toString('base64'), ...share }
-}
-
-function recordOf({ execution, epoch }: AttemptRef): { execution: string; epoch: string } {
-  return { execution, epoch: epoch.toString() }
-}
-
-function shareOf({ stdoutBytes, stderrBytes }: LogShare): LogShare {
-  return { stdoutBytes, stderrBytes }
 }

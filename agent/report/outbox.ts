@@ -6,7 +6,8 @@
  * O2. One item per kind and attempt: a newer one takes the place of the pending one.
  * O3. What was reported longest ago is sent again first.
  * O4. After `offerAgain` the report that leaves nothing pending says so, an empty one if need be.
- * O5. `finished` and `refused` say all that is to be said of an attempt: what else is pending of it is dropped.
+ * O5. `finished` and `refused` say all that is to be said of an attempt: what else is pending of it is dropped, for
+ *     `finished` already when the attempt has ended.
  * O6. Nobody waits for the other kinds, so they linger: an attempt that ends at once is one item, not three.
  * O7. While reports are unanswered, results gather, but never longer than GATHER_MS; the first one goes at once.
  */
@@ -30,7 +31,7 @@ const LINGER_MS = 5
 /** Of one attempt. */
 interface PendingItems extends AttemptRef {
   /** One of a kind. */
-  items: readonly ReportItem[]
+  readonly items: ReportItem[]
   /** When it may be reported, on the monotonic clock. */
   readonly dueMs: number
 }
@@ -74,6 +75,12 @@ export class Outbox {
       this.#size += 1
       this.#wakeAfter(LINGER_MS)
     }
+  }
+
+  /** The attempt has ended, and its result will be put when it is journaled: nothing else of it needs to be said (O5). */
+  expectResult(ref: AttemptRef): void {
+    const dropped = this.#lingering.delete(ref) ?? this.#pending.delete(ref)
+    this.#size -= dropped?.items.length ?? 0
   }
 
   /** Reports results once more that were acknowledged before, and then says that this was all. */
@@ -151,10 +158,17 @@ export class Outbox {
 
   /** O2, O5. */
   #join(known: PendingItems, item: ReportItem): void {
-    const others = known.items.filter(({ kind }) => kind !== item.kind)
-    const joined = isLast(item) ? [item] : others.some(isLast) ? others : [...others, item]
-    this.#size += joined.length - known.items.length
-    known.items = joined
+    const { items } = known
+    if (isLast(item)) {
+      this.#size -= items.length
+      items.length = 0
+    } else if (items.some(isLast)) return
+    const index = items.findIndex(({ kind }) => kind === item.kind)
+    if (index !== -1) items[index] = item
+    else {
+      items.push(item)
+      this.#size += 1
+    }
   }
 
   #endLingering(nowMs: number): void {

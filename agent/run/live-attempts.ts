@@ -63,10 +63,9 @@ export class LiveAttempts {
 
   /** Runs an added and journaled attempt to its end. */
   run(assignment: Assignment): Promise<void> {
-    return this.#follow(assignment, async (stop) => {
-      const isAlone = this.#live.ofExecution(assignment.execution).length === 1
-      if (!isAlone) await this.#endOfOlder(assignment)
-      await this.#runAttempt(assignment, stop)
+    const isAlone = this.#live.ofExecution(assignment.execution).length === 1
+    return this.#follow(assignment, (stop) => {
+      return isAlone ? this.#runAttempt(assignment, stop) : this.#runAfterOlder(assignment, stop)
     })
   }
 
@@ -74,6 +73,11 @@ export class LiveAttempts {
   adopt(assignment: Assignment, resume: (stop: StopSwitch) => Promise<void>): Promise<void> {
     this.add(assignment)
     return this.#follow(assignment, resume)
+  }
+
+  async #runAfterOlder(assignment: Assignment, stop: StopSwitch): Promise<void> {
+    await this.#endOfOlder(assignment)
+    await this.#runAttempt(assignment, stop)
   }
 
   async #follow(assignment: Assignment, toItsEnd: (stop: StopSwitch) => Promise<void>) {

@@ -6,10 +6,10 @@
  * R3. Every accepted attempt gets a result: unfinished ones that no warden has are lost, finished ones are offered again.
  * R4. What was written so far is shipped; folders that no attempt owns are removed.
  */
-import { Assignment, Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { AttemptOutcome } from '../../proto/gen/rota/v1/execution.ts'
 import { attemptKey } from '../report/attempt-ref.ts'
-import { finishedOf, type StoredAttempt } from '../report/attempt-store.ts'
+import { finishedOf, type StoredAttempt } from '../report/stored-attempt.ts'
 import type { HeldAttempt } from '../warden/messages.ts'
 import { logCapBytes } from './attempt-terms.ts'
 import type { LiveAttempts } from './live-attempts.ts'
@@ -61,11 +61,7 @@ function followAgain(attempt: StoredAttempt, { attemptsDir, logs }: AttemptServi
 
 function capBytesOf({ assignment }: StoredAttempt): number {
   // What has ended has its share, and the cap does not matter any more.
-  return assignment === undefined ? Number.POSITIVE_INFINITY : logCapBytes(decode(assignment))
-}
-
-function decode(assignment: string): Assignment {
-  return Assignment.decode(Buffer.from(assignment, 'base64'))
+  return assignment === undefined ? Number.POSITIVE_INFINITY : logCapBytes(assignment)
 }
 
 /** R1. What the last life may not have told any more is told again. */
@@ -74,8 +70,8 @@ function adopt(
   held: HeldAttempt,
   { services, live }: { readonly services: AttemptServices; readonly live: LiveAttempts },
 ): void {
-  if (attempt.assignment === undefined) return
-  const assignment = decode(attempt.assignment)
+  const { assignment } = attempt
+  if (assignment === undefined) return
   const { execution, epoch } = assignment
   const { host, outbox, store } = services
   host.logger.info(

@@ -85,6 +85,7 @@ export async function reportFinished(
   { store, outbox, host }: Pick<AttemptServices, 'store' | 'outbox' | 'host'>,
 ): Promise<boolean> {
   let isJournaled = true
+  outbox.expectResult(finished)
   try {
     await store.finish(finished, log.share)
   } catch (error) {

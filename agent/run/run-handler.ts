@@ -7,33 +7,37 @@ import type { Handler, HandlerContext } from './handlers/handler.ts'
 import type { TaskContext } from './task-context.ts'
 import type { Outputs, TaskEnd } from './task-end.ts'
 
-export async function runHandler(
+/** Resolves when it has ended, or was abandoned. */
+export function runHandler(
   task: HandlerTask,
   context: TaskContext,
   handlers: HandlerRegistry,
 ): Promise<TaskEnd> {
   const handler = handlers.get(task.handler)
   if (handler === undefined) {
-    return { kind: 'not_started', message: `this worker has no handler ${task.handler}` }
+    const message = `this worker has no handler ${task.handler}`
+    return Promise.resolve({ kind: 'not_started', message })
   }
   const { host, stop } = context
   const output = new HandlerOutput(context)
   const abort = new LazyAbort()
-  const ended = Promise.withResolvers<TaskEnd>()
-  stop.onRequest((graceMs) => {
-    abort.abort()
-    host.clock.after(graceMs, () => ended.resolve({ kind: 'abandoned' }))
+  return new Promise((resolve) => {
+    const end = (taskEnd: TaskEnd) => {
+      output.end()
+      stop.close()
+      resolve(taskEnd)
+    }
+    stop.onRequest((graceMs) => {
+      abort.abort()
+      host.clock.after(graceMs, () => end({ kind: 'abandoned' }))
+    })
+    context.onStarted(undefined)
+    void invoke(handler, handlerContext(task, context, { output, abort })).then((taskEnd) => {
+      // An abandoned one may write until here.
+      output.close()
+      end(taskEnd)
+    })
   })
-  context.onStarted(undefined)
-  void invoke(handler, handlerContext(task, context, { output, abort })).then((end) => {
-    // An abandoned one may write until here.
-    output.close()
-    ended.resolve(end)
-  })
-  const end = await ended.promise
-  output.end()
-  stop.close()
-  return end
 }
 
 /** Few handlers look at their signal, and one costs more than all else about a short attempt. */

@@ -5,12 +5,9 @@
 import { type AgentFlow, composeAgentFlow } from '../../../agent/compose-flow.ts'
 import { Wakeup } from '../../../agent/connect/wakeup.ts'
 import { type AttemptRef, attemptKey } from '../../../agent/report/attempt-ref.ts'
-import {
-  AttemptStore,
-  finishedOf,
-  type StoredAttempt,
-} from '../../../agent/report/attempt-store.ts'
+import { AttemptStore } from '../../../agent/report/attempt-store.ts'
 import { Outbox } from '../../../agent/report/outbox.ts'
+import { finishedOf, type StoredAttempt } from '../../../agent/report/stored-attempt.ts'
 import { decideOutcome } from '../../../agent/run/decide-outcome.ts'
 import type { LiveAttempts } from '../../../agent/run/live-attempts.ts'
 import { resumeProcess, runProcess } from '../../../agent/run/process.ts'
@@ -19,7 +16,7 @@ import type { TaskHost } from '../../../agent/run/task-context.ts'
 import type { TaskEnd } from '../../../agent/run/task-end.ts'
 import type { HeldAttempt } from '../../../agent/warden/messages.ts'
 import type { StopSwitch } from '../../../agent/warden/stop-switch.ts'
-import { Assignment, Finished } from '../../../proto/gen/rota/agent/v1/agent_service.ts'
+import { type Assignment, Finished } from '../../../proto/gen/rota/agent/v1/agent_service.ts'
 import { AttemptOutcome } from '../../../proto/gen/rota/v1/execution.ts'
 import { sleep } from '../../../shared/clock.ts'
 import { Ticker } from '../../../shared/ticker.ts'
@@ -229,7 +226,8 @@ export class AgentNode {
     held: HeldAttempt,
     { life, live }: { readonly life: AgentLife; readonly live: LiveAttempts },
   ): void {
-    const assignment = Assignment.decode(Buffer.from(attempt.assignment ?? '', 'base64'))
+    const { assignment } = attempt
+    if (assignment === undefined) return
     const { execution, epoch } = assignment
     life.outbox.put({ kind: 'accepted', value: { execution, epoch } })
     if (held.started !== undefined) {

@@ -59,6 +59,17 @@ test('a result is reported at once, and is all that is said of an attempt that e
   expect(outbox.take(LATER_MS)).toBeUndefined()
 })
 
+test('an attempt whose result is being journaled is not reported started any more', () => {
+  const { outbox } = createOutbox()
+  outbox.put(accepted('a'))
+  outbox.put(accepted('b'))
+  outbox.expectResult({ execution: 'a', epoch: 1n })
+  expect(outbox.size).toBe(1)
+  expect(outbox.take(LATER_MS)?.accepted.map(({ execution }) => execution)).toEqual(['b'])
+  outbox.expectResult({ execution: 'b', epoch: 1n })
+  expect(outbox.size).toBe(1)
+})
+
 test('what lingers is not sent along with what is sent at once, and is reported soon after', async () => {
   const { outbox, clock, calls } = createOutbox()
   outbox.put(accepted('a'))
