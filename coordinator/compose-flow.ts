@@ -24,10 +24,12 @@ import { createRecoveryLoop } from './dispatch/recovery/recovery-loop.ts'
 import { createRenewLoop } from './dispatch/renew-loop.ts'
 import { createMover, sendAllElsewhere } from './dispatch/send-elsewhere.ts'
 import { createDependencyLoop } from './enqueue/dependency-loop.ts'
-import { createEnqueue, type Enqueue } from './enqueue/enqueue.ts'
+import { createEnqueue } from './enqueue/enqueue.ts'
 import { createReleaseLoop } from './enqueue/release-loop.ts'
+import { createTriggerJob, type TriggerJob } from './enqueue/trigger.ts'
 import type { SessionId, WorkerId } from './job/execution.ts'
-import { createMatchLoop } from './match/match-loop.ts'
+import type { Fleet as MatchFleet } from './match/fleet.ts'
+import { createMatch } from './match/match-loop.ts'
 import { createReportReceiver, type ReportSteps } from './report/receive-report.ts'
 import { createScheduleLoop } from './schedule/schedule-loop.ts'
 import { createExpireLoop } from './settle/expire-loop.ts'
@@ -46,7 +48,7 @@ export interface FlowOptions {
 }
 
 export interface Flow {
-  readonly enqueue: Enqueue
+  readonly triggerJob: TriggerJob
   readonly endExecutions: Settle['endExecutions']
   /** Starts when the address is known, before the loops; stops last. */
   readonly membership: Membership
@@ -93,7 +95,8 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const schedule = createScheduleLoop(deps, enqueue)
   const release = createReleaseLoop(deps, settle.endExecutions)
   const dependencies = createDependencyLoop(deps, { enqueue, endExecutions: settle.endExecutions })
-  const match = createMatchLoop(deps, matchWith(deps, fleet, recovery))
+  const match = createMatch(deps, matchWith(deps, fleet, recovery))
+  const triggerJob = createTriggerJob(deps, { enqueue, assign: { claim: match.claimNew } })
   const renew = createRenewLoop(deps, fleet, heartbeatMs)
   const control = createControlLoop(deps, fleet)
   const workers = [createWorkerLoop(deps), createCordonLoop(deps)]
@@ -103,7 +106,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
 
   wakeOn(deps, {
     schedules: [schedule],
-    queue: [match, release],
+    queue: [match.loop, release],
     dependencies: [dependencies],
     cancels: [control],
     workers: [renew, ...workers],
@@ -119,10 +122,10 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     onOthers: conduct.noteAttempts,
   }
   return {
-    ...{ enqueue, membership, conduct, recovery },
+    ...{ triggerJob, membership, conduct, recovery },
     endExecutions: settle.endExecutions,
     loops: [
-      ...[schedule, release, dependencies, match, renew, control, ...workers, expire],
+      ...[schedule, release, dependencies, match.loop, renew, control, ...workers, expire],
       ...[conduct.loop, recover],
     ],
     converse: (peer) => createConversation(deps, conversation, peer),
@@ -183,11 +186,7 @@ function recoverWith(
 }
 
 /** The connected workers, as the match step sees them. */
-function matchWith(
-  deps: Deps,
-  fleet: Fleet,
-  recovery: Recovery,
-): Parameters<typeof createMatchLoop>[1] {
+function matchWith(deps: Deps, fleet: Fleet, recovery: Recovery): MatchFleet {
   return {
     offers: () => (recovery.isOpen ? [] : fleet.offers(deps.clock.monotonicMs())),
     reserve: ({ offer, executionId, slots }) => fleet.reserve(offer.sessionId, executionId, slots),

@@ -121,7 +121,7 @@ async function composeRpc(
     {
       ...deps,
       boundary: createErrorBoundary(deps),
-      enqueue: flow.enqueue,
+      triggerJob: flow.triggerJob,
       endExecutions: flow.endExecutions,
       enrollment: { ...deps, authority, advertisedAddress: address },
       members: flow.membership.members,

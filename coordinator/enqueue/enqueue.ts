@@ -5,6 +5,7 @@ import { assert } from '../../shared/assert.ts'
 import { durationToMs } from '../../shared/duration.ts'
 import { wordFromEnum } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
+import type { ExecutionId } from '../job/execution.ts'
 import type { NewExecution } from '../job/new-execution.ts'
 import { defaultParameters } from '../job/parameters.ts'
 import { type PlacementNeeds, placementKey, placementNeeds } from '../job/placement.ts'
@@ -19,8 +20,19 @@ import {
   readClasses,
 } from './enqueue-queries.ts'
 
-/** Inserts executions within the caller's transaction; the caller gives the hint `queue` after its commit. */
-export type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<void>
+/** An execution that is queued from now on. */
+export interface Enqueued {
+  readonly id: ExecutionId
+  readonly classId: number
+  readonly needs: PlacementNeeds
+  readonly priority: number
+}
+
+/**
+ * Inserts executions within the caller's transaction; answers those that wait for nothing. The caller gives the hint `queue`
+ * after its commit.
+ */
+export type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<readonly Enqueued[]>
 
 export const PRIORITY_DEFAULT = 50
 
@@ -28,7 +40,7 @@ export function createEnqueue(deps: Pick<Deps, 'hints' | 'specs'>): Enqueue {
   const classes = createClassIds()
   deps.hints.on('recovery', classes.forget)
   return async (tx, requests) => {
-    if (requests.length === 0) return
+    if (requests.length === 0) return []
     const specs = await deps.specs.load(tx, requests)
     const planned = requests.map((request) => {
       const { spec } = specOf(specs, request)
@@ -41,13 +53,14 @@ export function createEnqueue(deps: Pick<Deps, 'hints' | 'specs'>): Enqueue {
     const rows = planned.map(({ request, spec, needs }) => {
       const classId = classIds.get(placementKey(needs))
       assert(classId !== undefined, 'every class was loaded')
-      return toInsert(request, spec, classId)
+      return { ...toInsert(request, spec, classId), needs }
     })
     await insertExecutions(tx, rows)
     const waiting = requests.filter((request) => request.waitsForDependencies)
     if (waiting.length > 0) {
       await insertDependencyChecks(tx, [...new Set(waiting.map(({ jobId }) => jobId))])
     }
+    return rows.filter(({ state }) => state === 'queued')
   }
 }
 

@@ -10,6 +10,9 @@
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
 import type { WorkerOffer } from '../job/offer.ts'
+import type { Db } from '../store/database.ts'
+import { claimNew, type NewClaim, type NewlyQueued } from './claim-new.ts'
+import type { Fleet } from './fleet.ts'
 import { eligibleOffers, matchQueued, type Pair, type PlacementClass } from './match.ts'
 import {
   type ClaimedExecution,
@@ -25,39 +28,61 @@ const BATCH = 500
 /** Looks at least so often, in ms: another coordinator may have queued something. */
 const LOOK_MS = 500
 
-/** The connected workers, as the dispatch step knows them. */
-export interface Fleet {
-  offers(): WorkerOffer[]
-  /** Takes the slots of a pair; `false` when the session is gone. */
-  reserve(pair: Pair): boolean
-  /** Gives reserved slots back that were not claimed. */
-  unreserve(pair: Pair): void
-  /** Sends what was claimed and committed. */
-  dispatch(claimed: readonly ClaimedExecution[]): Promise<void>
+export interface Match {
+  readonly loop: Ticker
+  /** Gives what this transaction inserts to free workers, if nothing can be waiting for them (claim-new.ts). */
+  claimNew(tx: Db, queued: readonly NewlyQueued[]): Promise<NewClaim>
 }
 
-export function createMatchLoop(deps: Deps, fleet: Fleet): Ticker {
+export function createMatch(deps: Deps, fleet: Fleet): Match {
   /** M4. */
   const doubtful: Pair[] = []
-  return new Ticker({
+  /** How often somebody has said that there is work or room, and what that was when a round last found nothing to do. */
+  let saidCount = 0
+  let idleAtCount = -1
+  deps.hints.on('queue', () => {
+    saidCount += 1
+  })
+  const loop = new Ticker({
     ...deps,
     name: 'match',
     runOnce: async () => {
-      if (doubtful.length > 0) await resolveDoubt(deps, fleet, doubtful)
-      const offers = fleet.offers().filter(({ freeSlots }) => freeSlots > 0)
-      if (offers.length === 0) return LOOK_MS
-      const classes = await queuedClasses(deps.db)
-      const eligible = eligibleOffers(classes, offers)
-      if (eligible.size === 0) return LOOK_MS
-      const claimed = await claim(deps, fleet, {
-        offers,
-        classes: classes.filter(({ id }) => eligible.has(id)),
-        doubtful,
-      })
-      await fleet.dispatch(claimed)
-      return claimed.length === 0 ? LOOK_MS : 0
+      const saidBefore = saidCount
+      const claimed = await runRound(deps, fleet, doubtful)
+      if (claimed > 0) return 0
+      idleAtCount = saidBefore
+      return LOOK_MS
     },
   })
+  return {
+    loop,
+    async claimNew(tx, queued) {
+      return claimNew(tx, fleet, {
+        queued: idleAtCount === saidCount ? queued : [],
+        onDoubt(pairs) {
+          doubtful.push(...pairs)
+          loop.wake()
+        },
+      })
+    },
+  }
+}
+
+/** Answers how many were claimed. */
+async function runRound(deps: Deps, fleet: Fleet, doubtful: Pair[]): Promise<number> {
+  if (doubtful.length > 0) await resolveDoubt(deps, fleet, doubtful)
+  const offers = fleet.offers().filter(({ freeSlots }) => freeSlots > 0)
+  if (offers.length === 0) return 0
+  const classes = await queuedClasses(deps.db)
+  const eligible = eligibleOffers(classes, offers)
+  if (eligible.size === 0) return 0
+  const claimed = await claim(deps, fleet, {
+    offers,
+    classes: classes.filter(({ id }) => eligible.has(id)),
+    doubtful,
+  })
+  await fleet.dispatch(claimed)
+  return claimed.length
 }
 
 interface Round {

@@ -69,6 +69,20 @@ const JOB_ROW = [
   'a.consecutive_failures',
 ] as const
 
+/** Jobs by their ids in the API, in the order of asking; deleted ones are not found. */
+export async function readJobsByName(
+  db: Db,
+  names: readonly string[],
+): Promise<(JobRow | undefined)[]> {
+  const rows = await jobs(db)
+    .select(JOB_ROW)
+    .where('j.name', 'in', [...new Set(names)])
+    .where('j.state', '<>', 'deleted')
+    .execute()
+  const byName = new Map(rows.map((row) => [row.name, row as JobRow]))
+  return names.map((name) => byName.get(name))
+}
+
 /** A job by its id in the API; deleted ones are not found. */
 export async function readJob(db: Db, name: string): Promise<JobRow | undefined> {
   const row = await jobs(db)

@@ -11,20 +11,20 @@ import { requireJob } from '../definition/find-job.ts'
 import { requestKey } from '../definition/request-key.ts'
 import { deleteJob, pauseJob, resumeJob, type SwitchJob } from '../definition/switch-job.ts'
 import type { Deps } from '../deps.ts'
-import { triggerJob } from '../enqueue/trigger.ts'
 import { principalName } from '../identity/principal.ts'
 import type { JobId } from '../job/execution.ts'
 import { listJobs, listJobVersions, readJobFigures } from '../query/job-queries.ts'
 import { finishPage, readPage } from '../query/keyset-queries.ts'
 import { listOccurrences, type OccurrenceRow } from '../query/occurrence-queries.ts'
 import { findOldestQueued } from '../query/queue-queries.ts'
-import { queueReason, readExplained } from './explain-execution.ts'
+import { queueReason } from './explain-execution.ts'
 import { JOB_LIST, OCCURRENCE_LIST } from './lists.ts'
 import { readWholeExecution } from './read-whole-execution.ts'
 import { refuseFeature } from './refuse-feature.ts'
 import { type Caller, complete, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
 import { toJob, toJobVersion } from './to-job.ts'
+import { batchTrigger, trigger } from './trigger-jobs.ts'
 
 export function createJobService(deps: ServiceDeps): UntypedServiceImplementation {
   const { boundary } = deps
@@ -57,6 +57,10 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     })),
     triggerJob: serve('TriggerJob', async (request: api.TriggerJobRequest, caller) =>
       trigger(deps, request, caller),
+    ),
+    batchTriggerJobs: serve(
+      'BatchTriggerJobs',
+      async (request: api.BatchTriggerJobsRequest, caller) => batchTrigger(deps, request, caller),
     ),
     listJobVersions: serve('ListJobVersions', async (request: api.ListJobVersionsRequest) =>
       versions(deps, request),
@@ -185,26 +189,6 @@ async function status(deps: Deps, name: string): Promise<api.GetJobStatusRespons
 async function reasonOfQueue(deps: Deps, jobId: JobId): Promise<Reason | undefined> {
   const oldest = await findOldestQueued(deps.db, jobId)
   return oldest && queueReason(deps.db, oldest)
-}
-
-async function trigger(
-  deps: ServiceDeps,
-  request: api.TriggerJobRequest,
-  caller: Caller,
-): Promise<api.TriggerJobResponse> {
-  const actor = principalName(caller.principal)
-  const encoded = api.TriggerJobRequest.encode(request).finish()
-  const id = await triggerJob(deps, deps.enqueue, {
-    job: jobId(request.name),
-    parameters: request.parameters ?? {},
-    worker: request.worker === '' ? '' : parseResourceName('workers', request.worker, 'worker'),
-    scheduleTime: request.scheduleTime,
-    actor,
-    request: requestKey(actor, 'TriggerJob', { requestId: request.requestId, encoded }),
-    validateOnly: request.validateOnly,
-  })
-  if (id === undefined) return { execution: undefined }
-  return { execution: await readExplained(deps.db, id) }
 }
 
 async function versions(

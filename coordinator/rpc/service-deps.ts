@@ -1,7 +1,7 @@
 import type { EndExecutions } from '../cancel/cancel.ts'
 import type { Member } from '../cluster/membership.ts'
 import type { Deps } from '../deps.ts'
-import type { Enqueue } from '../enqueue/enqueue.ts'
+import type { TriggerJob } from '../enqueue/trigger.ts'
 import type { EventFeed } from '../events/event-feed.ts'
 import type { EnrollmentDeps } from '../identity/enrollment.ts'
 import type { ErrorBoundary } from './error-boundary.ts'
@@ -12,7 +12,7 @@ export interface ServiceDeps extends Deps {
   readonly boundary: ErrorBoundary
   /** Calls of the API take turns. */
   readonly calls: Turns
-  readonly enqueue: Enqueue
+  readonly triggerJob: TriggerJob
   readonly endExecutions: EndExecutions
   readonly enrollment: EnrollmentDeps
   readonly events: EventFeed

@@ -37,7 +37,7 @@ const LOOK_MS = 1_000
 /** A schedule that cannot be decided is looked at again after this, in ms. */
 const PUT_OFF_MS = 60_000
 
-type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<void>
+type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<unknown>
 
 export function createScheduleLoop(deps: Deps, enqueue: Enqueue): Ticker {
   return new Ticker({

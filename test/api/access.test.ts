@@ -218,7 +218,7 @@ test('a reason has the gRPC code of the catalogue', async () => {
 function answersToday(): string[] {
   return [
     ...['ListJobs', 'GetJob', 'CreateJob', 'UpdateJob', 'DeleteJob', 'GetJobStatus', 'PauseJob'],
-    ...['ResumeJob', 'TriggerJob', 'ListJobVersions', 'ListOccurrences'],
+    ...['ResumeJob', 'TriggerJob', 'BatchTriggerJobs', 'ListJobVersions', 'ListOccurrences'],
   ]
     .map((name) => `/rota.v1.JobService/${name}`)
     .concat(

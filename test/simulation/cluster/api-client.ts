@@ -3,7 +3,6 @@
  */
 import { createHash } from 'node:crypto'
 import { cancelExecution } from '../../../coordinator/cancel/cancel.ts'
-import { triggerJob } from '../../../coordinator/enqueue/trigger.ts'
 import { RotaError } from '../../../shared/errors/rota-error.ts'
 import type { SeededRandom } from '../world/seeded-random.ts'
 import { tagOf } from '../world/world.ts'
@@ -67,8 +66,8 @@ export class ApiClient {
       })
     }
     this.#call(
-      async ({ deps, flow }) =>
-        triggerJob(deps, flow.enqueue, {
+      async ({ flow }) =>
+        flow.triggerJob({
           job,
           parameters: {},
           worker: '',

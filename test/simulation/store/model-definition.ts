@@ -23,13 +23,15 @@ const readSpecs: StatementModel = ({ tx, tables, parameters }) => {
   return rows
 }
 
+/** Of one name or several; the last parameter is the state that is not wanted. */
 const readJob: StatementModel = ({ tx, tables, parameters }) => {
-  const [name] = parameters as [string]
-  const job = tables.job.list(tx).find((row) => row.name === name && row.state !== 'deleted')
-  if (job === undefined) return []
-  const { spec } = tables.jobVersion.get(tx, `${job.id}/${job.version}`) ?? { spec: {} }
-  const activity = tables.activity.get(tx, job.id)
-  return [{ ...job, ...activity, spec, due_at: tables.schedule.get(tx, job.id)?.due_at ?? null }]
+  const names = new Set(parameters.slice(0, -1))
+  const jobs = tables.job.list(tx).filter((row) => names.has(row.name) && row.state !== 'deleted')
+  return jobs.map((job) => {
+    const { spec } = tables.jobVersion.get(tx, `${job.id}/${job.version}`) ?? { spec: {} }
+    const activity = tables.activity.get(tx, job.id)
+    return { ...job, ...activity, spec, due_at: tables.schedule.get(tx, job.id)?.due_at ?? null }
+  })
 }
 
 const readExecution: StatementModel = ({ tx, tables, parameters }) => {

@@ -237,11 +237,14 @@ export interface BatchDeleteJobsResponse {
   failedCount: number;
 }
 
+/** Either `requests`, or `selection` with one set of `parameters` for all. */
 export interface BatchTriggerJobsRequest {
   selection?: JobSelection | undefined;
   validateOnly: boolean;
   parameters?: { [key: string]: any } | undefined;
   requestId: string;
+  /** At most 1000, answered in this order. Each may carry a request_id of its own. */
+  requests: TriggerJobRequest[];
 }
 
 export interface BatchTriggerJobsResponse {
@@ -3858,7 +3861,7 @@ export const BatchDeleteJobsResponse: MessageFns<BatchDeleteJobsResponse> = {
 };
 
 function createBaseBatchTriggerJobsRequest(): BatchTriggerJobsRequest {
-  return { selection: undefined, validateOnly: false, parameters: undefined, requestId: "" };
+  return { selection: undefined, validateOnly: false, parameters: undefined, requestId: "", requests: [] };
 }
 
 export const BatchTriggerJobsRequest: MessageFns<BatchTriggerJobsRequest> = {
@@ -3874,6 +3877,9 @@ export const BatchTriggerJobsRequest: MessageFns<BatchTriggerJobsRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(34).string(message.requestId);
+    }
+    for (const v of message.requests) {
+      TriggerJobRequest.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -3923,6 +3929,14 @@ export const BatchTriggerJobsRequest: MessageFns<BatchTriggerJobsRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requests.push(TriggerJobRequest.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3949,6 +3963,9 @@ export const BatchTriggerJobsRequest: MessageFns<BatchTriggerJobsRequest> = {
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      requests: globalThis.Array.isArray(object?.requests)
+        ? object.requests.map((e: any) => TriggerJobRequest.fromJSON(e))
+        : [],
     };
   },
 
@@ -3966,6 +3983,9 @@ export const BatchTriggerJobsRequest: MessageFns<BatchTriggerJobsRequest> = {
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
+    if (message.requests?.length) {
+      obj.requests = message.requests.map((e) => TriggerJobRequest.toJSON(e));
+    }
     return obj;
   },
 
@@ -3980,6 +4000,7 @@ export const BatchTriggerJobsRequest: MessageFns<BatchTriggerJobsRequest> = {
     message.validateOnly = object.validateOnly ?? false;
     message.parameters = object.parameters ?? undefined;
     message.requestId = object.requestId ?? "";
+    message.requests = object.requests?.map((e) => TriggerJobRequest.fromPartial(e)) || [];
     return message;
   },
 };
@@ -6180,7 +6201,7 @@ export const JobServiceService = {
       Buffer.from(BatchDeleteJobsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): BatchDeleteJobsResponse => BatchDeleteJobsResponse.decode(value),
   },
-  /** Triggers many jobs. */
+  /** Triggers many jobs, or one job many times. Each request succeeds or fails by itself. */
   batchTriggerJobs: {
     path: "/rota.v1.JobService/BatchTriggerJobs" as const,
     requestStream: false as const,
@@ -6298,7 +6319,7 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   batchDeactivateJobs: handleUnaryCall<BatchDeactivateJobsRequest, BatchDeactivateJobsResponse>;
   /** Deletes many jobs. */
   batchDeleteJobs: handleUnaryCall<BatchDeleteJobsRequest, BatchDeleteJobsResponse>;
-  /** Triggers many jobs. */
+  /** Triggers many jobs, or one job many times. Each request succeeds or fails by itself. */
   batchTriggerJobs: handleUnaryCall<BatchTriggerJobsRequest, BatchTriggerJobsResponse>;
   /** Lists the immutable versions of a job, newest first. */
   listJobVersions: handleUnaryCall<ListJobVersionsRequest, ListJobVersionsResponse>;
@@ -6574,7 +6595,7 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: BatchDeleteJobsResponse) => void,
   ): ClientUnaryCall;
-  /** Triggers many jobs. */
+  /** Triggers many jobs, or one job many times. Each request succeeds or fails by itself. */
   batchTriggerJobs(
     request: BatchTriggerJobsRequest,
     callback: (error: ServiceError | null, response: BatchTriggerJobsResponse) => void,
