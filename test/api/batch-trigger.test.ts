@@ -1,6 +1,9 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { TriggerJobRequest } from '../../proto/gen/rota/v1/job_service.ts'
+import {
+  BatchTriggerJobsRequest,
+  type TriggerJobRequest,
+} from '../../proto/gen/rota/v1/job_service.ts'
 import { shell } from '../support/spec.ts'
 import { startTestCoordinator, type TestCoordinator } from '../support/test-coordinator.ts'
 
@@ -16,9 +19,8 @@ afterAll(async () => {
 })
 
 /** Triggers these jobs together. */
-function batch(requests: readonly Partial<TriggerJobRequest>[], rest: object = {}) {
-  const whole = requests.map((request) => TriggerJobRequest.fromPartial(request))
-  return rota.jobs.batchTriggerJobs({ requests: whole, ...rest })
+function batch(requests: Partial<TriggerJobRequest>[], rest: object = {}) {
+  return rota.jobs.batchTriggerJobs(BatchTriggerJobsRequest.fromPartial({ ...rest, requests }))
 }
 
 async function countExecutions(): Promise<number> {

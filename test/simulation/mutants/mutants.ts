@@ -162,8 +162,8 @@ const coordinatorMutants: readonly Mutant[] = [
   {
     name: 'trigger again for a request that came before',
     file: 'coordinator/enqueue/trigger.ts',
-    find: 'if (!isNew) return resource',
-    replace: "if (!isNew && resource === '') return resource",
+    find: 'isNew[index] = claim.isNew',
+    replace: 'isNew[index] = claim.isNew || true',
     breaks: [9],
   },
 ]
