@@ -10,6 +10,7 @@ import { openDatabase } from '../../coordinator/store/database.ts'
 import { createHints } from '../../coordinator/store/hints.ts'
 import { createJobSpecs } from '../../coordinator/store/job-specs.ts'
 import { Job } from '../../proto/gen/rota/v1/job.ts'
+import { BatchTriggerJobsRequest } from '../../proto/gen/rota/v1/job_service.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { newId } from '../../shared/ids.ts'
 import { createLogger } from '../../shared/logger.ts'
@@ -21,7 +22,7 @@ import { type Batch, range } from './batch.ts'
 import type { Rota } from './rota.ts'
 import { countRuns } from './runs.ts'
 
-/** As many per statement as peers put into one call. */
+/** As many per call as peers put into one. */
 const ADD_BATCH = 1_000
 const SETTLED_LIMIT_MS = 300_000
 
@@ -31,10 +32,10 @@ export interface Load {
   /** Numbers for `count` executions. */
   take(count: number): Batch
   /** Puts them into the queue in one transaction; nobody is told. */
-  insert(job: BenchJob, batch: Batch): Promise<void>
+  insert(job: BenchJob, batch: Batch): Promise<unknown>
   /** One call of TriggerJob. */
   triggerOne(job: BenchJob, number: number): Promise<void>
-  /** Puts `count` executions into the queue with the statement of the enqueue step, in batches. */
+  /** Triggers `count` executions with BatchTriggerJobs. */
   enqueue(job: BenchJob, count: number): Promise<Batch>
   /** The same through TriggerJob, `parallel` calls at a time. */
   trigger(job: BenchJob, count: number, parallel: number): Promise<Batch>
@@ -96,14 +97,16 @@ export function createLoad(stage: Stage, rota: Rota): Load {
     },
     async enqueue(job, count) {
       const batch = take(count)
-      // The last one is triggered, for that tells the coordinator to look at the queue.
-      const last = batch.to - 1
-      let woken: Promise<unknown> | undefined
-      for (let from = batch.from; from < last; from += ADD_BATCH) {
-        await insert(job, { from, to: Math.min(last, from + ADD_BATCH) })
-        woken ??= triggerOne(job, last)
+      for (let from = batch.from; from < batch.to; from += ADD_BATCH) {
+        const numbers = range({ from, to: Math.min(batch.to, from + ADD_BATCH) })
+        const requests = numbers.map((number) => {
+          return { name: `jobs/${job.name}`, parameters: { number } }
+        })
+        const { failedCount } = await api.jobs.batchTriggerJobs(
+          BatchTriggerJobsRequest.fromPartial({ requests }),
+        )
+        if (failedCount > 0) throw new Error(`${failedCount} of ${ADD_BATCH} were not triggered`)
       }
-      await (woken ?? triggerOne(job, last))
       return batch
     },
     async trigger(job, count, parallel) {
