@@ -92,9 +92,10 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   })
 
   // schedule -> enqueue -> match -> dispatch
+  const { endExecutions } = settle
   const schedule = createScheduleLoop(deps, enqueue)
-  const release = createReleaseLoop(deps, settle.endExecutions)
-  const dependencies = createDependencyLoop(deps, { enqueue, endExecutions: settle.endExecutions })
+  const release = createReleaseLoop(deps, endExecutions)
+  const dependencies = createDependencyLoop(deps, { enqueue, endExecutions })
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
   const triggerJob = createTriggerJob(deps, { enqueue, assign: { claim: match.claimNew } })
   const renew = createRenewLoop(deps, fleet, heartbeatMs)
@@ -122,8 +123,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     onOthers: conduct.noteAttempts,
   }
   return {
-    ...{ triggerJob, membership, conduct, recovery },
-    endExecutions: settle.endExecutions,
+    ...{ triggerJob, endExecutions, membership, conduct, recovery },
     loops: [
       ...[schedule, release, dependencies, match.loop, renew, control, ...workers, expire],
       ...[conduct.loop, recover],
