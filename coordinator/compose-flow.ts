@@ -92,7 +92,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   })
 
   // schedule -> enqueue -> match -> dispatch
-  const { endExecutions } = settle
+  const { endExecutions, settleLost } = settle
   const schedule = createScheduleLoop(deps, enqueue)
   const release = createReleaseLoop(deps, endExecutions)
   const dependencies = createDependencyLoop(deps, { enqueue, endExecutions })
@@ -114,9 +114,8 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   })
 
   const conversation: ConversationOptions = {
-    ...{ coordinatorId, leaseMs: options.leaseMs, fleet, recovery },
+    ...{ coordinatorId, leaseMs: options.leaseMs, fleet, recovery, settleLost },
     heartbeatMs: (protocol) => pauseMs(fleet, heartbeatMs, protocol),
-    settleLost: settle.settleLost,
     isLeaving: () => isLeaving,
     coordinators: () => membership.addresses(),
     receiveReport: receive,
