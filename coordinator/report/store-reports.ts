@@ -112,8 +112,8 @@ function judge(
 ): Judged {
   const { live, missing, moved, ended } = stored
   const { session } = report
-  const known = new Set(ended.map(({ executionId }) => executionId))
-  const unknown = report.ended.filter(({ executionId }) => !known.has(executionId))
+  const known = new Map(ended.map(({ executionId, epoch }) => [executionId, epoch]))
+  const unknown = report.ended.filter(({ executionId, epoch }) => known.get(executionId) !== epoch)
   const isElsewhere = (keys: ReadonlySet<RefKey>) => (ref: SessionRef) => !keys.has(refKey(ref))
   const unmoved = [
     ...report.accepted.filter(isElsewhere(moved.accepted)),

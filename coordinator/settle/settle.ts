@@ -65,18 +65,23 @@ export interface SessionLoss {
 export function createSettle(deps: Deps): Settle {
   return {
     async settleReported(tx, reports) {
-      const byAttempt = new Map(reports.map((report) => [keyOf(report.sessionId, report), report]))
+      const byAttempt = new Map(
+        reports.map((report) => [
+          keyOf(report.sessionId, report.executionId, report.epoch),
+          report,
+        ]),
+      )
       const { succeeded = [], other = [] } = Object.groupBy(byAttempt.values(), ({ outcome }) =>
         outcome === 'succeeded' ? outcome : 'other',
       )
       const settled = succeeded.length === 0 ? [] : await settleSucceeded(tx, succeeded)
       const endings = other.length === 0 ? [] : await lockReported(tx, other)
       const pending = endings.flatMap((ending) => {
-        const report = byAttempt.get(keyOf(ending.session_id, { executionId: ending.id }))
+        const report = byAttempt.get(keyOf(ending.session_id, ending.id, ending.epoch))
         return report === undefined ? [] : [toPending(ending, report)]
       })
-      const gone = new Set(settled.map(({ id }) => id))
-      const quick = succeeded.filter(({ executionId }) => gone.has(executionId))
+      const gone = new Map(settled.map(({ id, epoch }) => [id, epoch]))
+      const quick = succeeded.filter(({ executionId, epoch }) => gone.get(executionId) === epoch)
       return endAttempts(deps, tx, { settled, quick: quick.map(asEnded), pending })
     },
 
@@ -110,9 +115,12 @@ export function createSettle(deps: Deps): Settle {
   }
 }
 
-/** One end of an attempt; an execution that two sessions speak of belongs to one of them at most. */
-function keyOf(sessionId: SessionId, { executionId }: { readonly executionId: ExecutionId }) {
-  return `${sessionId}/${executionId}`
+/**
+ * One end of an attempt; an execution that two sessions speak of belongs to one of them at most. One session may speak of
+ * several of its attempts at once: what it could not tell while it was cut off, and what it did since.
+ */
+function keyOf(sessionId: SessionId, executionId: ExecutionId, epoch: Epoch): string {
+  return `${sessionId}/${executionId}/${epoch}`
 }
 
 function asEnded({

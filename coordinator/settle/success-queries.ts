@@ -1,9 +1,14 @@
 import { sql } from 'kysely'
 import { tellMoved } from '../events/record-event-queries.ts'
 import type { SessionReport } from '../job/attempt-report.ts'
-import type { ExecutionId, JobId } from '../job/execution.ts'
+import type { Epoch, ExecutionId, JobId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { SettledRow } from './settle-queries.ts'
+
+/** What was settled, by the end of this attempt. */
+export interface SettledAttempt extends SettledRow {
+  readonly epoch: Epoch
+}
 
 /**
  * Move `settle` of what succeeded, attempts included, in one statement: a success leaves nothing to decide, so no row has to
@@ -15,7 +20,7 @@ import type { SettledRow } from './settle-queries.ts'
 export async function settleSucceeded(
   db: Db,
   succeeded: readonly SessionReport[],
-): Promise<SettledRow[]> {
+): Promise<SettledAttempt[]> {
   const column = <K extends keyof SessionReport>(key: K) => succeeded.map((row) => row[key] ?? null)
   const outputs = succeeded.map((row) =>
     row.outputs === undefined ? null : JSON.stringify(row.outputs),
@@ -23,6 +28,7 @@ export async function settleSucceeded(
   const { rows } = await sql<{
     id: ExecutionId
     job_id: JobId
+    epoch: Epoch
     settled_ms: number
   }>`/* settleSucceeded */
     with told_of as materialized (
@@ -62,13 +68,10 @@ export async function settleSucceeded(
       select id, job_id, 'succeeded' as state, '' as reason_code, '' as reason_message, worker_id, attempt, epoch
       from ended
     ), told as (${tellMoved('settled')})
-    select id, job_id, extract(epoch from settled_at)::float8 * 1000 as settled_ms from ended`.execute(
+    select id, job_id, ended.epoch, extract(epoch from settled_at)::float8 * 1000 as settled_ms from ended`.execute(
     db,
   )
-  return rows.map(({ id, job_id, settled_ms }) => ({
-    id,
-    job_id,
-    state: 'succeeded',
-    settled_at: new Date(settled_ms),
-  }))
+  return rows.map(({ settled_ms, ...row }) => {
+    return { ...row, state: 'succeeded', settled_at: new Date(settled_ms) }
+  })
 }

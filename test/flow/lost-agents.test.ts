@@ -368,3 +368,16 @@ describe('a peer that does not keep to the protocol', () => {
     await expect(connectScripted(rota, identity, hello)).rejects.toMatchObject({ reason })
   })
 })
+
+test('a result counts beside that of an earlier attempt of its execution in one report', async () => {
+  const both = await peer('both', 'both')
+  await createJobFor('both')
+  for (const earlierIsLast of [true, false]) {
+    const { name: execution } = await rota.trigger('both')
+    const { epoch } = await both.session.assignment(execution)
+    const results = [epoch, epoch - 1n].map((each) => finished({ execution, epoch: each }))
+    await both.session.report({ finished: earlierIsLast ? results : results.reverse() })
+    expect((await rota.ended(execution)).state).toBe(ExecutionState.SUCCEEDED)
+  }
+  both.session.cut()
+})

@@ -183,29 +183,28 @@ export const networkFaults: readonly FaultKind[] = [
     },
   },
   {
-    name: 'late answers, then cut off',
+    name: 'a late answer, then cut off',
     weight: 1.5,
     strike(context) {
-      const { cluster, random } = context
+      const { cluster, random, later, mendAfter } = context
       const { network } = cluster
-      const [agent] = pickPair(context)
-      const lateMs = random.span(2_500, 3_900)
-      closeFor(context, [['*', agent]], lateMs)
-      const cutMs = random.span(18_000, 30_000)
-      context.later(lateMs + 50, () => {
-        for (const [from, to] of [
-          [agent, '*'],
-          ['*', agent],
-        ] as const)
-          network.close(from, to)
-      })
-      context.mendAfter(lateMs + cutMs, () => {
-        for (const [from, to] of [
-          [agent, '*'],
-          ['*', agent],
-        ] as const)
-          network.open(from, to)
-      })
+      const agent = random.pick(cluster.agents).name
+      const forget = () => {
+        network.onHeartbeat = () => {}
+      }
+      // The last heartbeat that is heard: its answer arrives as late as keepalives allow, and nothing after it.
+      network.onHeartbeat = (who) => {
+        if (who !== agent) return
+        forget()
+        const lateMs = random.span(2_800, 3_900)
+        const cutMs = random.span(18_000, 30_000)
+        closeFor(context, [[agent, '*']], lateMs + cutMs)
+        network.close('*', agent)
+        later(lateMs, () => network.open('*', agent))
+        later(lateMs + 50, () => network.close('*', agent))
+        mendAfter(lateMs + cutMs, () => network.open('*', agent))
+      }
+      mendAfter(3_000, forget)
       return true
     },
   },

@@ -70,7 +70,7 @@ const settleSucceeded: StatementModel = (context) => {
     const settled = { state: 'succeeded', reason_code: '', reason_message: '' } as const
     const outputs = parseOutputs(at<string | null>(6))
     moveToHistory(context, row, { ...settled, started_at, settled_at: now, outputs })
-    return [{ id: row.id, job_id: row.job_id, settled_ms: nowMs }]
+    return [{ id: row.id, job_id: row.job_id, epoch: row.epoch, settled_ms: nowMs }]
   })
 }
 

@@ -57,6 +57,8 @@ export class VirtualNetwork {
   serverPatience = 1
   /** Told of every hello before it goes out. */
   onHello: (agent: string, address: string) => void = () => {}
+  /** Told of every heartbeat when it arrives. */
+  onHeartbeat: (agent: string) => void = () => {}
   /** The last reports that have arrived, for those who want to say them again. */
   readonly reports: Said<ConnectRequest>[] = []
   /** The same of assignments. */
@@ -424,6 +426,7 @@ export class VirtualStream implements ControlStream, ServerCall {
       const message = ConnectRequest.decode(item.bytes)
       this.#world.note(this.address, () => `<- ${this.agent} ${text(message.message)}`)
       this.#network.heardUp(this.agentProcess, message)
+      if (message.message?.$case === 'heartbeat') this.#network.onHeartbeat(this.agent)
       await this.#handlers?.onMessage(message)
     }
     this.#isReading = false
