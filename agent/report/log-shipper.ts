@@ -79,7 +79,7 @@ export class LogShipper implements Service {
   follow(source: LogSource): void {
     this.#logs.set(attemptKey(source), new FollowedLog(source))
     if (source.share !== undefined) this.#capped.add(attemptKey(source))
-    this.#lookNow()
+    this.#ticker.wake()
   }
 
   /** The attempt has ended: decides what is kept of its output. */
@@ -87,7 +87,7 @@ export class LogShipper implements Service {
     const log = this.#logs.get(attemptKey(ref))
     if (log === undefined) return NOTHING_WRITTEN
     const settled = await log.settle()
-    this.#lookNow()
+    this.#ticker.wake()
     return settled
   }
 
@@ -98,11 +98,6 @@ export class LogShipper implements Service {
     while (this.#logs.size > 0 && this.#push.isReady && clock.monotonicMs() < endMs) {
       await sleep(clock, POLL_MS / 4)
     }
-  }
-
-  #lookNow(): void {
-    this.#measuredAtMs = Number.NEGATIVE_INFINITY
-    this.#ticker.wake()
   }
 
   /** One chunk of each output that has one, so that nobody's flood delays another's line. */

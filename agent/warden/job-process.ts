@@ -12,7 +12,7 @@ import { closeSync, constants, openSync, statSync } from 'node:fs'
 import type { Clock, Timer } from '../../shared/clock.ts'
 import { attemptFolder } from './attempt-folder.ts'
 import type { Cgroup } from './cgroups.ts'
-import { killGroup, signalGroup, sweepProcesses } from './kill-processes.ts'
+import { killGroup, type ProcessSweeper, signalGroup } from './kill-processes.ts'
 import type { Exit, ProcessUsage, StartOrder } from './messages.ts'
 import { identifyProcess, type ProcessIdentity } from './process-identity.ts'
 import type { StopSwitch } from './stop-switch.ts'
@@ -23,6 +23,7 @@ export interface JobProcessOptions {
   readonly clock: Clock
   readonly bootId: string
   readonly cgroup: Cgroup | undefined
+  readonly sweeper: ProcessSweeper
   readonly stop: StopSwitch
   readonly onStarted: (process: ProcessIdentity | undefined) => void
 }
@@ -34,7 +35,7 @@ export interface JobProcessEnd {
 
 /** Runs the command to its end, or until it is asked to stop; when this resolves nothing of it lives. Never rejects. */
 export async function runJobProcess(options: JobProcessOptions): Promise<JobProcessEnd> {
-  const { cgroup, clock, order, stop } = options
+  const { cgroup, clock, order, stop, sweeper } = options
   let child: ChildProcess | undefined
   let exit: Exit
   try {
@@ -47,7 +48,7 @@ export async function runJobProcess(options: JobProcessOptions): Promise<JobProc
   const usage = child?.pid === undefined ? {} : (cgroup?.usage() ?? {})
   await cgroup?.end()
   const hasMoreToFind = cgroup === undefined || stop.cause !== undefined
-  if (child?.pid !== undefined && hasMoreToFind) await sweepProcesses(new Set([order.key]), clock)
+  if (child?.pid !== undefined && hasMoreToFind) await sweeper.sweep(order.key)
   return { exit, usage }
 }
 

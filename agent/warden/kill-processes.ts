@@ -1,4 +1,5 @@
 /** Ending what an attempt started, without a cgroup: its process group, and what has left the group. */
+import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { type Clock, sleep } from '../../shared/clock.ts'
 
@@ -7,6 +8,8 @@ const GROUP_GONE_MS = 1_000
 const GROUP_POLL_MS = 10
 /** Each round finds what was forked while the one before it looked; a storm of forks has an end too, in ms. */
 const SWEEP_MS = 5_000
+/** Processes that are looked at in one turn: a fraction of a millisecond. */
+const LOOKED_AT_ONCE = 16
 
 /** Signals a whole process group; false when it is gone. */
 export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
@@ -29,7 +32,7 @@ export async function killGroup(pid: number, clock: Clock): Promise<void> {
 async function hasLiving(group: number): Promise<boolean> {
   const pids = await listProcesses()
   if (pids.length === 0) return signalGroup(group, 0)
-  const stats = await Promise.all(pids.map((pid) => readProcessFile(pid, 'stat')))
+  const stats = await Promise.all(pids.map(readStat))
   return stats.some((stat) => {
     // After the command in parentheses: state, parent, group (proc_pid_stat(5)).
     const [state, , groupId] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -42,25 +45,63 @@ async function hasLiving(group: number): Promise<boolean> {
  * group by setsid, until none is found. Linux only.
  */
 export async function sweepProcesses(keys: ReadonlySet<string>, clock: Clock): Promise<void> {
-  const endMs = clock.monotonicMs() + SWEEP_MS
-  while (clock.monotonicMs() < endMs) {
-    const pids = await findMarked(keys)
-    if (pids.length === 0) return
-    for (const pid of pids) kill(pid)
+  const sweeper = new ProcessSweeper(clock)
+  await Promise.all([...keys].map((key) => sweeper.sweep(key)))
+}
+
+/** The same, attempt by attempt. One look through all processes serves every attempt that was waiting when it began. */
+export class ProcessSweeper {
+  readonly #clock: Clock
+  /** A look that has not begun. */
+  #next: Promise<MarkedProcesses> | undefined
+  /** The look before that one. */
+  #current: Promise<unknown> = Promise.resolve()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Resolves when nothing of the attempt is found any more. */
+  async sweep(key: string): Promise<void> {
+    const endMs = this.#clock.monotonicMs() + SWEEP_MS
+    while (this.#clock.monotonicMs() < endMs) {
+      const pids = (await this.#look()).get(key) ?? []
+      if (pids.length === 0) return
+      for (const pid of pids) kill(pid)
+    }
+  }
+
+  /** What it finds was there after the call. */
+  #look(): Promise<MarkedProcesses> {
+    if (this.#next === undefined) {
+      this.#next = this.#current.then(() => {
+        this.#next = undefined
+        return findMarked()
+      })
+      this.#current = this.#next
+    }
+    return this.#next
   }
 }
 
-async function findMarked(keys: ReadonlySet<string>): Promise<number[]> {
-  const found: number[] = []
-  for (const pid of await listProcesses()) {
-    const key = pid === process.pid ? '' : markedKey(await readProcessFile(pid, 'environ'))
-    if (keys.has(key)) found.push(pid)
+/** Processes by the attempt that they belong to. */
+type MarkedProcesses = ReadonlyMap<string, readonly number[]>
+
+/** Read at once, for these files wait for no disk; others have their turn in between. */
+async function findMarked(): Promise<MarkedProcesses> {
+  const found = new Map<string, number[]>()
+  const pids = await listProcesses()
+  for (const [index, pid] of pids.entries()) {
+    if (index % LOOKED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve))
+    const key = pid === process.pid ? undefined : markedKey(readEnvironment(pid))
+    if (key !== undefined) found.set(key, [...(found.get(key) ?? []), pid])
   }
   return found
 }
 
-/** The attempt that a process belongs to. ROTA_EXECUTION and ROTA_EPOCH survive setsid and double forks. */
-function markedKey(environ: string): string {
+/** The attempt that a process belongs to, if any. ROTA_EXECUTION and ROTA_EPOCH survive setsid and double forks. */
+function markedKey(environ: string): string | undefined {
+  if (!environ.includes('ROTA_EXECUTION=')) return undefined
   const variables = environ.split('\0')
   const value = (name: string) =>
     variables.find((text) => text.startsWith(`${name}=`))?.slice(name.length + 1) ?? ''
@@ -72,9 +113,18 @@ async function listProcesses(): Promise<number[]> {
   return names.filter((name) => /^\d+$/.test(name)).map(Number)
 }
 
+/** Empty for a process that ended meanwhile. */
+function readStat(pid: number): Promise<string> {
+  return readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+}
+
 /** Empty for a process that ended meanwhile, or that belongs to somebody else. */
-function readProcessFile(pid: number, name: 'stat' | 'environ'): Promise<string> {
-  return readFile(`/proc/${pid}/${name}`, 'latin1').catch(() => '')
+function readEnvironment(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1')
+  } catch {
+    return ''
+  }
 }
 
 function kill(pid: number): void {

@@ -15,6 +15,7 @@ import { attemptFolder } from './attempt-folder.ts'
 import type { Cgroups } from './cgroups.ts'
 import { reserveEnd, writeEnd } from './end-file.ts'
 import { type JobProcessEnd, runJobProcess } from './job-process.ts'
+import { ProcessSweeper } from './kill-processes.ts'
 import type { HeldAttempt, LeaseTimes, ProcessEnd, Started, StartOrder } from './messages.ts'
 import { type StopCause, StopSwitch } from './stop-switch.ts'
 import { watchLimits } from './watch-limits.ts'
@@ -51,6 +52,7 @@ interface WardAttempt extends Pick<StartOrder, 'isGuarded' | 'killGraceMs'> {
 export class Warden {
   readonly #options: WardenOptions
   readonly #attempts = new Map<string, WardAttempt>()
+  readonly #sweeper: ProcessSweeper
   #lease: LeaseTimes | undefined
   #leaseTimer: Timer | undefined
   /** Set once nothing may be started any more. */
@@ -58,6 +60,7 @@ export class Warden {
 
   constructor(options: WardenOptions) {
     this.#options = options
+    this.#sweeper = new ProcessSweeper(options.clock)
   }
 
   /** Attempts that run. */
@@ -152,6 +155,7 @@ export class Warden {
     let unwatch = () => {}
     const end = await runJobProcess({
       ...{ order, attemptsDir, clock, bootId, stop },
+      sweeper: this.#sweeper,
       cgroup: cgroups?.create(order.key),
       onStarted: (process) => {
         attempt.started = { process, startTimeMs: clock.now().getTime() }
