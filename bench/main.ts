@@ -1,10 +1,16 @@
 /** `npm run bench`: what Rota does and costs, measured on this host beside others. Ratios within one run; machines differ. */
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Benchmark, reportLines } from './benchmark.ts'
 import { leases } from './leases.ts'
-import { readMachine } from './measure/machine.ts'
+import { type Machine, readMachine } from './measure/machine.ts'
 import { toJsonLine, toLines } from './measure/outcome-text.ts'
+import type { Outcome } from './measure/result.ts'
 import { nextTime } from './next-time.ts'
 import { type AloneName, type BenchOptions, type Command, readCommand } from './options.ts'
+import { budgetLines, readBudget } from './profile/profile.ts'
+import { keepBudget, keepRecord, writePage } from './report/report-files.ts'
 import type { Scenario } from './scenario.ts'
 import { latency } from './scenarios/latency.ts'
 import { logs } from './scenarios/logs.ts'
@@ -40,6 +46,12 @@ Measures Rota beside its peers in the same run, in turn; without names, all scen
 
 ${LIST}
 
+Also
+  profile SCENARIO   CPU profiles of coordinator and agent, statements of PostgreSQL,
+                     summed up per execution; --save keeps the sum for the page
+  report [SCENARIO]  measures and writes docs/performance.md; --render only writes it
+                     anew from what was measured before
+
 Options
   --json       one line of JSON per scenario on stdout, all else on stderr
   --quick      within a minute per scenario: fewer executions, 3 repetitions
@@ -59,35 +71,77 @@ const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
 const say = (line: string) => void process.stderr.write(`${line}\n`)
 let stage: Stage | undefined
+let isInterrupted = false
 
-async function run(command: Extract<Command, { kind: 'run' }>): Promise<number> {
+type Told = (outcome: Outcome, machine: Machine) => Promise<void>
+
+/** Runs them one after the other; one that breaks does not keep the others from running. */
+async function runAll(
+  names: readonly string[],
+  options: BenchOptions,
+  tell: Told,
+): Promise<number> {
   let isGood = true
-  for (const name of command.scenarios) {
-    const scenario = SCENARIOS[name]
-    if (scenario !== undefined) isGood = (await runScenario(scenario, command.options)) && isGood
+  for (const name of names) {
+    try {
+      isGood = (await runOne(name, options, tell)) && isGood
+    } catch (error) {
+      if (isInterrupted) break
+      say(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+      isGood = false
+    }
   }
   return isGood ? EXIT.ok : EXIT.failed
 }
 
-async function runScenario(scenario: Scenario, options: BenchOptions): Promise<boolean> {
+async function runOne(
+  name: string,
+  options: BenchOptions & { readonly profileFolder?: string },
+  tell: Told,
+): Promise<boolean> {
+  const scenario = SCENARIOS[name]
+  if (scenario === undefined) throw new Error(`there is no scenario ${name}`)
   const base = readMachine({})
-  stage = await openStage(options, say)
+  stage = await openStage(options, say, options.profileFolder)
   try {
     const { facts, outcome } = await scenario.run(stage)
-    const machine = { ...base, ...facts }
-    if (options.isJson) process.stdout.write(`${toJsonLine(outcome, machine)}\n`)
-    else {
-      const lines = Object.entries(machine).map(([name, value]) => `  ${name}: ${value}`)
-      for (const line of [...toLines(outcome), ...lines]) process.stdout.write(`${line}\n`)
-    }
+    await tell(outcome, { ...base, ...facts })
     for (const why of outcome.refused) say(`no ratio: ${why}`)
-    return (
-      outcome.refused.length === 0 &&
-      outcome.targets.every(({ isLimit, isMet }) => isMet || !isLimit)
-    )
+    const missed = outcome.targets.filter(({ isLimit, isMet }) => isLimit && !isMet)
+    return outcome.refused.length === 0 && missed.length === 0
   } finally {
     await stage.close()
   }
+}
+
+function print({ isJson }: BenchOptions): Told {
+  return async (outcome, machine) => {
+    const facts = Object.entries(machine).map(([name, value]) => `  ${name}: ${value}`)
+    const lines = isJson ? [toJsonLine(outcome, machine)] : [...toLines(outcome), ...facts]
+    for (const line of lines) process.stdout.write(`${line}\n`)
+  }
+}
+
+async function report(command: Extract<Command, { kind: 'report' }>): Promise<number> {
+  const keep: Told = async (outcome, machine) => {
+    await print(command.options)(outcome, machine)
+    await keepRecord(toJsonLine(outcome, machine), new Date().toISOString().slice(0, 10))
+  }
+  const names = command.isMeasured ? command.scenarios : []
+  const code = await runAll(names, command.options, keep)
+  say(`written: ${await writePage(Object.keys(SCENARIOS))}`)
+  return code
+}
+
+async function profile(command: Extract<Command, { kind: 'profile' }>): Promise<number> {
+  const profileFolder = await mkdtemp(join(tmpdir(), `rota-profile-${command.scenario}-`))
+  const options = { ...command.options, profileFolder }
+  await runOne(command.scenario, options, print(options))
+  const budget = await readBudget(command.scenario, profileFolder)
+  for (const line of ['', ...budgetLines(budget)]) process.stdout.write(`${line}\n`)
+  if (command.isSaved) await keepBudget(budget)
+  say(`profiles are in ${profileFolder}`)
+  return EXIT.ok
 }
 
 async function runAlone(name: AloneName, args: readonly string[]): Promise<number> {
@@ -110,12 +164,15 @@ async function main(): Promise<number> {
       return EXIT.usage
     case 'alone':
       return runAlone(command.name, command.args)
+    case 'profile':
+      return profile(command)
+    case 'report':
+      return report(command)
     case 'run':
-      return run(command)
+      return runAll(command.scenarios, command.options, print(command.options))
   }
 }
 
-let isInterrupted = false
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     // The second one does not wait: the last resort cleans up behind us.

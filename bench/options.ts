@@ -22,6 +22,20 @@ export type AloneName = (typeof ALONE)[number]
 
 export type Command =
   | { readonly kind: 'run'; readonly scenarios: readonly string[]; readonly options: BenchOptions }
+  | {
+      readonly kind: 'profile'
+      readonly scenario: string
+      readonly options: BenchOptions
+      /** Keeps the budget for the page. */
+      readonly isSaved: boolean
+    }
+  | {
+      readonly kind: 'report'
+      readonly scenarios: readonly string[]
+      readonly options: BenchOptions
+      /** False: only from what was measured before. */
+      readonly isMeasured: boolean
+    }
   | { readonly kind: 'alone'; readonly name: AloneName; readonly args: readonly string[] }
   | { readonly kind: 'list' }
   | { readonly kind: 'help' }
@@ -38,6 +52,8 @@ const FLAGS = {
   jobs: { type: 'string' },
   agents: { type: 'string' },
   slots: { type: 'string' },
+  save: { type: 'boolean' },
+  render: { type: 'boolean' },
   list: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -54,25 +70,59 @@ export function readCommand(args: readonly string[], known: readonly string[]): 
     })
     if (values.help === true) return { kind: 'help' }
     if (values.list === true) return { kind: 'list' }
-    const stranger = positionals.find((name) => !known.includes(name))
+    const isVerb = positionals[0] === 'profile' || positionals[0] === 'report'
+    const names = isVerb ? positionals.slice(1) : positionals
+    const stranger = names.find((name) => !known.includes(name))
     if (stranger !== undefined) return unknownScenario(stranger, known)
-    const isQuick = values.quick === true
-    const options: BenchOptions = {
-      isJson: values.json === true,
-      isQuick,
-      hasPeers: values['no-peers'] !== true,
-      runs: count('--runs', values.runs, { fallback: isQuick ? RUNS.quick : RUNS.full, max: 99 }),
-      jobs:
-        values.jobs === undefined ? undefined : count('--jobs', values.jobs, { max: 10_000_000 }),
-      agents: count('--agents', values.agents, { fallback: 12, max: 100 }),
-      slots: count('--slots', values.slots, { fallback: 100, max: 1_000 }),
+    const options = readOptions(values)
+    const scenarios = known.filter((name) => names.length === 0 || names.includes(name))
+    switch (positionals[0]) {
+      case 'profile':
+        return readProfile(names, options, values.save === true)
+      case 'report':
+        return { kind: 'report', scenarios, options, isMeasured: values.render !== true }
+      default:
+        return { kind: 'run', scenarios, options }
     }
-    const scenarios = known.filter((name) => positionals.length === 0 || positionals.includes(name))
-    return { kind: 'run', scenarios, options }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     return { kind: 'wrong', message, hint: 'See npm run bench -- --help.' }
   }
+}
+
+interface FlagValues {
+  readonly json?: boolean
+  readonly quick?: boolean
+  readonly 'no-peers'?: boolean
+  readonly runs?: string
+  readonly jobs?: string
+  readonly agents?: string
+  readonly slots?: string
+}
+
+function readOptions(values: FlagValues): BenchOptions {
+  const isQuick = values.quick === true
+  const runs = { fallback: isQuick ? RUNS.quick : RUNS.full, max: 99 }
+  const { jobs } = values
+  return {
+    isJson: values.json === true,
+    isQuick,
+    hasPeers: values['no-peers'] !== true,
+    runs: count('--runs', values.runs, runs),
+    jobs: jobs === undefined ? undefined : count('--jobs', jobs, { max: 10_000_000 }),
+    agents: count('--agents', values.agents, { fallback: 12, max: 100 }),
+    slots: count('--slots', values.slots, { fallback: 100, max: 1_000 }),
+  }
+}
+
+function readProfile(names: readonly string[], options: BenchOptions, isSaved: boolean): Command {
+  const [scenario] = names
+  if (scenario !== undefined && names.length === 1) {
+    // Others would be in the profile of PostgreSQL, and in the way.
+    return { kind: 'profile', scenario, options: { ...options, hasPeers: false }, isSaved }
+  }
+  const hint = 'For example: npm run bench -- profile throughput'
+  return { kind: 'wrong', message: 'profile takes one scenario', hint }
 }
 
 function unknownScenario(name: string, known: readonly string[]): Command {

@@ -13,6 +13,8 @@ import type { BenchOptions } from './options.ts'
 export interface Stage {
   readonly folder: string
   readonly options: BenchOptions
+  /** Where profiles of the processes go; undefined: none are made. */
+  readonly profileFolder: string | undefined
   /** One line for whoever waits. */
   say(line: string): void
   /** True when no other round should begin: a quick run ends in time. */
@@ -29,6 +31,7 @@ const QUICK_MS = 35_000
 export async function openStage(
   options: BenchOptions,
   say: (line: string) => void,
+  profileFolder?: string,
 ): Promise<Stage> {
   const beganMs = performance.now()
   const temporary = await makeTemporaryFolder()
@@ -48,6 +51,7 @@ export async function openStage(
   return {
     folder,
     options,
+    profileFolder,
     say,
     isLate: () => options.isQuick && performance.now() - beganMs > QUICK_MS,
     onEnd: (cleanup) => void cleanups.push(cleanup),

@@ -44,6 +44,9 @@ export interface BenchDatabase {
   query<Row extends object>(sql: string, values?: readonly unknown[]): Promise<Row[]>
 }
 
+/** For scenarios that ask what statements cost. */
+export const WITH_STATEMENTS = { shared_preload_libraries: 'pg_stat_statements' }
+
 /** Stopped with the stage. `settings` go over those of every scenario. */
 export async function startPostgres(
   stage: Stage,
@@ -52,7 +55,12 @@ export async function startPostgres(
   const dataDir = join(stage.folder, 'postgres')
   await mkdir(dataDir, { mode: 0o711 })
   const logger = createLogger({ name: 'bench', level: 'error' })
-  const all = { ...SETTINGS, ...settings }
+  const isProfiled = stage.profileFolder !== undefined
+  const all: Readonly<Record<string, string>> = {
+    ...SETTINGS,
+    ...settings,
+    ...(isProfiled ? WITH_STATEMENTS : {}),
+  }
   const server = createEmbeddedPostgres({ dataDir, clock, random, logger, settings: all })
   stage.onEnd(() => server.stop())
   await server.start()
@@ -68,6 +76,9 @@ export async function startPostgres(
       await admin.query(`create database ${name}`)
       const connection = { ...server.connection, database: name }
       const client = await connect(stage, connection)
+      if (all['shared_preload_libraries'] !== undefined) {
+        await client.query('create extension if not exists pg_stat_statements')
+      }
       return {
         connection,
         url: connectionUrl(connection),

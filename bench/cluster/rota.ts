@@ -6,6 +6,7 @@ import { coordinatorFiles } from '../../shared/data-dir.ts'
 import { AGENT, COORDINATOR } from '../../shared/programs.ts'
 import { type ApiClients, openClients } from '../../test/support/api-clients.ts'
 import { type RunningProcess, startProcess } from '../../test/support/processes.ts'
+import { INSPECTED, type Recording, startRecording } from '../profile/collect.ts'
 import type { Stage } from '../stage.ts'
 import type { BenchDatabase } from './postgres.ts'
 
@@ -14,8 +15,6 @@ export interface RotaOptions {
   readonly agents: number
   readonly slots: number
   readonly coordinators?: number
-  /** For Node, e.g. `--cpu-prof`; the first coordinator and the first agent get them. */
-  readonly nodeFlags?: readonly string[]
 }
 
 export interface Rota {
@@ -23,6 +22,8 @@ export interface Rota {
   readonly api: ApiClients
   readonly coordinators: readonly RunningProcess[]
   readonly agents: readonly BenchAgent[]
+  /** All before this is no part of a profile; without one it does nothing. */
+  beginMeasuring(): Promise<void>
   /** Ends its processes in order, before the stage does. */
   stop(): Promise<void>
 }
@@ -35,6 +36,7 @@ export interface BenchAgent {
 }
 
 const HANDLERS = join(import.meta.dirname, '..', 'handlers')
+const FIRST_WORKER = 'bench-1'
 const CAPABILITIES = 'shell,script,api'
 
 /** Starts coordinators and agents and waits until all are connected. */
@@ -48,7 +50,9 @@ export async function startRota(stage: Stage, options: RotaOptions): Promise<Rot
     NODE_COMPILE_CACHE: join(stage.folder, 'compile-cache'),
   }
   const running: RunningProcess[] = []
+  let recording: Recording | undefined
   const stop = once(async () => {
+    if (stage.profileFolder !== undefined) await recording?.finish(stage.profileFolder)
     for (const process of [...running].reverse()) process.kill('SIGINT')
     await Promise.all(running.map(({ exit }) => exit))
   })
@@ -57,8 +61,8 @@ export async function startRota(stage: Stage, options: RotaOptions): Promise<Rot
   const addresses: string[] = []
   for (let number = 1; number <= count; number += 1) {
     const dataDir = join(folder, `coordinator-${number}`)
-    const flags = number === 1 ? options.nodeFlags : []
-    const coordinator = startCoordinator(dataDir, { environment, nodeFlags: flags ?? [] })
+    const nodeFlags = number === 1 ? profileFlags(stage) : []
+    const coordinator = startCoordinator(dataDir, { environment, nodeFlags })
     running.push(coordinator)
     coordinators.push(coordinator)
     addresses.push(String((await coordinator.answer('ready'))['grpcAddress']))
@@ -71,9 +75,22 @@ export async function startRota(stage: Stage, options: RotaOptions): Promise<Rot
     addresses,
     api: clients.promised,
     compileCache: environment.NODE_COMPILE_CACHE,
+    nodeFlags: profileFlags(stage),
   }
   const agents = await startAgents(options, joining, running)
-  return { database, api: clients.promised, coordinators, agents, stop }
+  return {
+    ...{ database, api: clients.promised, coordinators, agents, stop },
+    async beginMeasuring() {
+      const [coordinator, agent] = [coordinators[0], agents[0]]
+      if (stage.profileFolder === undefined || !coordinator || !agent) return
+      const watched = { coordinator, agent: agent.process, worker: FIRST_WORKER, database }
+      recording ??= await startRecording(watched)
+    },
+  }
+}
+
+function profileFlags({ profileFolder }: Stage): readonly string[] {
+  return profileFolder === undefined ? [] : INSPECTED
 }
 
 function startCoordinator(
@@ -97,11 +114,13 @@ interface Joining {
   readonly addresses: readonly string[]
   readonly api: ApiClients
   readonly compileCache: string
+  /** Of the first one. */
+  readonly nodeFlags: readonly string[]
 }
 
 async function startAgents(
-  { agents: count, nodeFlags = [], slots }: RotaOptions,
-  { addresses, api, compileCache, folder }: Joining,
+  { agents: count, slots }: RotaOptions,
+  { addresses, api, compileCache, folder, nodeFlags }: Joining,
   running: RunningProcess[],
 ): Promise<BenchAgent[]> {
   const agents: BenchAgent[] = []

@@ -37,6 +37,7 @@ export const latency: Scenario = {
       return measureRota(stage, setting, { round, perSecond })
     }
     await run()
+    await setting.rota.beginMeasuring()
     const contenders = [{ name: 'rota', run }, ...peers.map((peer) => contenderOf(stage, peer))]
     const { rota, ...others } = await alternate(stage, contenders)
     if (rota === undefined) throw new Error('rota has not run')

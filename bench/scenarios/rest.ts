@@ -1,4 +1,5 @@
 /** What a cluster costs that has nothing to do; these limits fail the run. */
+import { WITH_STATEMENTS } from '../cluster/postgres.ts'
 import { type Setting, startSetting } from '../cluster/setting.ts'
 import { sleepMs } from '../measure/host-time.ts'
 import { readCpuMs, readMemoryMb } from '../measure/process-cost.ts'
@@ -21,9 +22,8 @@ export const rest: Scenario = {
   what: 'statements per second, CPU and memory of coordinator and agents with nothing to do',
   async run(stage) {
     const { isQuick, runs } = stage.options
-    const settings = { shared_preload_libraries: 'pg_stat_statements' }
-    const setting = await startSetting(stage, { settings })
-    await setting.database.query('create extension if not exists pg_stat_statements')
+    const setting = await startSetting(stage, { settings: WITH_STATEMENTS })
+    await setting.rota.beginMeasuring()
     await sleepMs(isQuick ? SETTLE_MS.quick : SETTLE_MS.full)
     const measured: Run[] = []
     for (let round = 1; round <= runs && !(round > 1 && stage.isLate()); round += 1) {

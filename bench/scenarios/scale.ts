@@ -3,6 +3,7 @@ import { Client } from 'pg'
 import { range } from '../cluster/batch.ts'
 import { copyRows } from '../cluster/copy-rows.ts'
 import { type BenchJob, createLoad } from '../cluster/load.ts'
+import { WITH_STATEMENTS } from '../cluster/postgres.ts'
 import { startRota } from '../cluster/rota.ts'
 import { countRuns } from '../cluster/runs.ts'
 import { type Setting, startSetting } from '../cluster/setting.ts'
@@ -42,10 +43,13 @@ type Point = readonly [number, number]
 export const scale: Scenario = {
   what: 'throughput and claim time with 1M queued, 10M settled, an old snapshot; two coordinators',
   async run(stage) {
-    const settings = { shared_preload_libraries: 'pg_stat_statements' }
-    const setting = await startSetting(stage, { settings, agents: AGENTS, slots: SLOTS })
-    const { database, load } = setting
-    await database.query('create extension if not exists pg_stat_statements')
+    const setting = await startSetting(stage, {
+      settings: WITH_STATEMENTS,
+      agents: AGENTS,
+      slots: SLOTS,
+    })
+    await setting.rota.beginMeasuring()
+    const { load } = setting
     const { isQuick } = stage.options
     const job = await load.createJob('scale')
     await load.enqueue(job, isQuick ? WARM_UP.quick : WARM_UP.full)

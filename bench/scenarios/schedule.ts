@@ -22,6 +22,7 @@ export const schedule: Scenario = {
   what: 'ms that due executions begin late: 1,000 per second for a minute, 100,000 in one second',
   async run(stage) {
     const setting = await startSetting(stage)
+    await setting.rota.beginMeasuring()
     const { isQuick, jobs } = stage.options
     const crowd = jobs ?? (isQuick ? CROWD.quick : CROWD.full)
     const seconds = isQuick ? SPAN_S.quick : SPAN_S.full

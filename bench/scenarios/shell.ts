@@ -31,6 +31,7 @@ export const shell: Scenario = {
     }
     stage.say('warming up ...')
     await run(WARM_UP)
+    await setting.rota.beginMeasuring()
     const contenders: Contender[] = [
       { name: 'rota', run: () => run(count) },
       { name: 'spawn loop', run: () => runLoop(stage, count, 1) },

@@ -53,3 +53,29 @@ describe('the command line of the benchmarks', () => {
     })
   })
 })
+
+describe('verbs', () => {
+  it('profiles one scenario, without peers', () => {
+    expect(readCommand(['profile', 'latency', '--save'], KNOWN)).toMatchObject({
+      kind: 'profile',
+      scenario: 'latency',
+      isSaved: true,
+      options: { hasPeers: false },
+    })
+    expect(readCommand(['profile'], KNOWN)).toMatchObject({ kind: 'wrong' })
+    expect(readCommand(['profile', 'latency', 'shell'], KNOWN)).toMatchObject({ kind: 'wrong' })
+    expect(readCommand(['profile', 'latencies'], KNOWN)).toHaveProperty(
+      'hint',
+      expect.stringContaining('latency'),
+    )
+  })
+
+  it('reports all or some, measured anew or not', () => {
+    expect(readCommand(['report'], KNOWN)).toMatchObject({ scenarios: KNOWN, isMeasured: true })
+    expect(readCommand(['report', 'shell', '--render'], KNOWN)).toMatchObject({
+      kind: 'report',
+      scenarios: ['shell'],
+      isMeasured: false,
+    })
+  })
+})
