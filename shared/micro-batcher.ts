@@ -1,8 +1,8 @@
 /**
  * Gathers what is asked for at about the same time into one call.
  *
- * B1. One that comes alone goes at once. While `lanes` calls are under way, what comes gathers for the next one: nothing
- *     ever waits for a timer.
+ * B1. One that comes alone goes at once. While a call is under way, what comes gathers for the next one: nothing ever waits
+ *     for a timer. Other lanes open only for whole calls: a few large calls cost less than many small ones.
  * B2. A call takes the items in the order of asking, and no more than `sizeMax` of them unless one alone is larger.
  * B3. When a call that held several fails, each is tried alone, so that one bad item harms nobody else. So `run` must bear
  *     being asked for the same twice.
@@ -26,6 +26,7 @@ export class MicroBatcher<Item, Answer> {
   readonly #options: MicroBatcherOptions<Item, Answer>
   #waiting: Asked<Item, Answer>[] = []
   #running = 0
+  #isLooking = false
 
   constructor(options: MicroBatcherOptions<Item, Answer>) {
     this.#options = options
@@ -36,15 +37,31 @@ export class MicroBatcher<Item, Answer> {
     const answer = Promise.withResolvers<Answer>()
     this.#waiting.push({ item, answer })
     // What is asked for in the same turn goes into the same call.
-    if (this.#waiting.length === 1) queueMicrotask(() => this.#fillLanes())
+    if (!this.#isLooking) {
+      this.#isLooking = true
+      queueMicrotask(() => this.#look())
+    }
     return answer.promise
   }
 
+  #look(): void {
+    this.#isLooking = false
+    this.#fillLanes()
+  }
+
   #fillLanes(): void {
-    while (this.#running < this.#options.lanes && this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && this.#hasLane()) {
       this.#running += 1
       void this.#runLane(this.#takeNext())
     }
+  }
+
+  #hasLane(): boolean {
+    if (this.#running === 0) return true
+    const { lanes, sizeMax, sizeOf } = this.#options
+    if (this.#running >= lanes) return false
+    const size = this.#waiting.reduce((sum, { item }) => sum + sizeOf(item), 0)
+    return size >= sizeMax
   }
 
   #takeNext(): Asked<Item, Answer>[] {

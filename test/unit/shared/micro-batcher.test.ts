@@ -35,26 +35,35 @@ test('one alone goes at once', async () => {
   await expect(answer).resolves.toBe(2)
 })
 
-test('what comes while all lanes are taken goes together, in the order of asking, up to the size', async () => {
-  const { batcher, calls } = createBatcher(2, 5)
-  const first = batcher.add(5)
-  const second = batcher.add(5)
+test('what comes while a call is under way goes together, in the order of asking, up to the size', async () => {
+  const { batcher, calls } = createBatcher(1, 5)
+  const first = batcher.add(1)
   await settle()
   const others = [1, 2, 2, 9, 1].map((item) => batcher.add(item))
+  for (const [index, items] of [[1], [1, 2, 2], [9], [1]].entries()) {
+    await settle()
+    expect(calls[index]?.items).toEqual(items)
+    expect(calls).toHaveLength(index + 1)
+    calls[index]?.end.resolve()
+  }
+  await expect(Promise.all([first, ...others])).resolves.toEqual([2, 2, 4, 4, 18, 2])
+})
+
+test('another lane opens for a whole call, and no more than there are', async () => {
+  const { batcher, calls } = createBatcher(2, 5)
+  const answers = [batcher.add(1)]
   await settle()
-  expect(calls).toHaveLength(2)
-  calls[1]?.end.resolve()
-  await expect(second).resolves.toBe(10)
+  answers.push(batcher.add(4))
   await settle()
-  expect(calls[2]?.items).toEqual([1, 2, 2])
-  calls[2]?.end.resolve()
+  expect(calls).toHaveLength(1)
+  answers.push(batcher.add(1), batcher.add(5))
   await settle()
-  expect(calls[3]?.items).toEqual([9])
-  calls[0]?.end.resolve()
-  await settle()
-  expect(calls[4]?.items).toEqual([1])
-  for (const { end } of calls) end.resolve()
-  await expect(Promise.all([first, ...others])).resolves.toEqual([10, 2, 4, 4, 18, 2])
+  expect(calls.map(({ items }) => items)).toEqual([[1], [4, 1]])
+  for (let index = 0; index < 3; index++) {
+    calls[index]?.end.resolve()
+    await settle()
+  }
+  await expect(Promise.all(answers)).resolves.toEqual([2, 8, 2, 10])
 })
 
 test('one bad item fails alone', async () => {
