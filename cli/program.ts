@@ -40,6 +40,12 @@ const GROUPS: readonly Group[] = [
     register: async (...to) => (await import('./commands/job.ts')).registerJob(...to),
   },
   {
+    name: 'schedule',
+    summary: 'see what a schedule would do, without a coordinator',
+    heading: 'Jobs and runs:',
+    register: async (...to) => (await import('./commands/schedule.ts')).registerSchedule(...to),
+  },
+  {
     name: 'exec',
     summary: 'see, follow and cancel executions',
     heading: 'Jobs and runs:',

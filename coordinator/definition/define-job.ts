@@ -2,6 +2,7 @@
 import { Job, type JobSpec, Schedule } from '../../proto/gen/rota/v1/job.ts'
 import { type FieldViolation, RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
 import { newId } from '../../shared/ids.ts'
+import { compileTexts } from '../../shared/schedule/compile-texts.ts'
 import { resourceName } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
 import { recordJobEvents } from '../events/record-event-queries.ts'
@@ -60,15 +61,16 @@ class Undo extends Error {
 export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> {
   const name = create.jobId || `job-${deps.random.bytes(5).toString('hex')}`
   const wrongId = validateJobId(create.jobId)
-  const job = { ...create.job, name: resourceName('jobs', name) }
+  const now = await databaseNow(deps.db)
+  const job = withRules({ ...create.job, name: resourceName('jobs', name) }, now)
   refuseViolations([
     ...(wrongId === undefined ? [] : [wrongId]),
-    ...(await findViolations(deps.db, job)),
+    ...(await findViolations(deps.db, job, now)),
   ])
   const row = await inTransaction(deps, create.validateOnly, async (tx) => {
     const { resource, isNew } = await once(tx, create.request, name)
     if (!isNew) return requireJob(tx, resource)
-    await insertWhole(deps, tx, { ...create, name })
+    await insertWhole(deps, tx, { ...create, job, name })
     return requireJob(tx, name)
   }).catch((error: unknown) => {
     if (!isUniqueViolation(error, 'job_name')) throw error
@@ -86,8 +88,9 @@ export async function updateJob(deps: Deps, update: UpdateJob): Promise<JobRow> 
       throw new RotaError('ETAG_MISMATCH', `job ${update.name} has changed since it was read`)
     }
     const definition = toDefinition(before)
-    const merged = applyMask(definition, update.job, update.mask)
-    const violations = await findViolations(tx, merged)
+    const now = await databaseNow(tx)
+    const merged = withRules(applyMask(definition, update.job, update.mask), now, definition)
+    const violations = await findViolations(tx, merged, now)
     const isOld = isOldSchedule(definition, merged)
     refuseViolations(violations.filter(({ reason }) => !isOld || reason !== 'SCHEDULE_NEVER_RUNS'))
     await saveChange(tx, before, { job: merged, actor: update.actor })
@@ -128,9 +131,16 @@ async function inTransaction(
   }
 }
 
-async function findViolations(db: Db, job: Job): Promise<FieldViolation[]> {
-  const names = await readFleetNames(db)
-  return validateJob(job, { ...names, now: await databaseNow(db) })
+/** The job with the rules of its sentences; those that it had before stay as they were. */
+function withRules(job: Job, now: Date, before?: Job): Job {
+  const { spec } = job
+  if (spec?.schedule === undefined) return job
+  const schedule = compileTexts(spec.schedule, now, before?.spec?.schedule)
+  return { ...job, spec: { ...spec, schedule } }
+}
+
+async function findViolations(db: Db, job: Job, now: Date): Promise<FieldViolation[]> {
+  return validateJob(job, { ...(await readFleetNames(db)), now })
 }
 
 /** A schedule that is over may stay as it is; only a new one must have something to do. */

@@ -22,6 +22,8 @@ const FEATURES = [
   'schedules.cron',
   'schedules.every',
   'schedules.at',
+  'schedules.text',
+  'schedules.dst',
   'dependencies',
   'retries',
   'tasks.shell',

@@ -58,6 +58,16 @@ export const CATALOGUE = {
     title: 'A time zone is unknown.',
     hint: 'Use an IANA name such as Europe/Paris.',
   },
+  SCHEDULE_TEXT_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A schedule in words cannot be read.',
+    hint: 'See docs/schedule-language.md for what can be said, or write cron.',
+  },
+  SCHEDULE_AMBIGUOUS: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A schedule in words has several meanings.',
+    hint: 'Write one of the sentences in the error.',
+  },
   SCHEDULE_NEVER_RUNS: {
     code: 'INVALID_ARGUMENT',
     title: 'The schedule has no due time in the future.',

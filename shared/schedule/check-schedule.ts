@@ -15,7 +15,6 @@ import {
   checkDuration,
   checkEnum,
   checkInteger,
-  didYouMean,
   refuseFeature,
   refuseUnless,
   show,
@@ -23,6 +22,7 @@ import {
 } from '../errors/check-field.ts'
 import type { FieldViolation } from '../errors/rota-error.ts'
 import { nextDue } from './next-due.ts'
+import { readSentence, refuseTimeZone } from './read-expression.ts'
 import { EVERY_MS_MIN, readRules } from './rule-text.ts'
 import { checkTimeZone } from './zone/time-zone.ts'
 
@@ -41,8 +41,8 @@ export function checkSchedule(
 ): FieldViolation[] {
   if (schedule === undefined) return []
   const violations = [
-    ...validateRecurrences(`${field}.recurrences`, schedule.recurrences),
-    ...validateTimeZone(`${field}.time_zone`, schedule.timeZone),
+    ...validateRecurrences(`${field}.recurrences`, schedule, now),
+    ...refuseTimeZone(`${field}.time_zone`, schedule.timeZone),
     ...validateWindow(field, schedule),
     ...validateCatchUp(`${field}.catch_up`, schedule.catchUp),
     ...validateDst(`${field}.dst`, schedule.dst),
@@ -65,26 +65,40 @@ function validateHasDueTime(field: string, schedule: Schedule, now: Date): Field
   })
 }
 
-function validateRecurrences(field: string, recurrences: readonly Recurrence[]): FieldViolation[] {
+function validateRecurrences(
+  field: string,
+  { recurrences, timeZone }: Schedule,
+  now: Date,
+): FieldViolation[] {
   if (recurrences.length === 0) {
-    const hint = 'Give a cron, every or at; leave out the schedule for a job without one.'
+    const hint = 'Give a cron, every, at or text; leave out the schedule for a job without one.'
     return [violation(field, { reason: 'FIELD_REQUIRED', message: 'is empty', hint })]
   }
   return [
     ...checkCount(field, recurrences, RECURRENCES_MAX),
     ...recurrences
       .slice(0, RECURRENCES_MAX)
-      .flatMap((recurrence, index) => validateRecurrence(`${field}[${index}]`, recurrence)),
+      .flatMap((recurrence, index) =>
+        validateRecurrence({ path: `${field}[${index}]`, timeZone, now }, recurrence),
+      ),
   ]
 }
 
-function validateRecurrence(path: string, { kind, phase }: Recurrence): FieldViolation[] {
+interface Place {
+  readonly path: string
+  readonly timeZone: string
+  readonly now: Date
+}
+
+function validateRecurrence(place: Place, recurrence: Recurrence): FieldViolation[] {
+  const { path } = place
+  const { kind, phase } = recurrence
   if (phase !== undefined && kind?.$case !== 'every') {
     return [violation(`${path}.phase`, { message: 'belongs to `every` only' })]
   }
   switch (kind?.$case) {
     case undefined: {
-      const hint = 'Give one of cron, every and at.'
+      const hint = 'Give one of cron, every, at and text.'
       return [violation(path, { reason: 'FIELD_REQUIRED', message: 'is empty', hint })]
     }
     case 'cron':
@@ -94,7 +108,7 @@ function validateRecurrence(path: string, { kind, phase }: Recurrence): FieldVio
     case 'at':
       return checkTime(`${path}.at`, kind.value)
     case 'text':
-      return refuseFeature(true, `${path}.text`, 'A schedule in natural language')
+      return recurrence.compiled === '' ? refuseText(place, kind.value) : []
   }
 }
 
@@ -136,12 +150,11 @@ function validateCron(field: string, expression: string): FieldViolation[] {
   ]
 }
 
-function validateTimeZone(field: string, timeZone: string): FieldViolation[] {
-  const problem = checkTimeZone(timeZone)
-  if (problem === undefined) return []
-  const hint = didYouMean(problem.nearNames)
-  const message = `${show(timeZone)} is no time zone`
-  return [violation(field, { reason: 'TIME_ZONE_INVALID', message, hint })]
+/** Why it has no rule: compileTexts found none. */
+function refuseText({ path, timeZone, now }: Place, text: string): FieldViolation[] {
+  const zone = checkTimeZone(timeZone) === undefined ? timeZone : ''
+  const reading = readSentence({ field: `${path}.text`, text, now, timeZone: zone })
+  return reading.kind === 'refused' ? [reading.violation] : []
 }
 
 function validateWindow(field: string, { notBefore, notAfter }: Schedule): FieldViolation[] {

@@ -134,7 +134,7 @@ function walkOnce(atMs: number): Walk {
 }
 
 /** The policy of a schedule; what is not chosen is as in Vixie cron. */
-function dstRule({ dst }: Pick<Schedule, 'dst'>): DstRule {
+export function dstRule({ dst }: Pick<Schedule, 'dst'>): DstRule {
   if (dst === undefined) return DEFAULT_DST
   return { gap: GAPS[dst.gap] ?? DEFAULT_DST.gap, fold: FOLDS[dst.fold] ?? DEFAULT_DST.fold }
 }

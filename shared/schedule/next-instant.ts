@@ -27,6 +27,8 @@ const ELAPSED: DstRule = { gap: 'skip', fold: 'both' }
 export interface WallRule {
   /** Minute or hour begins with `*`. */
   readonly isInterval: boolean
+  /** Nothing is due before this wall-clock time. */
+  readonly start: number
   /** The first wall-clock time strictly after the given one; Infinity for none. */
   readonly nextWall: (after: number) => number
 }
@@ -42,7 +44,9 @@ export interface InstantSearch {
 }
 
 /** The first instant strictly after `after` at which the rule is due; Infinity for none. */
-export function nextInstant({ rule, zone, dst: chosen }: InstantSearch, after: number): number {
+export function nextInstant({ rule, zone, dst: chosen }: InstantSearch, asked: number): number {
+  // A rule may begin centuries later: that is no search.
+  const after = Math.max(asked, rule.start - OFFSETS_APART_MAX)
   const dst = rule.isInterval ? ELAPSED : chosen
   const walk = new WallWalk(rule)
   let stretch = zone.stretchAt(after)

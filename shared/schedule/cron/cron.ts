@@ -24,6 +24,7 @@ export function compileCron(rule: CronRule, seed: string): WallRule {
   const times = toTimes(rule, ({ name }) => seedFraction(seed, name))
   return {
     isInterval: isInterval(rule),
+    start: rule.step === undefined ? -Infinity : rule.step.from * DAY_S,
     nextWall: (after) => nextWallTime(times, after),
   }
 }
@@ -91,7 +92,8 @@ function possibleBits(field: CronField, rule: CronFieldRule, shift: number): num
   return [...new Set(bits)]
 }
 
-function hasHash({ items }: CronField): boolean {
+/** True when the hash of the job picks values of the field. */
+export function hasHash({ items }: CronField): boolean {
   return items.some(({ kind }) => kind === 'hashed')
 }
 

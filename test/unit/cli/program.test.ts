@@ -6,7 +6,7 @@ import { systemRandom } from '../../../shared/random.ts'
 import { rota } from '../../support/cli.ts'
 
 const GROUPS = [
-  ...['dev', 'server', 'agent', 'job', 'exec', 'worker', 'token', 'status', 'events'],
+  ...['dev', 'server', 'agent', 'job', 'schedule', 'exec', 'worker', 'token', 'status', 'events'],
   'version',
 ]
 

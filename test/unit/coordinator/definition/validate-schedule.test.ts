@@ -157,12 +157,23 @@ describe('refused is', () => {
     },
   )
 
-  test('natural language, which this release does not have', () => {
-    const text = schedule({ recurrences: recurrences({ $case: 'text', value: 'every weekday' }) })
-    expect(wrongs(job({ schedule: text }))).toEqual([
-      expect.stringMatching(/^job\.spec\.schedule\.recurrences\[0\]\.text FEATURE_UNAVAILABLE: /),
+  test('words that have several meanings, or none, with what they may mean', () => {
+    const text = (value: string) =>
+      schedule({ recurrences: recurrences({ $case: 'text', value }), timeZone: 'Europe/Pariss' })
+    expect(wrongs(job({ schedule: text('monday at 9:00') }))).toEqual([
+      `${FIELD}.recurrences[0].text SCHEDULE_AMBIGUOUS: "monday at 9:00": it does not say whether once or again and again`,
+      expect.stringContaining('TIME_ZONE_INVALID'),
     ])
+    expect(wrongs(job({ schedule: text('every moday') }))[0]).toBe(
+      `${FIELD}.recurrences[0].text SCHEDULE_TEXT_INVALID: "every moday": "moday" is not understood here, at character 7`,
+    )
   })
+})
+
+test('words that were compiled are right', () => {
+  const kind = { $case: 'text', value: 'every weekday at 9:30' } as const
+  const compiled = schedule({ recurrences: [{ kind, compiled: '30 9 * * 1-5' }] })
+  expect(wrongs(job({ schedule: compiled }))).toEqual([])
 })
 
 test('a misspelt zone is named', () => {
