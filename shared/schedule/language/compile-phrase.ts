@@ -1,5 +1,6 @@
 /** What a sentence says becomes the text of a rule. */
 import { isoSeconds } from '../../rfc-3339.ts'
+import { joinWords, WEEKDAY_NAMES } from '../describe/words.ts'
 import { clockRules, fieldText } from './clock-rules.ts'
 import { hasDays, hasMonthDays, type Phrase, type TimeOfDay } from './phrase.ts'
 import { clockText } from './read-times.ts'
@@ -53,8 +54,10 @@ function timesOf(phrase: Phrase): readonly TimeOfDay[] {
 }
 
 function compileOnce(phrase: Phrase, { now, zone }: Moment): string {
-  const isMixed = phrase.isRepeated || hasDays(phrase) || phrase.window !== undefined
-  if (isMixed || phrase.times.length > 1 || phrase.minutes.length > 0) {
+  const isMixed = [phrase.window, phrase.start].some((part) => part !== undefined)
+  const isRepeated = phrase.isRepeated || hasDays(phrase) || phrase.minutes.length > 0
+  const hasTwo = phrase.inMs !== undefined && phrase.day !== undefined
+  if (isMixed || isRepeated || hasTwo || phrase.times.length > 1) {
     throw new LanguageStop('it says both once and again and again', {
       at: 0,
       hint: 'Say one thing: "tomorrow at 17:00", or "daily at 17:00".',
@@ -100,7 +103,14 @@ function compileShort(phrase: Phrase, everyS: number): string {
       readings: [`daily at ${first}`, `every hour between ${first} and 23:59`],
     })
   }
-  const days = hasDays(phrase) ? plainDays(phrase) : '* * *'
+  if (phrase.perDay !== undefined) {
+    throw new LanguageStop('times a day and an interval within the day do not fit', {
+      at: 0,
+      hint: 'Say one of them.',
+    })
+  }
+  const isStarted = phrase.start !== undefined
+  const days = `${plainDays(phrase)}${isStarted ? stepText(1, 'day', phrase.start) : ''}`
   if (phrase.minutes.length > 0) return withDays(hourlyRules(phrase, everyS), days)
   if (phrase.window !== undefined) return withDays(windowRules(phrase, everyS), days)
   const dividing = dividingRule(everyS)
@@ -236,17 +246,23 @@ function compileDays(phrase: Phrase, { now, zone }: Moment): string {
   }
   switch (unit) {
     case 'week': {
+      if (hasMonthDays(phrase)) {
+        throw new LanguageStop('a week has no day of the month', {
+          at: 0,
+          hint: 'Say "monthly" with days of the month, "weekly" with weekdays.',
+        })
+      }
       // Without a weekday: Monday each week, today's every few weeks.
       const weekday = every === 1 ? 1 : start.dayOfWeek % 7
-      if (phrase.weekdays.size === 0 && !hasMonthDays(phrase)) phrase.weekdays.add(weekday)
-      return `${plainDays(phrase)}${stepText(every, 'week', firstOf(phrase, start))}`
+      if (phrase.weekdays.size === 0) phrase.weekdays.add(weekday)
+      return `${plainDays(phrase)}${stepText(every, 'week', every > 1 || phrase.start ? firstOf(phrase, start) : undefined)}`
     }
     case 'month':
     case 'quarter':
     case 'year':
       return compileMonths(phrase, every * { month: 1, quarter: 3, year: 12 }[unit], start)
     default:
-      return `${plainDays(phrase)}${stepText(every, 'day', start)}`
+      return `${plainDays(phrase)}${stepText(every, 'day', every > 1 ? start : phrase.start)}`
   }
 }
 
@@ -269,7 +285,9 @@ function compileMonths(phrase: Phrase, every: number, start: Temporal.PlainDate)
   if (!hasMonthDays(phrase)) phrase.dates.add(1)
   const [named] = phrase.months
   // Months that are named come once a year.
-  if (named !== undefined && every <= 12) return plainDays(phrase)
+  if (named !== undefined && every <= 12) {
+    return `${plainDays(phrase)}${stepText(1, 'day', phrase.start)}`
+  }
   if (named === undefined && 12 % every === 0 && phrase.start === undefined) {
     for (let month = 1; month <= 12; month += every) if (every > 1) phrase.months.add(month)
     return plainDays(phrase)
@@ -278,8 +296,9 @@ function compileMonths(phrase: Phrase, every: number, start: Temporal.PlainDate)
   return `${plainDays(phrase)}${stepText(every, 'month', first)}`
 }
 
-function stepText(every: number, unit: string, from: Temporal.PlainDate): string {
-  return every === 1 ? '' : ` every ${every} ${unit}s from ${from.toString()}`
+/** Every few of them; or each one, but only from a day on. */
+function stepText(every: number, unit: string, from: Temporal.PlainDate | undefined): string {
+  return from === undefined ? '' : ` every ${every} ${unit}s from ${from.toString()}`
 }
 
 /** Neither `every` nor a date: it could be meant in both ways. */
@@ -289,13 +308,13 @@ function stopOnceOrRepeated(phrase: Phrase, { now, zone }: Moment): never {
   const isOver = local.toPlainTime().toString() >= `${time}:00`.slice(0, 8)
   const day = isOver ? 'tomorrow' : 'today'
   const readings: string[] = []
-  const [weekday] = phrase.weekdays
+  const weekdays = sorted(phrase.weekdays)
+  const [weekday] = weekdays
   if (weekday !== undefined) {
-    const name = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'][
-      weekday
-    ]
+    const names = weekdays.map((day) => (WEEKDAY_NAMES[day] ?? '').toLowerCase())
+    readings.push(`every ${joinWords(names)} at ${time}`)
     const date = local.toPlainDate().add({ days: ((weekday - local.dayOfWeek + 6) % 7) + 1 })
-    readings.push(`every ${name} at ${time}`, `on ${date.toString()} at ${time}`)
+    if (weekdays.length === 1) readings.push(`on ${date.toString()} at ${time}`)
   } else if (hasMonthDays(phrase) || phrase.months.size > 0) {
     readings.push(...monthReadings(phrase, time))
   } else readings.push(`daily at ${time}`, `${day} at ${time}`)

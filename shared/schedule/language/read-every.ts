@@ -8,7 +8,7 @@ import {
   readMonthDays,
   readWeekdays,
 } from './read-days.ts'
-import type { Reader } from './reader.ts'
+import { type Reader, say } from './reader.ts'
 import { LanguageStop, type Tokens } from './tokens.ts'
 import { countOfWord, FREQUENCIES, monthOfWord, ordinalOf, unitOf, weekdayOfWord } from './words.ts'
 
@@ -53,7 +53,7 @@ export function readEvery(reader: Reader): void {
 
 /** `5 minutes`, `second day`, `half hour`; false when it is something else. */
 function readInterval(reader: Reader, everyAt: number): boolean {
-  const { tokens, phrase } = reader
+  const { tokens } = reader
   const word = tokens.peek()
   const unit = unitOf(word)
   const nth = ordinalOf(word)
@@ -68,11 +68,11 @@ function readInterval(reader: Reader, everyAt: number): boolean {
   }
   if (unit !== undefined && word.length > 1) {
     tokens.next()
-    phrase.frequency = { every: 1, unit }
+    say(reader, 'frequency', { every: 1, unit })
     return true
   }
   if (tokens.takeAll('half', 'hour') || tokens.takeAll('half', 'an', 'hour')) {
-    phrase.frequency = { every: 30, unit: 'minute' }
+    say(reader, 'frequency', { every: 30, unit: 'minute' })
     return true
   }
   const count = countOfWord(word)
@@ -97,16 +97,17 @@ function isEndOfSecond(tokens: Tokens): boolean {
 }
 
 /** `other tuesday`, `2 weeks`, `second day`. */
-function readEveryNth({ tokens, phrase }: Reader, every: number): void {
+function readEveryNth(reader: Reader, every: number): void {
+  const { tokens, phrase } = reader
   const unit = unitOf(tokens.peek())
   if (every < 1) throw tokens.stop('an interval is at least 1')
   if (unit !== undefined) {
     tokens.next()
-    phrase.frequency = { every, unit }
+    say(reader, 'frequency', { every, unit })
     return
   }
   if (!isWeekdayWord(tokens.peek())) throw tokens.stopUnknown()
-  phrase.frequency = { every, unit: 'week' }
+  say(reader, 'frequency', { every, unit: 'week' })
   readWeekdays(tokens, phrase)
 }
 
@@ -125,13 +126,15 @@ function stopNthWeekday(tokens: Tokens, nth: number, at: number): never {
   )
 }
 
-export function readFrequency({ tokens, phrase }: Reader): void {
-  phrase.frequency = FREQUENCIES[tokens.next()]
+export function readFrequency(reader: Reader): void {
+  const { tokens, phrase } = reader
+  say(reader, 'frequency', FREQUENCIES[tokens.next()])
   phrase.isRepeated = true
 }
 
 /** `twice a day`, `3 times an hour`. */
-export function readTimesPer({ tokens, phrase }: Reader): void {
+export function readTimesPer(reader: Reader): void {
+  const { tokens, phrase } = reader
   const { at } = tokens
   const word = tokens.next()
   const count = word === 'once' ? 1 : word === 'twice' ? 2 : (countOfWord(word) ?? 0)
@@ -143,10 +146,10 @@ export function readTimesPer({ tokens, phrase }: Reader): void {
   const unit = unitOf(tokens.next())
   phrase.isRepeated = true
   if (unit === undefined) throw tokens.stopUnknown()
-  if (count === 1) phrase.frequency = { every: 1, unit }
+  if (count === 1) say(reader, 'frequency', { every: 1, unit })
   else if (unit === 'hour' && 60 % count === 0)
-    phrase.frequency = { every: 60 / count, unit: 'minute' }
-  else if (unit === 'day' && 24 % count === 0) phrase.perDay = count
+    say(reader, 'frequency', { every: 60 / count, unit: 'minute' })
+  else if (unit === 'day' && 24 % count === 0) say(reader, 'perDay', count)
   else stopTimesPer({ at, end: tokens.endOfLast }, count, unit)
 }
 

@@ -15,7 +15,7 @@ import {
 } from './read-days.ts'
 import { readEvery, readFrequency, readTimesPer } from './read-every.ts'
 import { isTime, readAt, readTimes, readWindow } from './read-times.ts'
-import type { Reader } from './reader.ts'
+import { type Reader, say } from './reader.ts'
 import { LanguageStop, type Tokens } from './tokens.ts'
 import {
   countOfWord,
@@ -92,7 +92,7 @@ function readPart(reader: Reader): void {
   }
   if (tokens.take('starting', 'from', 'beginning')) {
     tokens.take('on')
-    phrase.start = readStart(reader)
+    say(reader, 'start', readStart(reader))
     return
   }
   readBare(reader)
@@ -103,13 +103,13 @@ function readPart(reader: Reader): void {
 function readBare(reader: Reader): void {
   const { tokens, phrase, today } = reader
   const word = tokens.peek()
-  if (tokens.take('tomorrow')) phrase.day = today.add({ days: 1 })
-  else if (tokens.take('today', 'tonight')) phrase.day = today
+  if (tokens.take('tomorrow')) say(reader, 'day', today.add({ days: 1 }))
+  else if (tokens.take('today', 'tonight')) say(reader, 'day', today)
   else if (tokens.peek() === 'next') readNextDay(reader)
   else if (tokens.takeAll('weekday', 'nearest') || tokens.takeAll('weekday', 'closest')) {
     readNearest(tokens, phrase)
   } else if (isWeekdayWord(word) || isMonthDayWord(word)) readDays(reader)
-  else if (/^\d{4}-/.test(word)) phrase.day = readDate(tokens)
+  else if (/^\d{4}-/.test(word)) say(reader, 'day', readDate(tokens))
   else if (monthOfWord(word) !== undefined) readMonthAndDay(tokens, phrase)
   else if (countOfWord(word) !== undefined && unitOf(tokens.peek(1)) !== undefined)
     stopBareSpan(tokens)
@@ -147,7 +147,7 @@ function readOn(reader: Reader): void {
     return
   }
   if (/^\d{4}-/.test(word)) {
-    phrase.day = readDate(tokens)
+    say(reader, 'day', readDate(tokens))
     return
   }
   if (monthOfWord(word) !== undefined) {
@@ -162,7 +162,8 @@ function readOn(reader: Reader): void {
 }
 
 /** Behind `in`: a span from now, or months. */
-function readIn({ tokens, phrase }: Reader): void {
+function readIn(reader: Reader): void {
+  const { tokens, phrase } = reader
   if (monthOfWord(tokens.peek()) !== undefined) {
     readMonths(tokens, phrase)
     return
@@ -181,7 +182,7 @@ function readIn({ tokens, phrase }: Reader): void {
     tokens.next()
     inMs += count * unitMs
   } while (tokens.takeAnd((word) => countOfWord(word) !== undefined))
-  phrase.inMs = inMs
+  say(reader, 'inMs', inMs)
 }
 
 function readStart({ tokens, today }: Reader): Temporal.PlainDate {
@@ -191,7 +192,8 @@ function readStart({ tokens, today }: Reader): Temporal.PlainDate {
 }
 
 /** `next monday`: the coming one, unless that is in this week and could be meant as `this monday`. */
-function readNextDay({ tokens, phrase, today }: Reader): void {
+function readNextDay(reader: Reader): void {
+  const { tokens, today } = reader
   const { at } = tokens
   tokens.next()
   const weekday = weekdayOfWord(tokens.next())
@@ -205,13 +207,11 @@ function readNextDay({ tokens, phrase, today }: Reader): void {
   const distance = ((isoDay - today.dayOfWeek + 6) % 7) + 1
   const coming = today.add({ days: distance })
   if (isoDay > today.dayOfWeek) {
-    const readings = [coming, coming.add({ weeks: 1 })].map(
-      (date) => `on ${date.toString()} at noon`,
-    )
     throw new LanguageStop('"next" may be the day of this week or of the one after', {
       at,
-      readings,
+      end: tokens.endOfLast,
+      readings: [coming, coming.add({ weeks: 1 })].map((date) => `on ${date.toString()}`),
     })
   }
-  phrase.day = coming
+  say(reader, 'day', coming)
 }
