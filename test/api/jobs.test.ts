@@ -34,6 +34,22 @@ async function countRows(): Promise<Record<string, number>> {
 }
 
 describe('creating', () => {
+  test('compiles words to a rule that an edit elsewhere leaves as it is', async () => {
+    const words = schedule({ text: 'in 3 hours' }, { timeZone: 'Europe/Paris' })
+    const ruleOf = ({ spec }: Job) => spec?.schedule?.recurrences[0]?.compiled
+    const created = await rota.createJob('worded', { ...shell('true'), ...words })
+    expect(ruleOf(created)).toMatch(/^@at \d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/)
+    const { spec } = jobOf('worded', { ...shell('false'), ...words })
+    const { job } = await rota.jobs.updateJob({ job: { ...created, spec }, updateMask: ['spec'] })
+    expect([job!.version, ruleOf(job!)]).toEqual([2, ruleOf(created)])
+    const { rows } = await sql<{ due: string }>`
+      select to_char(s.due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as due
+      from rota.schedule s join rota.job j on j.id = s.job_id where j.name = 'worded'`.execute(
+      rota.db,
+    )
+    expect(rows).toEqual([{ due: ruleOf(created)!.replace('@at ', '') }])
+  })
+
   test('answers the job as it was stored, with version 1', async () => {
     const job = await rota.createJob('created', shell('echo hi'))
     expect(job).toMatchObject({ name: 'jobs/created', version: 1, state: JobState.ACTIVE })

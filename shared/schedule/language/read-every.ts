@@ -75,6 +75,12 @@ function readInterval(reader: Reader, everyAt: number): boolean {
     say(reader, 'frequency', { every: 30, unit: 'minute' })
     return true
   }
+  if (/^\d+\.\d+$/.test(word) || isBelowSecond(tokens.peek(1))) {
+    throw tokens.stop(
+      'an interval is a whole number of seconds, minutes or longer units',
+      'Write every second, or every 90 seconds.',
+    )
+  }
   const count = countOfWord(word)
   if (count !== undefined && unitOf(tokens.peek(1)) !== undefined) {
     tokens.next()
@@ -82,6 +88,10 @@ function readInterval(reader: Reader, everyAt: number): boolean {
     return true
   }
   return false
+}
+
+function isBelowSecond(word: string): boolean {
+  return ['ms', 'millisecond', 'milliseconds'].includes(word)
 }
 
 const EXAMPLES_OF_DAY: Readonly<Record<string, readonly string[]>> = {

@@ -35,7 +35,7 @@ interface Token {
 }
 
 const TOKEN =
-  /\d{4}-\d{2}-\d{2}|\d{1,2}(?::\d{2}){1,2}(?:\s*[ap]\.?m\b\.?)?|:\d{2}|\d{1,2}\s*[ap]\.?m\b\.?|\d+(?:st|nd|rd|th)\b|\d+|[a-z]+|[^\s]/g
+  /\d{4}-\d{2}-\d{2}|\d{1,2}(?::\d{2}){1,2}(?:\s*[ap]\.?m\b\.?)?|:\d{2}|\d{1,2}\s*[ap]\.?m\b\.?|\d+\.\d+|\d+(?:st|nd|rd|th)\b|\d+|[a-z]+|[^\s]/g
 
 /** Reads forward over the words; `the` and commas mean nothing by themselves. */
 export class Tokens {

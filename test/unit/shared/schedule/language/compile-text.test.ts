@@ -152,6 +152,8 @@ describe('is refused, and says where', () => {
     ['every minute of the day', '"of" is not understood here', 14],
     ['today at 9:00', '2026-11-20T08:00:00Z is in the past', 1],
     ['in 10 bananas', 'behind "in" comes a span of up to weeks, or a month', 7],
+    ['every 500 ms', 'an interval is a whole number of seconds, minutes or longer units', 7],
+    ['every 0.5 seconds', 'an interval is a whole number of seconds, minutes or longer units', 7],
     ['every 0 days', 'an interval is at least 1', 9],
     ['sixth monday of the month', 'a month has at most five of a weekday', 1],
     ['monthly on the 32nd', 'a month has the days 1st to 31st', 16],
