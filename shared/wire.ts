@@ -35,12 +35,20 @@ export function enumFromWord<E extends LiteralEnum>(type: E, word: string): E[ke
   return value as E[keyof E]
 }
 
+/** By their values; enums are few and live for ever. */
+const wordsOf = new WeakMap<object, ReadonlyMap<unknown, string>>()
+
 /** The word `queued` from its number; undefined for UNSPECIFIED and for numbers that this release does not know. */
 export function wordFromEnum<E extends LiteralEnum>(
   type: E,
   value: number,
 ): Lowercase<Exclude<keyof E & string, 'UNSPECIFIED' | 'UNRECOGNIZED'>> | undefined {
-  const key = Object.keys(type).find((name) => type[name] === value)
-  if (key === undefined || key === 'UNSPECIFIED' || key === 'UNRECOGNIZED') return undefined
-  return key.toLowerCase() as Lowercase<Exclude<keyof E & string, 'UNSPECIFIED' | 'UNRECOGNIZED'>>
+  let words = wordsOf.get(type)
+  if (words === undefined) {
+    words = new Map(Object.entries(type).map(([name, each]) => [each, name.toLowerCase()]))
+    wordsOf.set(type, words)
+  }
+  const word = words.get(value)
+  if (word === undefined || word === 'unspecified' || word === 'unrecognized') return undefined
+  return word as Lowercase<Exclude<keyof E & string, 'UNSPECIFIED' | 'UNRECOGNIZED'>>
 }

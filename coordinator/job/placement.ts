@@ -23,6 +23,16 @@ const HANDLER = 'handler:'
 
 /** Needs of an execution of `spec`; `pinnedWorker` (an id) wins over the job's own pin. */
 export function placementNeeds(spec: JobSpec, pinnedWorker?: string): PlacementNeeds {
+  if (pinnedWorker !== undefined) return readNeeds(spec, pinnedWorker)
+  const known = unpinnedNeeds.get(spec) ?? readNeeds(spec, '')
+  unpinnedNeeds.set(spec, known)
+  return known
+}
+
+/** Specs are read once, and then looked at for every execution. */
+const unpinnedNeeds = new WeakMap<JobSpec, PlacementNeeds>()
+
+function readNeeds(spec: JobSpec, pinnedWorker: string): PlacementNeeds {
   const { placement } = spec
   const capabilities = [...impliedCapabilities(spec.task), ...(placement?.capabilities ?? [])]
   return {

@@ -6,6 +6,8 @@
  * M3. A claim holds the leases of its sessions: one that ends at the same time either sees the claim or prevents it.
  * M4. Slots whose claim was not confirmed stay taken until the database has told what became of it: a COMMIT whose
  *     answer was lost may have happened.
+ * M5. Which classes have something queued is asked again every CLASSES_MS at the latest, and whenever those that had are
+ *     empty: that question costs as much as a claim.
  */
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
@@ -25,6 +27,7 @@ import {
 
 /** Executions claimed in one transaction. */
 const BATCH = 500
+const CLASSES_MS = 100
 /** Looks at least so often, in ms: another coordinator may have queued something. */
 const LOOK_MS = 500
 
@@ -37,6 +40,7 @@ export interface Match {
 export function createMatch(deps: Deps, fleet: Fleet): Match {
   /** M4. */
   const doubtful: Pair[] = []
+  const classes = createQueuedClasses(deps)
   /** How often somebody has said that there is work or room, and what that was when a round last found nothing to do. */
   let saidCount = 0
   let idleAtCount = -1
@@ -48,7 +52,7 @@ export function createMatch(deps: Deps, fleet: Fleet): Match {
     name: 'match',
     runOnce: async () => {
       const saidBefore = saidCount
-      const claimed = await runRound(deps, fleet, doubtful)
+      const claimed = await runRound(deps, fleet, { classes, doubtful })
       if (claimed > 0) return 0
       idleAtCount = saidBefore
       return LOOK_MS
@@ -68,21 +72,57 @@ export function createMatch(deps: Deps, fleet: Fleet): Match {
   }
 }
 
+interface RoundState {
+  readonly classes: QueuedClasses
+  readonly doubtful: Pair[]
+}
+
 /** Answers how many were claimed. */
-async function runRound(deps: Deps, fleet: Fleet, doubtful: Pair[]): Promise<number> {
+async function runRound(
+  deps: Deps,
+  fleet: Fleet,
+  { classes, doubtful }: RoundState,
+): Promise<number> {
   if (doubtful.length > 0) await resolveDoubt(deps, fleet, doubtful)
   const offers = fleet.offers().filter(({ freeSlots }) => freeSlots > 0)
   if (offers.length === 0) return 0
-  const classes = await queuedClasses(deps.db)
-  const eligible = eligibleOffers(classes, offers)
-  if (eligible.size === 0) return 0
-  const claimed = await claim(deps, fleet, {
-    offers,
-    classes: classes.filter(({ id }) => eligible.has(id)),
-    doubtful,
-  })
+  const { queued, isFresh } = await classes.read()
+  const eligible = eligibleOffers(queued, offers)
+  const claimed =
+    eligible.size === 0
+      ? []
+      : await claim(deps, fleet, {
+          offers,
+          classes: queued.filter(({ id }) => eligible.has(id)),
+          doubtful,
+        })
   await fleet.dispatch(claimed)
-  return claimed.length
+  if (claimed.length > 0 || isFresh) return claimed.length
+  classes.forget()
+  return runRound(deps, fleet, { classes, doubtful })
+}
+
+interface QueuedClasses {
+  /** `isFresh`: they were asked for just now. */
+  read(): Promise<{ readonly queued: readonly PlacementClass[]; readonly isFresh: boolean }>
+  forget(): void
+}
+
+function createQueuedClasses({ clock, db }: Deps): QueuedClasses {
+  let known: readonly PlacementClass[] = []
+  let knownUntilMs = Number.NEGATIVE_INFINITY
+  return {
+    async read() {
+      const nowMs = clock.monotonicMs()
+      if (nowMs < knownUntilMs) return { queued: known, isFresh: false }
+      known = await queuedClasses(db)
+      knownUntilMs = nowMs + CLASSES_MS
+      return { queued: known, isFresh: true }
+    },
+    forget() {
+      knownUntilMs = Number.NEGATIVE_INFINITY
+    },
+  }
 }
 
 interface Round {
@@ -108,13 +148,14 @@ async function claim(deps: Deps, fleet: Fleet, round: Round): Promise<ClaimedExe
         tx,
         round.offers.map(({ sessionId }) => sessionId),
       )
-      const offers = round.offers.filter(({ sessionId }) => live.has(sessionId))
-      const freeSlots = offers.reduce((sum, offer) => sum + offer.freeSlots, 0)
+      const freeSlots = round.offers.reduce((sum, offer) => sum + offer.freeSlots, 0)
       const queued = await lockQueued(
         tx,
         round.classes.map(({ id }) => id),
         Math.min(BATCH, freeSlots),
       )
+      // M2. The direct path may have reserved some meanwhile; from here to the reservation nothing is waited for.
+      const offers = fleet.offers().filter(({ sessionId }) => live.has(sessionId))
       const pairs = matchQueued(queued, round.classes, offers).slice(0, BATCH)
       reserved = pairs.filter((pair) => fleet.reserve(pair))
       return reserved.length === 0 ? [] : claimQueued(tx, reserved)

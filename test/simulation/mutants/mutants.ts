@@ -54,10 +54,17 @@ const coordinatorMutants: readonly Mutant[] = [
     breaks: [14],
   },
   {
+    name: 'pair with slots as they were before the database was asked',
+    file: 'coordinator/match/match-loop.ts',
+    find: 'const offers = fleet.offers().filter(({ sessionId }) => live.has(sessionId))',
+    replace: 'const offers = round.offers.filter(({ sessionId }) => live.has(sessionId))',
+    breaks: [14],
+  },
+  {
     name: 'claim for sessions that have ended',
     file: 'coordinator/match/match-loop.ts',
-    find: 'round.offers.filter(({ sessionId }) => live.has(sessionId))',
-    replace: 'round.offers.filter(({ sessionId }) => live.has(sessionId) || true)',
+    find: 'fleet.offers().filter(({ sessionId }) => live.has(sessionId))',
+    replace: 'fleet.offers().filter(({ sessionId }) => live.has(sessionId) || true)',
     breaks: [13],
   },
   {
