@@ -5,8 +5,8 @@ export interface Program {
 }
 
 // V8's default young generation (3 x 16 MiB) would be a third of an agent's memory; at rest a small one costs nothing
-// that can be measured. Under load an agent of 1 MiB spends a quarter more than one of 2 MiB on collecting it, which costs
-// 1 MiB at rest; 4 MiB would save another tenth, and cost 4 MiB at rest. A coordinator with 1,000 idle agents took 7.4 and
+// that can be measured. Under load an agent of 1 MiB took 100 to 113 us for a short execution, one of 2 MiB 79 to 97 and one of
+// 4 MiB 73 to 75, at 85 and 88 MB at rest for the latter two. A coordinator with 1,000 idle agents took 7.4 and
 // 8.1 % of a core with 4 MiB and 5.9 % with 16 MiB, some 20 MB more (three runs of `npm run bench -- leases`, noisy machine).
 
 export const COORDINATOR: Program = {
@@ -16,7 +16,7 @@ export const COORDINATOR: Program = {
 
 export const AGENT: Program = {
   script: new URL('../agent/main.ts', import.meta.url),
-  nodeFlags: ['--max-semi-space-size=2'],
+  nodeFlags: ['--max-semi-space-size=4'],
 }
 
 /** Started by an agent, once per data folder. Few and small threads, for all it does is wait. */
