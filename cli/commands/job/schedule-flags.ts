@@ -60,14 +60,14 @@ function recurrence(kind: NonNullable<Recurrence['kind']>): Recurrence {
   return Recurrence.fromPartial({ kind })
 }
 
-/** `10s`, `every 10s`, `every 10 seconds`, `every minute` in ms. */
+/** `10s`, `every 10s`, `every 10 seconds`, `every minute` in ms. `every day` is none: it means midnight, not 24 hours. */
 function parseInterval(text: string): number | undefined {
   const span = text
     .replace(/^@?every\s+/i, '')
-    .replace(/\s*(second|minute|hour|day|week)s?\b/gi, (_match, unit: string) =>
+    .replace(/\s*(second|minute|hour)s?\b/gi, (_match, unit: string) =>
       unit.charAt(0).toLowerCase(),
     )
-  return parseDurationMs(/^[smhdw]$/.test(span) && span !== text ? `1${span}` : span)
+  return parseDurationMs(/^[smh]$/.test(span) && span !== text ? `1${span}` : span)
 }
 
 function fromNow(text: string, now: Date): Date | undefined {
@@ -77,5 +77,5 @@ function fromNow(text: string, now: Date): Date | undefined {
 
 /** A macro, or several words of which the first can only be a cron field: the coordinator says what is wrong with it. */
 function isCronLike(text: string): boolean {
-  return /^@\w+$/.test(text) || /^[\d*?,/HL-]+\s+\S/.test(text)
+  return /^@\w+/.test(text) || /^[\d*?,/HL-]+\s+\S/.test(text)
 }

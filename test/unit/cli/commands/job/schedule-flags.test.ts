@@ -15,6 +15,9 @@ describe('--schedule', () => {
     '0 9 * * MON-FRI',
     '*/10 * * * * *',
     '@daily',
+    '@every 6h phase 15m',
+    '0 9 * * TUE every 2 weeks from 2026-11-24',
+    '0 9 * * 1-5; 0 12 * * 6',
     'H H * * *',
     '0 0 L * *',
     // Wrong ones too: the coordinator says what is wrong, and where.
@@ -47,7 +50,13 @@ describe('--schedule', () => {
     expect(kindOf(text)).toEqual({ $case: 'at', value: new Date(time) })
   })
 
-  it.each(['every weekday at 9:30', 'mondays at noon'])('takes %j as words', (text) => {
+  it.each([
+    'every weekday at 9:30',
+    'mondays at noon',
+    'every day',
+    'every 2 weeks',
+    'in 10 minutes',
+  ])('takes %j as words', (text) => {
     expect(kindOf(text)).toEqual({ $case: 'text', value: text })
   })
 
