@@ -12,12 +12,21 @@ export function readCpuMs(pid: number): number {
   return ((user + system) * 1_000) / TICKS_PER_SECOND
 }
 
-/** Memory in use, in MB: resident, of which the share of pages that several processes have is counted once. */
-export function readMemoryMb(pid: number): number {
+export interface Memory {
+  /** As `ps` has it: with the program's file, which all processes of it share. */
+  readonly residentMb: number
+  /** Of its own: heap, stacks, buffers. */
+  readonly ownMb: number
+}
+
+/** Nothing for a process that is gone. */
+export function readMemory(pid: number): Memory {
   try {
-    const [, kb] = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? []
-    return Number(kb ?? 0) / 1_024
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+    const field = (name: string) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) / 1_024
+    return { residentMb: field('Rss'), ownMb: field('Anonymous') }
   } catch {
-    return 0
+    return { residentMb: 0, ownMb: 0 }
   }
 }

@@ -28,12 +28,17 @@ export async function installPeers(stage: Pick<Stage, 'say'>): Promise<Installed
       await promisify(execFile)('npm', ['install', ...flags], { timeout: INSTALL_MS })
       await writeFile(MARK, wanted)
     } catch (error) {
-      const said =
-        error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error)
-      const line = said.split('\n').find((each) => each.includes('error')) ?? said.slice(0, 200)
-      return { kind: 'absent', why: `npm could not install bench/peers: ${line.trim()}` }
+      return { kind: 'absent', why: `no peers: npm could not install them: ${reasonOf(error)}` }
     }
   }
   const { dependencies } = JSON.parse(wanted) as { dependencies: Record<string, string> }
   return { kind: 'installed', versions: dependencies }
+}
+
+/** The first line in which npm says what is wrong, else why it did not run at all. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const said = 'stderr' in error ? String(error.stderr) : ''
+  const line = said.split('\n').find((each) => each.includes('error'))
+  return (line ?? error.message).trim().slice(0, 200)
 }

@@ -34,7 +34,7 @@ export function barChart(title: string, unit: string, bars: readonly Bar[]): str
       text([scale(Math.max(value, max)) + 6, middle + 4], format(value)),
     ].join('\n')
   })
-  return svg(top + bars.length * rowHeight + 12, [heading(`${title} (${unit})`), ...rows])
+  return svg(title, top + bars.length * rowHeight + 12, [heading(`${title} (${unit})`), ...rows])
 }
 
 /** Lines over a common x; logarithmic where x spans more than a factor of fifty. */
@@ -81,12 +81,13 @@ export function lineChart(
     ]
   })
   const under = text([(left + WIDTH - right) / 2, height - 16], labels.x, { anchor: 'middle' })
-  return svg(height, [heading(`${title} (${labels.y})`), ...grid, ...ticks, ...lines, under])
+  return svg(title, height, [heading(`${title} (${labels.y})`), ...grid, ...ticks, ...lines, under])
 }
 
-function svg(height: number, parts: readonly string[]): string {
+function svg(title: string, height: number, parts: readonly string[]): string {
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img">`,
+    `<title>${escapeXml(title)}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     ...parts,
     '</svg>',

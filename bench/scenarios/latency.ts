@@ -9,9 +9,9 @@ import { type Peer, startPeers } from '../peer/peers.ts'
 import { alternate, type Contender, notesOfRuns, type Scenario } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 
-const SAMPLES = { full: 200, quick: 30 } as const
+const SAMPLES = { full: 100, quick: 30 } as const
 /** pg-boss polls: each sample takes half a second. */
-const POLLED_SAMPLES = { full: 20, quick: 3 } as const
+const POLLED_SAMPLES = { full: 10, quick: 3 } as const
 const PAUSE_MS = 20
 /** Executions whose pace is called full load. */
 const CALIBRATION = { full: 5_000, quick: 500 } as const

@@ -5,7 +5,7 @@ import { lockHolder } from '../../shared/lock-file.ts'
 import { sampleStarts } from '../cluster/sample-starts.ts'
 import { type Setting, startSetting } from '../cluster/setting.ts'
 import { sleepMs } from '../measure/host-time.ts'
-import { readMemoryMb } from '../measure/process-cost.ts'
+import { readMemory } from '../measure/process-cost.ts'
 import { addChecks, type Checks, goal, type Run, toOutcome, toSide } from '../measure/result.ts'
 import { quantile } from '../measure/statistics.ts'
 import { notesOfRuns, type Scenario } from '../scenario.ts'
@@ -13,7 +13,7 @@ import { notesOfRuns, type Scenario } from '../scenario.ts'
 const MB_PER_SECOND = 100
 /** An attempt may write 1 GiB in all. */
 const SECONDS = { full: 9, quick: 4 } as const
-const SAMPLES = { full: 150, quick: 40 } as const
+const SAMPLES = { full: 100, quick: 40 } as const
 const MEMORY_EVERY_MS = 100
 const WRITER = join(import.meta.dirname, '..', 'log-writer', 'main.ts')
 const GOALS = { delayMs: 10, growthMb: 20 } as const
@@ -80,7 +80,7 @@ async function measureRound(setting: Setting, round: number, isQuick: boolean): 
       besideP99Ms: quantile(beside.delaysMs, 0.99),
       delayP99Ms: quantile(beside.delaysMs, 0.99) - quantile(quiet.delaysMs, 0.99),
       ...growth,
-      agentMb: readMemoryMb(rota.agents[0]?.process.pid ?? 0),
+      agentMb: readMemory(rota.agents[0]?.process.pid ?? 0).ownMb,
     },
     checks: addChecks([quiet.checks, beside.checks, written]),
   }
@@ -94,13 +94,13 @@ function watchMemory({ rota }: Setting) {
     wardenGrowthMb: lockHolder(wardenLock(agent?.dataDir ?? '')) ?? 0,
     coordinatorGrowthMb: rota.coordinators[0]?.pid ?? 0,
   })
-  const before = new Map(pids.map(([name, pid]) => [name, readMemoryMb(pid)]))
+  const before = new Map(pids.map(([name, pid]) => [name, readMemory(pid).ownMb]))
   const most = new Map(before)
   let isOpen = true
   const look = async () => {
     while (isOpen) {
       for (const [name, pid] of pids) {
-        most.set(name, Math.max(most.get(name) ?? 0, readMemoryMb(pid)))
+        most.set(name, Math.max(most.get(name) ?? 0, readMemory(pid).ownMb))
       }
       await sleepMs(MEMORY_EVERY_MS)
     }

@@ -2,7 +2,7 @@
 import { WITH_STATEMENTS } from '../cluster/postgres.ts'
 import { type Setting, startSetting } from '../cluster/setting.ts'
 import { sleepMs } from '../measure/host-time.ts'
-import { readCpuMs, readMemoryMb } from '../measure/process-cost.ts'
+import { type Memory, readCpuMs, readMemory } from '../measure/process-cost.ts'
 import { CLEAN, type Run, type Target, toOutcome, toSide } from '../measure/result.ts'
 import { notesOfRuns, type Scenario } from '../scenario.ts'
 
@@ -14,8 +14,8 @@ export const REST_LIMITS = {
   statementsPerSecond: 30,
   coordinatorCpuPercent: 5,
   agentCpuPercent: 1,
-  coordinatorMb: 130,
-  agentMb: 60,
+  coordinatorOwnMb: 150,
+  agentOwnMb: 60,
 } as const
 
 export const rest: Scenario = {
@@ -55,8 +55,8 @@ async function measureSpan({ database, rota }: Setting, spanMs: number): Promise
   const coordinator = rota.coordinators.map(({ pid }) => pid)
   const agents = rota.agents.map(({ process }) => process.pid)
   const cpuMs = (pids: readonly number[]) => pids.reduce((sum, pid) => sum + readCpuMs(pid), 0)
-  const memoryMb = (pids: readonly number[]) =>
-    pids.reduce((sum, pid) => sum + readMemoryMb(pid), 0) / pids.length
+  const memoryMb = (pids: readonly number[], kind: keyof Memory) =>
+    pids.reduce((sum, pid) => sum + readMemory(pid)[kind], 0) / pids.length
   await database.query('select pg_stat_statements_reset()')
   const [coordinatorMs, agentsMs] = [cpuMs(coordinator), cpuMs(agents)]
   await sleepMs(spanMs)
@@ -71,8 +71,10 @@ async function measureSpan({ database, rota }: Setting, spanMs: number): Promise
       statementTimePercent: percent(Number(row?.ms)),
       coordinatorCpuPercent: percent(cpuMs(coordinator) - coordinatorMs),
       agentCpuPercent: percent(cpuMs(agents) - agentsMs) / agents.length,
-      coordinatorMb: memoryMb(coordinator),
-      agentMb: memoryMb(agents),
+      coordinatorResidentMb: memoryMb(coordinator, 'residentMb'),
+      coordinatorOwnMb: memoryMb(coordinator, 'ownMb'),
+      agentResidentMb: memoryMb(agents, 'residentMb'),
+      agentOwnMb: memoryMb(agents, 'ownMb'),
     },
     checks: CLEAN,
   }

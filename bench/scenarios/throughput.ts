@@ -122,7 +122,7 @@ async function runRota(rota: Rota, load: Load, { calls, count, name }: Order): P
   const beganMs = hostMs()
   const batch = await load.enqueue(job, count)
   const addedMs = hostMs()
-  const doneWhenAdded = await countSettled(rota, job.id)
+  const left = count - (await countSettled(rota, job.id))
   await load.whenSettled(job)
   const endedMs = hostMs()
   const checks = await load.check(job, batch)
@@ -130,7 +130,8 @@ async function runRota(rota: Rota, load: Load, { calls, count, name }: Order): P
   return {
     figures: {
       perSecond: (count * 1_000) / (endedMs - beganMs),
-      backlogPerSecond: ((count - doneWhenAdded) * 1_000) / (endedMs - addedMs),
+      // Of a few that are left, the pace says nothing.
+      ...(left < count / 4 ? {} : { backlogPerSecond: (left * 1_000) / (endedMs - addedMs) }),
       enqueuePerSecond: (count * 1_000) / (addedMs - beganMs),
       ...called?.figures,
     },
