@@ -4,8 +4,8 @@
  * B1. One that comes alone goes at once. While a call is under way, what comes gathers for the next one: nothing ever waits
  *     for a timer. Other lanes open only for whole calls: a few large calls cost less than many small ones.
  * B2. A call takes the items in the order of asking, and no more than `sizeMax` of them unless one alone is larger.
- * B3. When a call that held several fails, each is tried alone, so that one bad item harms nobody else. So `run` must bear
- *     being asked for the same twice.
+ * B3. When a call that held several has failed and has changed nothing, each is tried alone, so that one bad item harms
+ *     nobody else.
  */
 export interface MicroBatcherOptions<Item, Answer> {
   /** Calls at once at most. */
@@ -13,6 +13,8 @@ export interface MicroBatcherOptions<Item, Answer> {
   /** Of one call, counted by `sizeOf`. */
   readonly sizeMax: number
   readonly sizeOf: (item: Item) => number
+  /** True for a failure that has certainly changed nothing. */
+  readonly isUndone: (error: unknown) => boolean
   /** Answers each item, in their order. */
   readonly run: (items: readonly Item[]) => Promise<readonly Answer[]>
 }
@@ -92,9 +94,8 @@ export class MicroBatcher<Item, Answer> {
       for (const [index, { answer }] of batch.entries()) answer.resolve(answers[index] as Answer)
       return true
     } catch (error) {
-      const [first, ...others] = batch
-      if (others.length > 0) return false
-      first?.answer.reject(error)
+      if (batch.length > 1 && this.#options.isUndone(error)) return false
+      for (const { answer } of batch) answer.reject(error)
       return true
     }
   }

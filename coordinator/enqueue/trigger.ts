@@ -18,6 +18,7 @@ import { readFleetNames } from '../query/fleet-queries.ts'
 import { type JobRow, readJobsByName } from '../query/job-queries.ts'
 import { workerNotFound } from '../query/worker-not-found.ts'
 import type { Db } from '../store/database.ts'
+import { isDatabaseUnavailable } from '../store/database-errors.ts'
 import { specOf } from '../store/job-specs.ts'
 import type { Enqueue, Enqueued } from './enqueue.ts'
 
@@ -42,8 +43,8 @@ export interface AssignNew {
 
 export interface Assigned {
   readonly count: number
-  /** The transaction is over. */
-  conclude(isCommitted: boolean): Promise<void>
+  /** The transaction is over; `unknown`: the answer to its COMMIT was lost. */
+  conclude(outcome: 'committed' | 'undone' | 'unknown'): Promise<void>
 }
 
 interface Prepared {
@@ -63,12 +64,14 @@ export function createTriggerJob(
     lanes: LANES,
     sizeMax: BATCH,
     sizeOf: () => 1,
+    isUndone: (error) => !isDatabaseUnavailable(error),
     run: async (prepared) => store(deps, steps, prepared),
   })
   const jobs = new MicroBatcher<string, JobRow | undefined>({
     lanes: LANES,
     sizeMax: BATCH,
     sizeOf: () => 1,
+    isUndone: () => true,
     run: async (names) => readJobsByName(deps.db, names),
   })
   return async (trigger) => {
@@ -110,25 +113,26 @@ async function store(
   { enqueue, assign }: { readonly enqueue: Enqueue; readonly assign: AssignNew },
   prepared: readonly Prepared[],
 ): Promise<ExecutionId[]> {
-  let assigned: Assigned | undefined
-  let isCommitted = false
-  try {
-    const { ids, queued } = await deps.db.transaction().execute(async (tx) => {
+  const direct: { assigned?: Assigned } = {}
+  const { ids, count } = await deps.db
+    .transaction()
+    .execute(async (tx) => {
       const { ids, isNew } = await claimRequests(tx, prepared)
       const fresh = prepared.filter((_, index) => isNew[index])
       const enqueued = await enqueue(
         tx,
         fresh.map(({ execution }) => execution),
       )
-      assigned = await assign.claim(tx, enqueued)
-      return { ids, queued: enqueued.length - assigned.count }
+      direct.assigned = await assign.claim(tx, enqueued)
+      return { ids, count: enqueued.length }
     })
-    isCommitted = true
-    deps.hints.give(queued === 0 ? 'executions' : 'queue')
-    return ids
-  } finally {
-    await assigned?.conclude(isCommitted)
-  }
+    .catch(async (error: unknown) => {
+      await direct.assigned?.conclude(isDatabaseUnavailable(error) ? 'unknown' : 'undone')
+      throw error
+    })
+  await direct.assigned?.conclude('committed')
+  deps.hints.give(count === direct.assigned?.count ? 'executions' : 'queue')
+  return ids
 }
 
 /** G2. In the order of their ids, so that two transactions never wait in a ring. */

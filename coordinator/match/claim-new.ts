@@ -22,9 +22,12 @@ export interface NewlyQueued {
 
 export interface NewClaim {
   readonly count: number
-  /** The transaction is over: what was claimed is sent, or is in doubt. */
-  conclude(isCommitted: boolean): Promise<void>
+  /** The transaction is over: what was claimed is sent, given back, or in doubt. */
+  conclude(outcome: Outcome): Promise<void>
 }
+
+/** `unknown`: the answer to the COMMIT was lost. */
+type Outcome = 'committed' | 'undone' | 'unknown'
 
 const NOTHING: NewClaim = { count: 0, conclude: async () => {} }
 
@@ -43,16 +46,17 @@ export async function claimNew(
     const held = reserved.filter(({ offer }) => live.has(offer.sessionId))
     claimed = held.length === 0 ? [] : await claimQueued(tx, held)
   } catch (error) {
-    onDoubt(reserved)
+    // A transaction in which a statement has failed cannot commit.
+    for (const pair of reserved) fleet.unreserve(pair)
     throw error
   }
   return {
     count: claimed.length,
-    async conclude(isCommitted) {
-      if (!isCommitted) return onDoubt(reserved)
-      const ids = new Set(claimed.map(({ id }) => id))
+    async conclude(outcome) {
+      if (outcome === 'unknown') return onDoubt(reserved)
+      const ids = new Set(outcome === 'committed' ? claimed.map(({ id }) => id) : [])
       for (const pair of reserved) if (!ids.has(pair.executionId)) fleet.unreserve(pair)
-      await fleet.dispatch(claimed)
+      if (outcome === 'committed') await fleet.dispatch(claimed)
     },
   }
 }

@@ -134,9 +134,12 @@ interface Round {
 
 /** Gives back what was not claimed after all, and sends what was. */
 async function resolveDoubt(deps: Deps, fleet: Fleet, doubtful: Pair[]): Promise<void> {
-  const claimed = await readClaims(deps.db, doubtful)
+  const asked = [...doubtful]
+  const claimed = await readClaims(deps.db, asked)
+  // The direct path may have added some meanwhile.
+  doubtful.splice(0, asked.length)
   const ids = new Set(claimed.map(({ id }) => id))
-  for (const pair of doubtful.splice(0)) if (!ids.has(pair.executionId)) fleet.unreserve(pair)
+  for (const pair of asked) if (!ids.has(pair.executionId)) fleet.unreserve(pair)
   await fleet.dispatch(claimed)
 }
 

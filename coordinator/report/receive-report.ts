@@ -13,6 +13,7 @@ import type { Report } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { MicroBatcher } from '../../shared/micro-batcher.ts'
 import type { Deps } from '../deps.ts'
 import type { AttemptReport } from '../job/attempt-report.ts'
+import { isDatabaseUnavailable } from '../store/database-errors.ts'
 import { type ReadReport, type ReportingSession, readReport } from './read-report.ts'
 import type { AttemptRef } from './report-queries.ts'
 import {
@@ -64,6 +65,8 @@ export function createReportReceiver<E extends Ended>(
     lanes: LANES,
     sizeMax: ENTRIES_MAX,
     sizeOf: ({ count }) => count,
+    // What an answer that was lost has stored would not be found again by a second try, and its slots stay taken.
+    isUndone: (error) => !isDatabaseUnavailable(error),
     run: async (reports) => storeReports(deps, steps, reports),
   })
   return async ({ session, report, reclaim }) => {

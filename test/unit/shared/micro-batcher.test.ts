@@ -10,7 +10,7 @@ interface Call {
 function createBatcher(lanes: number, sizeMax: number) {
   const calls: Call[] = []
   const batcher = new MicroBatcher<number, number>({
-    ...{ lanes, sizeMax, sizeOf: (item) => item },
+    ...{ lanes, sizeMax, sizeOf: (item) => item, isUndone: () => true },
     run: async (items) => {
       const end = Promise.withResolvers<void>()
       calls.push({ items, end })
@@ -66,10 +66,13 @@ test('another lane opens for a whole call, and no more than there are', async ()
   await expect(Promise.all(answers)).resolves.toEqual([2, 8, 2, 10])
 })
 
-test('one bad item fails alone', async () => {
+test.each([
+  ['alone when nothing was changed', true, ['fulfilled', 'rejected', 'fulfilled'], 4],
+  ['with all others when something may have been', false, ['rejected', 'rejected', 'rejected'], 1],
+])('one bad item fails %s', async (_, isUndone, statuses, count) => {
   const runs: number[][] = []
   const batcher = new MicroBatcher<number, number>({
-    ...{ lanes: 1, sizeMax: 10, sizeOf: () => 1 },
+    ...{ lanes: 1, sizeMax: 10, sizeOf: () => 1, isUndone: () => isUndone },
     run: async (items) => {
       runs.push([...items])
       if (items.includes(2)) throw new Error('bad')
@@ -77,6 +80,6 @@ test('one bad item fails alone', async () => {
     },
   })
   const answers = await Promise.allSettled([1, 2, 3].map((item) => batcher.add(item)))
-  expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
-  expect(runs).toEqual([[1, 2, 3], [1], [2], [3]])
+  expect(answers.map(({ status }) => status)).toEqual(statuses)
+  expect(runs).toEqual([[1, 2, 3], [1], [2], [3]].slice(0, count))
 })
