@@ -4,13 +4,15 @@
  * N1. An assignment is journaled before it is reported accepted, and runs only then (A3).
  * N2. The same assignment twice runs once (A2): its latest state is reported again.
  * N3. An epoch older than the newest known one of its execution is left alone; the coordinator has moved on.
- * N4. Nothing grows with what a coordinator sends: one message is taken up to ASSIGNMENTS_MAX and logged up to LINES_MAX,
+ * N4. What was refused stays refused, however often the same epoch comes: the coordinator may hear of it at any time, and
+ *     gives it to somebody else.
+ * N5. Nothing grows with what a coordinator sends: one message is taken up to ASSIGNMENTS_MAX and logged up to LINES_MAX,
  *     and while WAITING_MAX items wait to be acknowledged, refusals are kept to oneself; it will ask again.
  */
 import type { Assignment, Stop_Target } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { durationToMs } from '../../shared/duration.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { isExecutionName } from '../report/attempt-ref.ts'
+import { attemptKey, isExecutionName } from '../report/attempt-ref.ts'
 import type { AttemptStore } from '../report/attempt-store.ts'
 import type { Outbox } from '../report/outbox.ts'
 import { finishedOf, type StoredAttempt } from '../report/stored-attempt.ts'
@@ -36,6 +38,8 @@ const TEXT_LENGTH_MAX = 300
 
 export class Inbox {
   readonly #options: InboxOptions
+  /** N4, the newest ones. */
+  readonly #refused = new Map<string, RefusalReason>()
   /** Lines about the message that is being taken. */
   #lines = 0
   #isDraining = false
@@ -94,7 +98,7 @@ export class Inbox {
     const { execution, epoch } = assignment
     const known = store.get(assignment)
     const newest = store.newest(execution)
-    const refusal = admit(assignment, this.#state())
+    const refusal = this.#refused.get(attemptKey(assignment)) ?? admit(assignment, this.#state())
     if (known !== undefined) this.#reportAgain(known)
     else if (newest !== undefined && newest.epoch > epoch) {
       const line = { execution, epoch: String(epoch), newest: String(newest.epoch) }
@@ -133,6 +137,9 @@ export class Inbox {
     this.#say('info', { execution, epoch: String(epoch), reason }, 'assignment refused')
     if (outbox.size >= WAITING_MAX) return
     outbox.put({ kind: 'refused', value: { execution, epoch, reason } })
+    this.#refused.set(attemptKey({ execution, epoch }), reason)
+    if (this.#refused.size > WAITING_MAX)
+      this.#refused.delete(this.#refused.keys().next().value ?? '')
   }
 
   /** Names of anything come from outside: no line is longer for it. */

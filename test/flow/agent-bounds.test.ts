@@ -35,6 +35,27 @@ test('more assignments than there are slots are refused, whatever their number',
   await expectAlive(pair)
 })
 
+test('what was refused stays refused when it comes again, though there is room by then', async () => {
+  const pair = await startPair()
+  const { coordinator, session } = pair
+  const running = Array.from({ length: 4 }, () => shellOf('sleep 60'))
+  const refused = shellOf('true')
+  const timesRefused = () => {
+    const entries = session.reports.flatMap((report) => report.refused)
+    return entries.filter(({ execution }) => execution === refused.execution).length
+  }
+  session.assign(...running)
+  session.assign(refused)
+  await until('it is refused', () => timesRefused() === 1)
+  for (const each of running) session.stop(each)
+  for (const each of running) await coordinator.finished(each)
+  session.assign(refused)
+  await until('it is refused again', () => timesRefused() === 2)
+  await expectAlive(pair)
+  const told = session.reports.flatMap(({ accepted, started }) => [...accepted, ...started])
+  expect(told.map(({ execution }) => execution)).not.toContain(refused.execution)
+})
+
 test('a coordinator that never acknowledges and assigns on and on does not fill the memory', async () => {
   const pair = await startPair({ script: { acknowledges: false }, args: ['--slots', '1'] })
   const { session } = pair
