@@ -3,6 +3,7 @@ import { type Execution, ExecutionState, type Reason } from '../../proto/gen/rot
 import type * as api from '../../proto/gen/rota/v1/execution_service.ts'
 import { CATALOGUE, isErrorReason } from '../../shared/errors/catalogue.ts'
 import type { EXECUTION_REASONS } from '../../shared/errors/execution-reasons.ts'
+import { MicroBatcher } from '../../shared/micro-batcher.ts'
 import { resourceName } from '../../shared/wire.ts'
 import type { ExecutionId } from '../job/execution.ts'
 import { readFleet, type WorkerRow } from '../query/fleet-queries.ts'
@@ -52,7 +53,29 @@ export async function queueReason(db: Db, id: ExecutionId): Promise<Reason | und
 
 async function explainQueued(db: Db, id: ExecutionId): Promise<PlacementExplanation | undefined> {
   const needs = await readQueuedNeeds(db, id)
-  return needs && explainPlacement(needs, (await readFleet(db)).map(toPlaced))
+  return needs && explainPlacement(needs, (await readFleetTogether(db)).map(toPlaced))
+}
+
+type FleetReader = MicroBatcher<undefined, readonly WorkerRow[]>
+const fleetReaders = new WeakMap<Db, FleetReader>()
+
+/** Those who ask while it is read share the next reading: a thousand triggers at once must not count the fleet each. */
+function readFleetTogether(db: Db): Promise<readonly WorkerRow[]> {
+  const known = fleetReaders.get(db)
+  const reader: FleetReader =
+    known ??
+    new MicroBatcher<undefined, readonly WorkerRow[]>({
+      lanes: 1,
+      sizeMax: Number.POSITIVE_INFINITY,
+      sizeOf: () => 1,
+      isUndone: () => false,
+      run: async (asked) => {
+        const fleet = await readFleet(db)
+        return asked.map(() => fleet)
+      },
+    })
+  fleetReaders.set(db, reader)
+  return reader.add(undefined)
 }
 
 function toPlaced(row: WorkerRow): PlacedWorker {

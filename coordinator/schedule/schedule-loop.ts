@@ -27,11 +27,11 @@ import {
 } from './schedule-queries.ts'
 
 /**
- * Schedules in one transaction, and due times decided of each; the rest follows at once. A step of a schedule takes up to
- * 65 microseconds, so the product keeps the longest round, after an outage, to a third of a second.
+ * Schedules in one transaction, and due times decided of each; the rest follows at once. Of many that are due in the same
+ * second the last one waits for few commits; and their product keeps the longest round, after an outage, below a second.
  */
-const BATCH = 50
-const DECISIONS_MAX = 100
+const BATCH = 500
+const DECISIONS_MAX = 20
 /** Looks at least so often, in ms: another coordinator may have saved a schedule. */
 const LOOK_MS = 1_000
 /** A schedule that cannot be decided is looked at again after this, in ms. */

@@ -219,8 +219,9 @@ test('a drain lets what runs end, tells how much is left, and refuses more', asy
   // The drain is over with the session.
   session.end()
   const next = await coordinator.nextSession()
-  next.assign(late)
-  await coordinator.finished(late)
+  const again = { ...late, epoch: late.epoch + 1n }
+  next.assign(again)
+  await coordinator.finished(again)
 })
 
 test('a coordinator that refuses the agent is asked again slowly, and the log says what to do', async () => {

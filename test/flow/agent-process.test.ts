@@ -65,7 +65,10 @@ test('killed with its warden, it ends what is left of attempts at its next start
       outcome: AttemptOutcome.LOST,
       message: 'LEASE_LOST: the agent restarted while the attempt ran',
     })
-    expect(Number(result.logBytes)).toBe(outputOf(coordinator, lost).length)
+    // Output goes another way than results.
+    await until('its output is there', () => {
+      return outputOf(coordinator, lost).length === Number(result.logBytes)
+    })
   }
   const offered = await coordinator.until(
     () => next.finished.find(({ execution }) => execution === done.execution),
