@@ -26,8 +26,9 @@ export function createExpireLoop(deps: Deps, options: ExpireOptions): Ticker {
     name: 'expire',
     retryMs: LOOK_MS,
     runOnce: async () => {
+      const askedMs = deps.clock.monotonicMs()
       const leases = await observeLeases(deps.db)
-      const over = new Set(watch.observe(leases, deps.clock.monotonicMs()))
+      const over = new Set(watch.observe(leases, deps.clock.monotonicMs(), askedMs))
       const ending = leases.filter(({ sessionId }) => over.has(sessionId))
       if (ending.length > 0) await expire(deps, options, ending)
       return watch.nextLookMs(deps.clock.monotonicMs())

@@ -29,8 +29,11 @@ interface Watched {
 }
 
 export interface LeaseWatch {
-  /** Takes one look at all leases and answers those that have ended. `monotonicMs` never goes back. */
-  observe(leases: readonly ObservedLease[], monotonicMs: number): SessionId[]
+  /**
+   * Takes one look at all leases and answers those that have ended. `monotonicMs` never goes back; `askedMs` is when the
+   * database was asked for them: an answer that lay here while this process was frozen says nothing of the time since.
+   */
+  observe(leases: readonly ObservedLease[], monotonicMs: number, askedMs?: number): SessionId[]
   /** In how many ms to look again: at the end of the lease that ends first, so that its work need not wait for the next turn. */
   nextLookMs(monotonicMs: number): number
 }
@@ -71,10 +74,10 @@ export function createLeaseWatch(times: LeaseTimes, lookMs: number): LeaseWatch 
   }
 
   return {
-    observe(leases, nowMs) {
+    observe(leases, nowMs, askedMs = nowMs) {
       remember(leases, nowMs)
       pullBrake(leases.length, nowMs)
-      lastLookMs = nowMs
+      lastLookMs = askedMs
       if (nowMs < brakeUntilMs) return []
       return leases
         .filter(({ ageMs }) => ageMs > endMs)

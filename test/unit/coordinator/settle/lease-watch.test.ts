@@ -115,6 +115,17 @@ describe('the brake', () => {
     }
   })
 
+  test('counts an outage from when the last answer was asked for, however late it was looked at', () => {
+    const watch = createLeaseWatch(TIMES, LOOK_MS)
+    watch.observe([lease(1, 1, 0)], 0)
+    // The process stood still with the answer in hand; the database has been away meanwhile, and is for another second.
+    watch.observe([lease(1, 1, 0)], 20_000, 500)
+    const backMs = 21_000
+    let nowMs = backMs
+    while (watch.observe([lease(1, 1, nowMs)], nowMs).length === 0) nowMs += LOOK_MS
+    expect(nowMs).toBeGreaterThanOrEqual(backMs + TIMES.leaseMs)
+  })
+
   test('is pulled by an outage of this coordinator: nothing ends for L after it', () => {
     const watch = createLeaseWatch(TIMES, LOOK_MS)
     watch.observe([lease(1, 1, 0)], 0)
