@@ -1,10 +1,12 @@
 /** Builds the coordinator: the database, the flow, and the edges that let people and agents in. */
+
 import { isIPv6 } from 'node:net'
 import { hostname } from 'node:os'
 import type pg from 'pg'
 import type { Clock } from '../shared/clock.ts'
 import { coordinatorFiles } from '../shared/data-dir.ts'
 import type { Logger } from '../shared/logger.ts'
+import { readTogether } from '../shared/micro-batcher.ts'
 import type { Random } from '../shared/random.ts'
 import { inOrder, type Service } from '../shared/service.ts'
 import { composeFlow, type Flow } from './compose-flow.ts'
@@ -17,6 +19,7 @@ import { openAuthority } from './identity/certificate-authority.ts'
 import { type CertificateWatch, createCertificateWatch } from './identity/certificate-watch.ts'
 import { ensureClusterAuthority } from './identity/cluster-authority.ts'
 import { createAuthenticator } from './identity/principal.ts'
+import { readFleet } from './query/fleet-queries.ts'
 import { createRetentionLoop, keepPartitions } from './retention/retention-loop.ts'
 import { createErrorBoundary } from './rpc/error-boundary.ts'
 import { createRpcServer, type RpcServer } from './rpc/server.ts'
@@ -122,6 +125,7 @@ async function composeRpc(
       ...deps,
       boundary: createErrorBoundary(deps),
       triggerJob: flow.triggerJob,
+      readFleet: readTogether(async () => readFleet(deps.db)),
       endExecutions: flow.endExecutions,
       enrollment: { ...deps, authority, advertisedAddress: address },
       members: flow.membership.members,

@@ -100,3 +100,18 @@ export class MicroBatcher<Item, Answer> {
     }
   }
 }
+
+/** A reading that is shared: everybody who asks while it is under way gets the next one, so none is older than the asking. */
+export function readTogether<Value>(read: () => Promise<Value>): () => Promise<Value> {
+  const batcher = new MicroBatcher<undefined, Value>({
+    lanes: 1,
+    sizeMax: Number.POSITIVE_INFINITY,
+    sizeOf: () => 1,
+    isUndone: () => false,
+    async run(asked) {
+      const value = await read()
+      return asked.map(() => value)
+    },
+  })
+  return () => batcher.add(undefined)
+}

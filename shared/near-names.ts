@@ -1,3 +1,6 @@
+/** Of many wrong names at once so many are compared with all that are known, which takes a millisecond or more each. */
+export const COMPARED_MAX = 5
+
 /** Names for a "did you mean": at most three of `known`, nearest first, none that is far off. */
 export function nearNames(wanted: string, known: Iterable<string>): string[] {
   const limit = Math.max(2, Math.floor(wanted.length / 3))

@@ -5,21 +5,23 @@
  * G2. A request that carries an id and comes again does nothing again.
  * G3. What finds a free worker at once is assigned in the same transaction, and sent after its commit.
  */
-import { refuseViolations } from '../../shared/errors/rota-error.ts'
+import type { JobSpec } from '../../proto/gen/rota/v1/job.ts'
+import { RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
 import { newId } from '../../shared/ids.ts'
 import { MicroBatcher } from '../../shared/micro-batcher.ts'
-import { requireJob } from '../definition/find-job.ts'
+import { COMPARED_MAX } from '../../shared/near-names.ts'
+import { findJobs } from '../definition/find-job.ts'
 import { once, type RequestKey } from '../definition/request-key.ts'
 import { readParameters, validateParameters } from '../definition/validate-parameters.ts'
 import type { Deps } from '../deps.ts'
 import type { ExecutionId } from '../job/execution.ts'
 import type { NewExecution } from '../job/new-execution.ts'
 import { readFleetNames } from '../query/fleet-queries.ts'
-import { type JobRow, readJobsByName } from '../query/job-queries.ts'
-import { workerNotFound } from '../query/worker-not-found.ts'
+import type { JobRow } from '../query/job-queries.ts'
+import { workerNotFoundIn } from '../query/worker-not-found.ts'
 import type { Db } from '../store/database.ts'
-import { isDatabaseUnavailable } from '../store/database-errors.ts'
-import { specOf } from '../store/job-specs.ts'
+import { isUndone } from '../store/database-errors.ts'
+import { type JobVersionRef, specOf } from '../store/job-specs.ts'
 import type { Enqueue, Enqueued } from './enqueue.ts'
 
 export interface Trigger {
@@ -54,44 +56,83 @@ interface Prepared {
 
 /** Transactions at once. */
 const LANES = 4
-const BATCH = 500
+const BATCHES = { sizeMax: 500, sizeOf: () => 1, isUndone } as const
 
 export function createTriggerJob(
   deps: Deps,
   steps: { readonly enqueue: Enqueue; readonly assign: AssignNew },
 ): TriggerJob {
+  const lookups = createLookups(deps)
   const batcher = new MicroBatcher<Prepared, ExecutionId>({
     lanes: LANES,
-    sizeMax: BATCH,
-    sizeOf: () => 1,
-    isUndone: (error) => !isDatabaseUnavailable(error),
+    ...BATCHES,
     run: async (prepared) => store(deps, steps, prepared),
   })
-  const jobs = new MicroBatcher<string, JobRow | undefined>({
-    lanes: LANES,
-    sizeMax: BATCH,
-    sizeOf: () => 1,
-    isUndone: () => true,
-    run: async (names) => readJobsByName(deps.db, names),
-  })
   return async (trigger) => {
-    const job = (await jobs.add(trigger.job)) ?? (await requireJob(deps.db, trigger.job))
-    const prepared = await prepare(deps, job, trigger)
+    const prepared = await prepare(deps, lookups, trigger)
     return trigger.validateOnly ? undefined : batcher.add(prepared)
   }
 }
 
-async function prepare(deps: Deps, job: JobRow, trigger: Trigger): Promise<Prepared> {
-  const ref = { jobId: job.id, jobVersion: job.version }
-  const { parameters: declared } = specOf(await deps.specs.load(deps.db, [ref]), ref).spec
+/** What triggers name; many that come together cost few statements, however wrong they are. */
+interface Lookups {
+  readonly jobs: MicroBatcher<string, FoundJob | RotaError>
+  /** Undefined: it is there. */
+  readonly workers: MicroBatcher<string, RotaError | undefined>
+}
+
+interface FoundJob {
+  readonly row: JobRow
+  readonly spec: JobSpec
+}
+
+function createLookups({ db, specs }: Deps): Lookups {
+  return {
+    jobs: new MicroBatcher<string, FoundJob | RotaError>({
+      lanes: 1,
+      ...BATCHES,
+      async run(names) {
+        const found = await findJobs(db, names)
+        const refs = found.flatMap((each) => (each instanceof RotaError ? [] : [toRef(each)]))
+        const loaded = await specs.load(db, refs)
+        return found.map((each) =>
+          each instanceof RotaError ? each : { row: each, spec: specOf(loaded, toRef(each)).spec },
+        )
+      },
+    }),
+    workers: new MicroBatcher<string, RotaError | undefined>({
+      lanes: 1,
+      ...BATCHES,
+      async run(names) {
+        const { workers } = await readFleetNames(db)
+        const missing = [...new Set(names)].filter((name) => !workers.has(name))
+        const errors = new Map(
+          missing.map((name, index) => {
+            return [name, workerNotFoundIn('worker', name, index < COMPARED_MAX ? workers : [])]
+          }),
+        )
+        return names.map((name) => errors.get(name))
+      },
+    }),
+  }
+}
+
+function toRef({ id, version }: JobRow): JobVersionRef {
+  return { jobId: id, jobVersion: version }
+}
+
+async function prepare(deps: Deps, lookups: Lookups, trigger: Trigger): Promise<Prepared> {
+  const found = await lookups.jobs.add(trigger.job)
+  if (found instanceof RotaError) throw found
+  const { parameters: declared } = found.spec
   refuseViolations(validateParameters(declared, trigger.parameters))
-  if (trigger.worker !== '') await requireWorker(deps, trigger.worker)
+  const wrong = trigger.worker === '' ? undefined : await lookups.workers.add(trigger.worker)
+  if (wrong !== undefined) throw wrong
   return {
     request: trigger.request,
     execution: {
       id: newId(deps.clock, deps.random) as ExecutionId,
-      jobId: job.id,
-      jobVersion: job.version,
+      ...toRef(found.row),
       trigger: 'manual',
       scheduledFor: undefined,
       availableAt: trigger.scheduleTime,
@@ -101,11 +142,6 @@ async function prepare(deps: Deps, job: JobRow, trigger: Trigger): Promise<Prepa
       requestedBy: trigger.actor,
     },
   }
-}
-
-async function requireWorker(deps: Deps, worker: string): Promise<void> {
-  const { workers } = await readFleetNames(deps.db)
-  if (!workers.has(worker)) throw await workerNotFound(deps.db, worker, 'worker')
 }
 
 async function store(
@@ -127,7 +163,7 @@ async function store(
       return { ids, count: enqueued.length }
     })
     .catch(async (error: unknown) => {
-      await direct.assigned?.conclude(isDatabaseUnavailable(error) ? 'unknown' : 'undone')
+      await direct.assigned?.conclude(isUndone(error) ? 'undone' : 'unknown')
       throw error
     })
   await direct.assigned?.conclude('committed')

@@ -10,19 +10,14 @@
  * R5. A session that has ended acknowledges nothing: what it does not own any more may be current in the next one.
  */
 import type { Report } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
 import { MicroBatcher } from '../../shared/micro-batcher.ts'
 import type { Deps } from '../deps.ts'
 import type { AttemptReport } from '../job/attempt-report.ts'
-import { isDatabaseUnavailable } from '../store/database-errors.ts'
+import { isUndone } from '../store/database-errors.ts'
 import { type ReadReport, type ReportingSession, readReport } from './read-report.ts'
 import type { AttemptRef } from './report-queries.ts'
-import {
-  type Ended,
-  type StoredReport,
-  type StoreSteps,
-  sessionEnded,
-  storeReports,
-} from './store-reports.ts'
+import { type Ended, type StoredReport, type StoreSteps, storeReports } from './store-reports.ts'
 
 export interface ReportSteps<E extends Ended> {
   readonly toRef: (message: { execution: string; epoch: bigint }) => AttemptRef
@@ -66,7 +61,7 @@ export function createReportReceiver<E extends Ended>(
     sizeMax: ENTRIES_MAX,
     sizeOf: ({ count }) => count,
     // What an answer that was lost has stored would not be found again by a second try, and its slots stay taken.
-    isUndone: (error) => !isDatabaseUnavailable(error),
+    isUndone,
     run: async (reports) => storeReports(deps, steps, reports),
   })
   return async ({ session, report, reclaim }) => {
@@ -75,7 +70,9 @@ export function createReportReceiver<E extends Ended>(
       reclaim === undefined
         ? await batcher.add(read)
         : (await storeReports(deps, { ...steps, reclaim }, [read]))[0]
-    if (stored === undefined || stored.isRejected) throw sessionEnded()
+    if (stored === undefined || stored.isRejected) {
+      throw new RotaError('SESSION_ENDED', 'the worker has a newer session')
+    }
     const { ended, late, missing, others, stale } = stored
     if (late > 0) {
       deps.logger.warn({ worker: session.workerName, late }, 'results of replaced epochs')

@@ -1,5 +1,4 @@
 /** Stores reports of several sessions in one transaction, each as if it were alone. */
-import { RotaError } from '../../shared/errors/rota-error.ts'
 import type { Deps } from '../deps.ts'
 import type { SessionReport } from '../job/attempt-report.ts'
 import type { Epoch, ExecutionId, SessionId } from '../job/execution.ts'
@@ -143,9 +142,4 @@ function judge(
 async function storeLate(tx: Db, judged: readonly Judged[]): Promise<ReadonlySet<ExecutionId>> {
   const late = judged.flatMap(({ unknown }) => unknown)
   return new Set(late.length === 0 ? [] : await insertLateReports(tx, late))
-}
-
-/** Thrown for a report that is rejected. */
-export function sessionEnded(): RotaError {
-  return new RotaError('SESSION_ENDED', 'the worker has a newer session')
 }

@@ -29,10 +29,10 @@ export function createExecutionService(deps: ServiceDeps): UntypedServiceImpleme
       list(deps, request),
     ),
     getExecution: serve('GetExecution', async ({ name }: api.GetExecutionRequest) => ({
-      execution: await readExplained(deps.db, executionId(name)),
+      execution: await readExplained(deps, executionId(name)),
     })),
     explainExecution: serve('ExplainExecution', async ({ name }: api.ExplainExecutionRequest) =>
-      explainExecution(deps.db, executionId(name)),
+      explainExecution(deps, executionId(name)),
     ),
     cancelExecution: serve(
       'CancelExecution',

@@ -3,12 +3,10 @@ import { type Execution, ExecutionState, type Reason } from '../../proto/gen/rot
 import type * as api from '../../proto/gen/rota/v1/execution_service.ts'
 import { CATALOGUE, isErrorReason } from '../../shared/errors/catalogue.ts'
 import type { EXECUTION_REASONS } from '../../shared/errors/execution-reasons.ts'
-import { MicroBatcher } from '../../shared/micro-batcher.ts'
 import { resourceName } from '../../shared/wire.ts'
 import type { ExecutionId } from '../job/execution.ts'
-import { readFleet, type WorkerRow } from '../query/fleet-queries.ts'
+import type { WorkerRow } from '../query/fleet-queries.ts'
 import { readQueuedNeeds, readQueuePosition } from '../query/queue-queries.ts'
-import type { Db } from '../store/database.ts'
 import {
   explainPlacement,
   type PlacedWorker,
@@ -16,18 +14,22 @@ import {
   type WorkerVerdict,
 } from '../workers/explain-placement.ts'
 import { readWholeExecution } from './read-whole-execution.ts'
+import type { ServiceDeps } from './service-deps.ts'
 import { healthOf } from './to-worker.ts'
 
 /** Of a large fleet the nearest workers are named. */
 const VERDICTS_MAX = 100
 
+/** What an explanation looks at. */
+type Explaining = Pick<ServiceDeps, 'db' | 'readFleet'>
+
 export async function explainExecution(
-  db: Db,
+  deps: Explaining,
   id: ExecutionId,
 ): Promise<api.ExplainExecutionResponse> {
-  const { state, reason } = await readWholeExecution(db, id)
-  const explanation = await explainQueued(db, id)
-  const position = explanation && (await readQueuePosition(db, id))
+  const { state, reason } = await readWholeExecution(deps.db, id)
+  const explanation = await explainQueued(deps, id)
+  const position = explanation && (await readQueuePosition(deps.db, id))
   return {
     state,
     reason: explanation === undefined ? reason : reasonOf(explanation),
@@ -38,44 +40,25 @@ export async function explainExecution(
 }
 
 /** One execution with all its attempts and, while it is queued and has no worker, why. */
-export async function readExplained(db: Db, id: ExecutionId): Promise<Execution> {
-  const execution = await readWholeExecution(db, id)
+export async function readExplained(deps: Explaining, id: ExecutionId): Promise<Execution> {
+  const execution = await readWholeExecution(deps.db, id)
   if (execution.state !== ExecutionState.QUEUED) return execution
-  const reason = await queueReason(db, id)
+  const reason = await queueReason(deps, id)
   return reason === undefined ? execution : { ...execution, reason }
 }
 
 /** Why a queued execution has no worker; undefined when it is about to get one, or is not queued. */
-export async function queueReason(db: Db, id: ExecutionId): Promise<Reason | undefined> {
-  const explanation = await explainQueued(db, id)
+export async function queueReason(deps: Explaining, id: ExecutionId): Promise<Reason | undefined> {
+  const explanation = await explainQueued(deps, id)
   return explanation && reasonOf(explanation)
 }
 
-async function explainQueued(db: Db, id: ExecutionId): Promise<PlacementExplanation | undefined> {
+async function explainQueued(
+  { db, readFleet }: Explaining,
+  id: ExecutionId,
+): Promise<PlacementExplanation | undefined> {
   const needs = await readQueuedNeeds(db, id)
-  return needs && explainPlacement(needs, (await readFleetTogether(db)).map(toPlaced))
-}
-
-type FleetReader = MicroBatcher<undefined, readonly WorkerRow[]>
-const fleetReaders = new WeakMap<Db, FleetReader>()
-
-/** Those who ask while it is read share the next reading: a thousand triggers at once must not count the fleet each. */
-function readFleetTogether(db: Db): Promise<readonly WorkerRow[]> {
-  const known = fleetReaders.get(db)
-  const reader: FleetReader =
-    known ??
-    new MicroBatcher<undefined, readonly WorkerRow[]>({
-      lanes: 1,
-      sizeMax: Number.POSITIVE_INFINITY,
-      sizeOf: () => 1,
-      isUndone: () => false,
-      run: async (asked) => {
-        const fleet = await readFleet(db)
-        return asked.map(() => fleet)
-      },
-    })
-  fleetReaders.set(db, reader)
-  return reader.add(undefined)
+  return needs && explainPlacement(needs, (await readFleet()).map(toPlaced))
 }
 
 function toPlaced(row: WorkerRow): PlacedWorker {

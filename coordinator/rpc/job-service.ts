@@ -168,7 +168,7 @@ async function remove(
   return {}
 }
 
-async function status(deps: Deps, name: string): Promise<api.GetJobStatusResponse> {
+async function status(deps: ServiceDeps, name: string): Promise<api.GetJobStatusResponse> {
   const job = await requireJob(deps.db, name)
   const figures = await readJobFigures(deps.db, job.id)
   const last = job.last_execution_id
@@ -186,9 +186,9 @@ async function status(deps: Deps, name: string): Promise<api.GetJobStatusRespons
   })
 }
 
-async function reasonOfQueue(deps: Deps, jobId: JobId): Promise<Reason | undefined> {
+async function reasonOfQueue(deps: ServiceDeps, jobId: JobId): Promise<Reason | undefined> {
   const oldest = await findOldestQueued(deps.db, jobId)
-  return oldest && queueReason(deps.db, oldest)
+  return oldest && queueReason(deps, oldest)
 }
 
 async function versions(

@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import type { TriggerJob } from '../enqueue/trigger.ts'
 import type { EventFeed } from '../events/event-feed.ts'
 import type { EnrollmentDeps } from '../identity/enrollment.ts'
+import type { WorkerRow } from '../query/fleet-queries.ts'
 import type { ErrorBoundary } from './error-boundary.ts'
 import type { Turns } from './limits/turns.ts'
 
@@ -13,6 +14,8 @@ export interface ServiceDeps extends Deps {
   /** Calls of the API take turns. */
   readonly calls: Turns
   readonly triggerJob: TriggerJob
+  /** Shared by all who ask at the same time. */
+  readonly readFleet: () => Promise<readonly WorkerRow[]>
   readonly endExecutions: EndExecutions
   readonly enrollment: EnrollmentDeps
   readonly events: EventFeed

@@ -21,7 +21,7 @@ export async function trigger(
   caller: Caller,
 ): Promise<api.TriggerJobResponse> {
   const id = await triggerOne(deps, request, caller)
-  return { execution: id === undefined ? undefined : await readExplained(deps.db, id) }
+  return { execution: id === undefined ? undefined : await readExplained(deps, id) }
 }
 
 /** All are asked for at once, so the trigger step stores them together. */

@@ -30,6 +30,11 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return isBroken(error) || UNAVAILABLE_STATES.test(sqlStateOf(error) ?? '')
 }
 
+/** True when what failed has certainly changed nothing. */
+export function isUndone(error: unknown): boolean {
+  return !isDatabaseUnavailable(error)
+}
+
 /** True when the fault is the server's or the network's, not the statement's. */
 export function isServerTrouble(error: unknown): boolean {
   return isBroken(error) || TROUBLE_STATES.test(sqlStateOf(error) ?? '')

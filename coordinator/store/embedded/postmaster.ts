@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { type Clock, sleep } from '../../../shared/clock.ts'
 import { isProcessAlive } from '../../../shared/lock-file.ts'
 import type { Logger } from '../../../shared/logger.ts'
+import { readStartTicks } from '../../../shared/process-stat.ts'
 import type { Place } from './place.ts'
 
 /** Open connections are cut at once. */
@@ -64,6 +65,7 @@ export async function stopPostmaster(
 ): Promise<void> {
   const pid = await findPostmaster(data)
   if (pid === undefined) return
+  const startTicks = readStartTicks(pid)
   const steps = [
     [FAST_SHUTDOWN, FAST_SHUTDOWN_MS],
     [IMMEDIATE_SHUTDOWN, IMMEDIATE_SHUTDOWN_MS],
@@ -72,7 +74,8 @@ export async function stopPostmaster(
     sendSignal(pid, signal)
     const deadlineMs = clock.monotonicMs() + waitMs
     while (clock.monotonicMs() < deadlineMs) {
-      if (!(await isServing(pid, data))) return
+      // One that ends has no command line any more, and is still there.
+      if (!isProcessAlive(pid) || readStartTicks(pid) !== startTicks) return
       await sleep(clock, POLL_MS)
     }
   }

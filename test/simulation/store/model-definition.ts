@@ -23,10 +23,11 @@ const readSpecs: StatementModel = ({ tx, tables, parameters }) => {
   return rows
 }
 
-/** Of one name or several; the last parameter is the state that is not wanted. */
-const readJob: StatementModel = ({ tx, tables, parameters }) => {
-  const names = new Set(parameters.slice(0, -1))
-  const jobs = tables.job.list(tx).filter((row) => names.has(row.name) && row.state !== 'deleted')
+const readJobsByName: StatementModel = ({ tx, tables, parameters }) => {
+  const [names] = parameters as [string[]]
+  const jobs = tables.job
+    .list(tx)
+    .filter((row) => names.includes(row.name) && row.state !== 'deleted')
   return jobs.map((job) => {
     const { spec } = tables.jobVersion.get(tx, `${job.id}/${job.version}`) ?? { spec: {} }
     const activity = tables.activity.get(tx, job.id)
@@ -58,7 +59,7 @@ const claimRequest: StatementModel = ({ tx, tables, parameters, now }) => {
 
 export const DEFINITION_STATEMENTS: Readonly<Record<string, StatementModel>> = {
   readSpecs,
-  readJob,
+  readJobsByName,
   readExecution,
   claimRequest,
 }
