@@ -26,6 +26,7 @@ import { createMover, sendAllElsewhere } from './dispatch/send-elsewhere.ts'
 import { createDependencyLoop } from './enqueue/dependency-loop.ts'
 import { createEnqueue } from './enqueue/enqueue.ts'
 import { createReleaseLoop } from './enqueue/release-loop.ts'
+import { createStoreNew } from './enqueue/store-new.ts'
 import { createTriggerJob, type TriggerJob } from './enqueue/trigger.ts'
 import type { SessionId, WorkerId } from './job/execution.ts'
 import type { Fleet as MatchFleet } from './match/fleet.ts'
@@ -97,7 +98,8 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const release = createReleaseLoop(deps, endExecutions)
   const dependencies = createDependencyLoop(deps, { enqueue, endExecutions })
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
-  const triggerJob = createTriggerJob(deps, { enqueue, assign: { claim: match.claimNew } })
+  const storeNew = createStoreNew(deps, { enqueue, assign: { begin: match.beginPairs } })
+  const triggerJob = createTriggerJob(deps, storeNew)
   const renew = createRenewLoop(deps, fleet, heartbeatMs)
   const control = createControlLoop(deps, fleet)
   const workers = [createWorkerLoop(deps), createCordonLoop(deps)]

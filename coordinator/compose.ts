@@ -22,6 +22,7 @@ import { createAuthenticator } from './identity/principal.ts'
 import { readFleet } from './query/fleet-queries.ts'
 import { createRetentionLoop, keepPartitions } from './retention/retention-loop.ts'
 import { createErrorBoundary } from './rpc/error-boundary.ts'
+import { createReadTriggered } from './rpc/read-triggered.ts'
 import { createRpcServer, type RpcServer } from './rpc/server.ts'
 import { createHints } from './store/hints.ts'
 import { createJobSpecs } from './store/job-specs.ts'
@@ -70,9 +71,10 @@ async function composeOver(
   await keepPartitions(deps, config.retentionMs)
   const address = () => advertisedAddress(config, rpc.address())
   const flow = composeFlow(deps, { leaseMs: config.leaseMs, address })
-  const events = createEventFeed(deps)
+  const apiDeps: Deps = { ...deps, db: primary.apiDb }
+  const events = createEventFeed(apiDeps)
   const certificates = createCertificateWatch(deps)
-  const rpc: RpcServer = await composeRpc(deps, config, {
+  const rpc: RpcServer = await composeRpc(apiDeps, config, {
     flow,
     events,
     address,
@@ -120,12 +122,13 @@ async function composeRpc(
     agentCertificateMs: config.agentCertificateMs,
   })
   await ensureAdminToken(deps, files.adminToken)
+  const read = { ...deps, readFleet: readTogether(async () => readFleet(deps.db)) }
   return createRpcServer(
     {
-      ...deps,
+      ...read,
       boundary: createErrorBoundary(deps),
       triggerJob: flow.triggerJob,
-      readFleet: readTogether(async () => readFleet(deps.db)),
+      readTriggered: createReadTriggered(read),
       endExecutions: flow.endExecutions,
       enrollment: { ...deps, authority, advertisedAddress: address },
       members: flow.membership.members,

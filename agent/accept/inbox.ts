@@ -1,7 +1,7 @@
 /**
  * Takes what the coordinator sends: assignments, stops, drains.
  *
- * N1. An assignment is journaled before it is reported accepted, and runs only then (A3).
+ * N1. An assignment is journaled before it is reported accepted, and runs only then (A3); but see S5 of the store.
  * N2. The same assignment twice runs once (A2): its latest state is reported again.
  * N3. An epoch older than the newest known one of its execution is left alone; the coordinator has moved on.
  * N4. What was refused stays refused, however often the same epoch comes: the coordinator may hear of it at any time, and
@@ -15,7 +15,7 @@ import type { Logger } from '../../shared/logger.ts'
 import { attemptKey, isExecutionName } from '../report/attempt-ref.ts'
 import type { AttemptStore } from '../report/attempt-store.ts'
 import type { Outbox } from '../report/outbox.ts'
-import { finishedOf, type StoredAttempt } from '../report/stored-attempt.ts'
+import type { StoredAttempt } from '../report/stored-attempt.ts'
 import type { LiveAttempts } from '../run/live-attempts.ts'
 import { type AgentState, admit, type RefusalReason } from './admit.ts'
 
@@ -163,10 +163,10 @@ export class Inbox {
   /** N2. What is not journaled yet is reported when it is. */
   #reportAgain(attempt: StoredAttempt): void {
     const { execution, epoch, result } = attempt
-    if (!attempt.isJournaled) return
+    if (!attempt.isAccepted) return
     const { outbox } = this.#options
     if (result === undefined) outbox.put({ kind: 'accepted', value: { execution, epoch } })
-    else outbox.put({ kind: 'finished', value: finishedOf(result) })
+    else outbox.put({ kind: 'finished', value: result.finished })
   }
 
   #state(): AgentState {

@@ -8,6 +8,9 @@
  *     a coordinator whose database lost its last commits is offered the result again.
  * S3. Of one execution the newest epoch counts; older ones are kept only until they have ended and been acknowledged.
  * S4. What is remembered has a limit in bytes too; at the limit the oldest goes first.
+ * S5. What would die with the agent anyway and may be run again (`needsJournal` says no) is kept in memory alone: to find
+ *     it in the journal of a killed agent would only say that it is lost, which its absence says too. It is written down
+ *     when it leaves something on the disk (`keep`), and when the agent stops in order.
  */
 import type { Assignment, Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import type { Clock, Timer } from '../../shared/clock.ts'
@@ -19,14 +22,12 @@ import type { JournalRecord } from './journal-records.ts'
 import type { LogShare } from './log-budget.ts'
 import {
   bytesOf,
-  finishedOf,
   finishedRecord,
   type KeptAttempt,
   recordsOf,
   refOf,
   replay,
   type StoredAttempt,
-  toResult,
   unknownAttempt,
 } from './stored-attempt.ts'
 
@@ -43,9 +44,21 @@ export interface RecordLog {
   close(): Promise<void>
 }
 
+export interface AttemptStoreOptions {
+  /** Reads and goes on with the journal; `living` are the records that still matter, for compaction. */
+  readonly openJournal: (
+    living: () => readonly JournalRecord[],
+  ) => Promise<{ readonly journal: RecordLog; readonly records: readonly JournalRecord[] }>
+  /** S5. */
+  readonly needsJournal: (assignment: Assignment) => boolean
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
 export class AttemptStore {
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #needsJournal: (assignment: Assignment) => boolean
   readonly #attempts = new AttemptIndex<KeptAttempt>()
   /** In the order of their acknowledgement (S2, S4). */
   readonly #remembered = new Set<KeptAttempt>()
@@ -55,21 +68,15 @@ export class AttemptStore {
   #lingerTimer: Timer | undefined
   #journal: RecordLog | undefined
 
-  private constructor(clock: Clock, logger: Logger) {
+  private constructor({ clock, logger, needsJournal }: AttemptStoreOptions) {
     this.#clock = clock
     this.#logger = logger
+    this.#needsJournal = needsJournal
   }
 
   /** Opens the journal and takes up what it tells. */
-  static async open(options: {
-    /** Reads and goes on with the journal; `living` are the records that still matter, for compaction. */
-    readonly openJournal: (
-      living: () => readonly JournalRecord[],
-    ) => Promise<{ readonly journal: RecordLog; readonly records: readonly JournalRecord[] }>
-    readonly clock: Clock
-    readonly logger: Logger
-  }): Promise<AttemptStore> {
-    const store = new AttemptStore(options.clock, options.logger)
+  static async open(options: AttemptStoreOptions): Promise<AttemptStore> {
+    const store = new AttemptStore(options)
     const { journal, records } = await options.openJournal(() => store.#records())
     for (const record of records) store.#replay(record)
     store.#journal = journal
@@ -88,7 +95,7 @@ export class AttemptStore {
   /** Results that a coordinator has acknowledged, oldest first, as long as they are remembered (S2). */
   acknowledgedResults(): Finished[] {
     return [...this.#remembered].flatMap(({ result }) => {
-      return result === undefined ? [] : [finishedOf(result)]
+      return result === undefined ? [] : [result.finished]
     })
   }
 
@@ -105,19 +112,29 @@ export class AttemptStore {
   add(assignment: Assignment): void {
     const attempt = this.#attemptOf(assignment)
     attempt.assignment = assignment
-    attempt.isJournaled = false
+    attempt.isAccepted = false
+    attempt.isJournaled = this.#needsJournal(assignment)
   }
 
   /** Promises to run what was added. Rejects, and knows nothing of it any more, when that cannot be written down. */
   async accept(added: readonly AttemptRef[]): Promise<void> {
     const attempts = added.flatMap((ref) => this.#attempts.get(ref) ?? [])
     try {
-      await this.#append(attempts.flatMap(recordsOf), true)
-      for (const attempt of attempts) attempt.isJournaled = true
+      const records = attempts.filter(({ isJournaled }) => isJournaled).flatMap(recordsOf)
+      if (records.length > 0) await this.#append(records, true)
+      for (const attempt of attempts) attempt.isAccepted = true
     } catch (error) {
       for (const attempt of attempts) this.#attempts.delete(attempt)
       throw error
     }
+  }
+
+  /** The attempt has something on the disk that the next start must find, should this one not see its end (S5). */
+  keep(ref: AttemptRef): void {
+    const attempt = this.#attempts.get(ref)
+    if (attempt === undefined || attempt.isJournaled) return
+    attempt.isJournaled = true
+    this.#write(recordsOf(attempt))
   }
 
   /** Not synced: without it, recovery still finds the process by its environment. */
@@ -137,10 +154,12 @@ export class AttemptStore {
   /** Rejects when the result cannot be written down; it counts in memory all the same. */
   finish(finished: Finished, share: LogShare): Promise<void> {
     const attempt = this.#attemptOf(finished)
-    const result = toResult(finished, share)
+    const result = { finished, share }
     attempt.assignment = undefined
     attempt.result ??= result
-    return this.#append([finishedRecord(attempt, result)], true)
+    return attempt.isJournaled
+      ? this.#append([finishedRecord(attempt, result)], true)
+      : Promise.resolve()
   }
 
   /** Not synced, and not at once: without it, the result is offered once more. */
@@ -150,6 +169,7 @@ export class AttemptStore {
     const atMs = this.#clock.now().getTime()
     this.#remember(attempt, atMs)
     this.forgetOld()
+    if (!attempt.isJournaled) return
     this.#lingering.push({ type: 'acknowledged', ...refOf(ref), atMs })
     this.#lingerTimer ??= this.#clock.after(ACKNOWLEDGED_LINGER_MS, () => this.#writeLingering())
   }
@@ -168,6 +188,8 @@ export class AttemptStore {
 
   async close(): Promise<void> {
     this.#writeLingering()
+    const unwritten = this.#inOrder().filter(({ isJournaled }) => !isJournaled)
+    if (unwritten.length > 0) this.#write(unwritten.flatMap(recordsOf))
     await this.#journal?.close()
   }
 
@@ -214,9 +236,18 @@ export class AttemptStore {
     this.#rememberedBytes += bytesOf(attempt)
   }
 
-  /** Everything known as records, for compaction; what was acknowledged keeps its order. */
+  /** What the journal has to say, for compaction. */
   #records(): JournalRecord[] {
-    const others = this.list().filter(({ acknowledgedAtMs }) => acknowledgedAtMs === undefined)
-    return [...this.#remembered, ...others].flatMap(recordsOf)
+    return this.#inOrder()
+      .filter(({ isJournaled }) => isJournaled)
+      .flatMap(recordsOf)
+  }
+
+  /** What was acknowledged first, in its order. */
+  #inOrder(): KeptAttempt[] {
+    const others = [...this.#attempts].filter(
+      ({ acknowledgedAtMs }) => acknowledgedAtMs === undefined,
+    )
+    return [...this.#remembered, ...others]
   }
 }

@@ -5,13 +5,13 @@ import type { ProcessIdentity } from '../warden/process-identity.ts'
 import type { AttemptRef } from './attempt-ref.ts'
 import type { JournalRecord } from './journal-records.ts'
 import type { LogShare } from './log-budget.ts'
+import { reportedBytes } from './report-item.ts'
 
 /** What a remembered attempt costs beside its result, in bytes. */
 const ATTEMPT_BYTES = 512
 
-/** Kept as the journal has it: most are never looked at again. */
 export interface StoredResult {
-  readonly encoded: string
+  readonly finished: Finished
   /** How much of each output is shipped. */
   readonly share: LogShare
 }
@@ -19,7 +19,9 @@ export interface StoredResult {
 export interface StoredAttempt extends AttemptRef {
   /** Until it has finished. */
   readonly assignment: Assignment | undefined
-  /** False while the assignment is not yet on the disk. */
+  /** False while it must not run yet: its assignment is on its way to the disk. */
+  readonly isAccepted: boolean
+  /** False for what is kept in memory alone (S5). */
   readonly isJournaled: boolean
   readonly process: ProcessIdentity | undefined
   /** Set when the output reached its cap before the end. */
@@ -37,6 +39,7 @@ export function unknownAttempt({ execution, epoch }: AttemptRef): KeptAttempt {
     execution,
     epoch,
     assignment: undefined,
+    isAccepted: true,
     isJournaled: true,
     process: undefined,
     capped: undefined,
@@ -45,18 +48,10 @@ export function unknownAttempt({ execution, epoch }: AttemptRef): KeptAttempt {
   }
 }
 
-/** The result of an attempt that has one. */
-export function finishedOf({ encoded }: StoredResult): Finished {
-  return Finished.decode(Buffer.from(encoded, 'base64'))
-}
-
-export function toResult(finished: Finished, share: LogShare): StoredResult {
-  return { encoded: encodeMessage(Finished, finished).toString('base64'), share }
-}
-
 /** What remembering it costs, in bytes. */
 export function bytesOf({ result }: StoredAttempt): number {
-  return ATTEMPT_BYTES + (result?.encoded.length ?? 0)
+  if (result === undefined) return ATTEMPT_BYTES
+  return ATTEMPT_BYTES + reportedBytes({ kind: 'finished', value: result.finished })
 }
 
 /** All that is known of an attempt. */
@@ -79,8 +74,9 @@ export function acceptedRecord(assignment: Assignment): JournalRecord {
   return { type: 'accepted', ...refOf(assignment), assignment: bytes.toString('base64') }
 }
 
-export function finishedRecord(ref: AttemptRef, { encoded, share }: StoredResult): JournalRecord {
+export function finishedRecord(ref: AttemptRef, { finished, share }: StoredResult): JournalRecord {
   const { stdoutBytes, stderrBytes } = share
+  const encoded = encodeMessage(Finished, finished).toString('base64')
   return { type: 'finished', ...refOf(ref), finished: encoded, stdoutBytes, stderrBytes }
 }
 
@@ -98,10 +94,12 @@ export function replay(record: JournalRecord, attempt: KeptAttempt): void {
     case 'capped':
       attempt.capped = shareOf(record)
       break
-    case 'finished':
+    case 'finished': {
+      const finished = Finished.decode(Buffer.from(record.finished, 'base64'))
       attempt.assignment = undefined
-      attempt.result ??= { encoded: record.finished, share: shareOf(record) }
+      attempt.result ??= { finished, share: shareOf(record) }
       break
+    }
     case 'acknowledged':
       attempt.acknowledgedAtMs = record.atMs
       break

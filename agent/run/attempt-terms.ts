@@ -32,6 +32,11 @@ export function isHandler({ task }: Assignment): boolean {
   return task?.kind?.$case === 'handler'
 }
 
+/** False for what would die with the agent anyway and may be run again: no next start of it has anything to look for. */
+export function needsJournal(assignment: Assignment): boolean {
+  return !isHandler(assignment) || assignment.guarantee === Guarantee.AT_MOST_ONCE
+}
+
 /** True for attempts whose work is a process, which the warden has; the others live and die with the agent. */
 export function isProcess({ task }: Assignment): boolean {
   const kind = task?.kind?.$case

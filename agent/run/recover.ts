@@ -9,7 +9,7 @@
 import { Finished } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { AttemptOutcome } from '../../proto/gen/rota/v1/execution.ts'
 import { attemptKey } from '../report/attempt-ref.ts'
-import { finishedOf, type StoredAttempt } from '../report/stored-attempt.ts'
+import type { StoredAttempt } from '../report/stored-attempt.ts'
 import type { HeldAttempt } from '../warden/messages.ts'
 import { logCapBytes } from './attempt-terms.ts'
 import type { LiveAttempts } from './live-attempts.ts'
@@ -40,7 +40,7 @@ export async function recoverAttempts(
     }
     if (known !== undefined) host.warden.forget(key)
     if (attempt.acknowledgedAtMs === undefined) {
-      outbox.put({ kind: 'finished', value: finishedOf(attempt.result) })
+      outbox.put({ kind: 'finished', value: attempt.result.finished })
     }
   }
   for (const unknown of held.values()) folders.add(await endUnknown(unknown, services))

@@ -143,6 +143,7 @@ async function runIn(workspace: Workspace, run: AttemptRun): Promise<Ran> {
         outbox.put({ kind: 'started', value: { execution, epoch, startTime } })
       },
       makeWorkspace: () => {
+        store.keep(assignment)
         makeWorkspace(workspace)
         follow(workspace, run)
         watches.push(watchTask(run, outputFiles))

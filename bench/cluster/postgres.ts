@@ -6,6 +6,7 @@ import { createEmbeddedPostgres } from '../../coordinator/store/embedded/embedde
 import type { PostgresConnection } from '../../coordinator/store/embedded/readiness.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { createLogger } from '../../shared/logger.ts'
+import { readProcessStat } from '../../shared/process-stat.ts'
 import { systemRandom as random } from '../../shared/random.ts'
 import { connectionUrl } from '../../test/support/postgres.ts'
 import type { Stage } from '../stage.ts'
@@ -34,6 +35,8 @@ const SHOWN = [
 export interface BenchPostgres {
   /** A new empty database, dropped first when it is there. */
   createDatabase(name: string): Promise<BenchDatabase>
+  /** Of its first process. */
+  readonly pid: number
   /** Version and settings, as the server itself says them. */
   readonly facts: Readonly<Record<string, string>>
 }
@@ -69,7 +72,9 @@ export async function startPostgres(
     `select name, current_setting(name) as setting from pg_settings where name = any ($1)`,
     [SHOWN],
   )
+  const [backend] = (await admin.query<{ pid: number }>('select pg_backend_pid() as pid')).rows
   return {
+    pid: Number(readProcessStat(backend?.pid ?? 0)[1]),
     facts: Object.fromEntries(rows.map(({ name, setting }) => [`postgres ${name}`, setting])),
     async createDatabase(name) {
       await admin.query(`drop database if exists ${name} with (force)`)

@@ -1,6 +1,6 @@
 /** What processes cost, as Linux accounts for it. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { readProcessStat } from '../../shared/process-stat.ts'
 
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
@@ -29,4 +29,15 @@ export function readMemory(pid: number): Memory {
   } catch {
     return { residentMb: 0, ownMb: 0 }
   }
+}
+
+/** The same of a process and all its children, also of those that it has outlived: a PostgreSQL and its sessions. */
+export function readFamilyCpuMs(pid: number): number {
+  // Fields 16 and 17: of children that have ended and been waited for.
+  const [, , , , , , , , , , , , , user = 0, system = 0] = readProcessStat(pid).map(Number)
+  const children = readdirSync('/proc')
+    .map(Number)
+    .filter((other) => other > 0 && Number(readProcessStat(other)[1]) === pid)
+  const living = [pid, ...children].reduce((sum, each) => sum + readCpuMs(each), 0)
+  return living + ((user + system) * 1_000) / TICKS_PER_SECOND
 }

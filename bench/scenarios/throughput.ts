@@ -4,6 +4,7 @@ import type { Load } from '../cluster/load.ts'
 import type { Rota } from '../cluster/rota.ts'
 import { type Setting, startSetting } from '../cluster/setting.ts'
 import { hostMs } from '../measure/host-time.ts'
+import { readCpuMs, readFamilyCpuMs } from '../measure/process-cost.ts'
 import {
   addChecks,
   type Figures,
@@ -38,7 +39,7 @@ export const throughput: Scenario = {
 }
 
 async function measure(stage: Stage, setting: Setting): Promise<Measured> {
-  const { load, postgres, rota } = setting
+  const { postgres, rota } = setting
   const { options } = stage
   const warmUp = options.isQuick ? WARM_UP.quick : WARM_UP.full
   // Profiled, executions that come one by one would hide what those that come together cost.
@@ -51,7 +52,7 @@ async function measure(stage: Stage, setting: Setting): Promise<Measured> {
     'bullmq',
   ])
   stage.say('warming up ...')
-  const warm = await runRota(rota, load, { name: 'warm-up', count: warmUp, calls })
+  const warm = await runRota(setting, { name: 'warm-up', count: warmUp, calls })
   const warmPeers: Run[] = []
   for (const { process } of peers) {
     warmPeers.push(await process.ask<Run>('throughput', { count: warmUp }))
@@ -64,7 +65,7 @@ async function measure(stage: Stage, setting: Setting): Promise<Measured> {
       name: 'rota',
       run() {
         round += 1
-        return runRota(rota, load, { name: `round-${round}`, count: countFor(warm), calls })
+        return runRota(setting, { name: `round-${round}`, count: countFor(warm), calls })
       },
     },
     ...peers.map(({ name, process }, index) => ({
@@ -117,14 +118,17 @@ interface Order {
 }
 
 /** `count` triggered in batches, then `calls` one by one. */
-async function runRota(rota: Rota, load: Load, { calls, count, name }: Order): Promise<Run> {
+async function runRota(setting: Setting, { calls, count, name }: Order): Promise<Run> {
+  const { load, rota } = setting
   const job = await load.createJob(name)
+  const before = readCosts(setting)
   const beganMs = hostMs()
   const batch = await load.enqueue(job, count)
   const addedMs = hostMs()
   const left = count - (await countSettled(rota, job.id))
   await load.whenSettled(job)
   const endedMs = hostMs()
+  const costs = costsSince(before, readCosts(setting), count)
   const checks = await load.check(job, batch)
   const called = calls === 0 ? undefined : await runCalls(load, `${name}-calls`, calls)
   return {
@@ -133,9 +137,36 @@ async function runRota(rota: Rota, load: Load, { calls, count, name }: Order): P
       // Of a few that are left, the pace says nothing.
       ...(left < count / 4 ? {} : { backlogPerSecond: (left * 1_000) / (endedMs - addedMs) }),
       enqueuePerSecond: (count * 1_000) / (addedMs - beganMs),
+      ...costs,
       ...called?.figures,
     },
     checks: addChecks([checks, ...(called === undefined ? [] : [called.checks])]),
+  }
+}
+
+/** Time on a core since their start, in ms. */
+interface Costs {
+  readonly coordinator: number
+  readonly agents: number
+  readonly postgres: number
+}
+
+function readCosts({ postgres, rota }: Setting): Costs {
+  const agents = rota.agents.map(({ process }) => readCpuMs(process.pid))
+  return {
+    coordinator: rota.coordinators.reduce((sum, { pid }) => sum + readCpuMs(pid), 0),
+    agents: agents.reduce((sum, ms) => sum + ms, 0),
+    postgres: readFamilyCpuMs(postgres.pid),
+  }
+}
+
+/** In microseconds of a core per execution. */
+function costsSince(before: Costs, after: Costs, count: number): Figures {
+  const perOne = (part: keyof Costs) => ((after[part] - before[part]) * 1_000) / count
+  return {
+    coordinatorUs: perOne('coordinator'),
+    agentsUs: perOne('agents'),
+    postgresUs: perOne('postgres'),
   }
 }
 

@@ -1,6 +1,14 @@
 import { sql } from 'kysely'
 import { MOVED, tellMoved } from '../events/record-event-queries.ts'
-import type { ExecutionId, Guarantee, JobId, Trigger } from '../job/execution.ts'
+import type {
+  Epoch,
+  ExecutionId,
+  Guarantee,
+  JobId,
+  SessionId,
+  Trigger,
+  WorkerId,
+} from '../job/execution.ts'
 import { type PlacementNeeds, placementKey } from '../job/placement.ts'
 import { MOVES } from '../job/transitions.ts'
 import type { Db } from '../store/database.ts'
@@ -20,34 +28,56 @@ export interface ExecutionInsert {
   readonly availableAt: Date | 'infinity' | null
   /** After it became available, in ms. */
   readonly startDeadlineMs: number | null
-  readonly parameters: string
+  readonly parameters: Record<string, unknown>
   readonly requestedBy: string
   readonly maxAttempts: number
+  /** Of one that is assigned at once: a session that the caller holds, and its worker. */
+  readonly sessionId: SessionId | null
+  readonly workerId: WorkerId | null
 }
 
-/** Inserts executions; one whose id is there already stays as it is. */
-export async function insertExecutions(db: Db, rows: readonly ExecutionInsert[]): Promise<void> {
+/**
+ * Inserts executions; one whose id is there already stays as it is. Move `claim` for those that have a session: answers their
+ * epochs.
+ */
+export async function insertExecutions(
+  db: Db,
+  rows: readonly ExecutionInsert[],
+): Promise<ReadonlyMap<ExecutionId, Epoch>> {
   const column = <K extends keyof ExecutionInsert>(key: K) => rows.map((row) => row[key])
-  await sql`/* insertExecutions */
-    with moved as (
+  const parameters = rows.map((row) => JSON.stringify(row.parameters))
+  const inserted = await sql<{ id: ExecutionId; epoch: Epoch }>`/* insertExecutions */
+    with inserted as (
       insert into rota.execution as e (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee,
-        scheduled_for, available_at, start_deadline_at, parameters, requested_by, max_attempts)
-      select id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
-        coalesce(available_at, clock_timestamp()),
+        scheduled_for, available_at, start_deadline_at, parameters, requested_by, max_attempts, session_id, worker_id,
+        attempt, epoch, assigned_at)
+      select id, job_id, job_version, case when session_id is null then state else 'assigned' end, reason_code, trigger,
+        priority, class_id, guarantee, scheduled_for, coalesce(available_at, clock_timestamp()),
         coalesce(nullif(available_at, 'infinity'), clock_timestamp()) + start_deadline_ms * interval '1 millisecond',
-        parameters, requested_by, max_attempts
+        parameters, requested_by, max_attempts, session_id, worker_id, case when session_id is null then 0 else 1 end,
+        case when session_id is null then 0 else nextval('rota.epoch') end,
+        case when session_id is not null then clock_timestamp() end
       from unnest(${column('id')}::uuid[], ${column('jobId')}::bigint[], ${column('jobVersion')}::int[],
         ${column('state')}::text[], ${column('reasonCode')}::text[], ${column('trigger')}::text[],
         ${column('priority')}::smallint[], ${column('classId')}::int[], ${column('guarantee')}::text[],
         ${column('scheduledFor')}::timestamptz[], ${column('availableAt')}::timestamptz[],
-        ${column('startDeadlineMs')}::float8[], ${column('parameters')}::jsonb[], ${column('requestedBy')}::text[],
-        ${column('maxAttempts')}::int[])
+        ${column('startDeadlineMs')}::float8[], ${parameters}::jsonb[], ${column('requestedBy')}::text[],
+        ${column('maxAttempts')}::int[], ${column('sessionId')}::uuid[], ${column('workerId')}::bigint[])
         as new (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
-          available_at, start_deadline_ms, parameters, requested_by, max_attempts)
+          available_at, start_deadline_ms, parameters, requested_by, max_attempts, session_id, worker_id)
       on conflict (id) do nothing
       returning ${MOVED}, e.requested_by
+    ), created as (
+      with moved as (
+        select id, job_id, case state when 'assigned' then 'queued' else state end as state, reason_code, reason_message,
+          null::bigint as worker_id, 0 as attempt, 0::bigint as epoch, requested_by
+        from inserted
+      ) ${tellMoved('created', sql`m.requested_by`)}
+    ), assigned as (
+      with moved as (select * from inserted where state = 'assigned') ${tellMoved('assigned')}
     )
-    ${tellMoved('created', sql`m.requested_by`)}`.execute(db)
+    select id, epoch from inserted where state = 'assigned'`.execute(db)
+  return new Map(inserted.rows.map(({ id, epoch }) => [id, epoch]))
 }
 
 /** Ids of the classes that are there, by key. */

@@ -5,7 +5,14 @@ import { assert } from '../../shared/assert.ts'
 import { durationToMs } from '../../shared/duration.ts'
 import { wordFromEnum } from '../../shared/wire.ts'
 import type { Deps } from '../deps.ts'
-import type { ExecutionId } from '../job/execution.ts'
+import type {
+  Epoch,
+  ExecutionId,
+  Guarantee as GuaranteeWord,
+  JobId,
+  SessionId,
+  WorkerId,
+} from '../job/execution.ts'
 import type { NewExecution } from '../job/new-execution.ts'
 import { defaultParameters } from '../job/parameters.ts'
 import { type PlacementNeeds, placementKey, placementNeeds } from '../job/placement.ts'
@@ -28,19 +35,51 @@ export interface Enqueued {
   readonly priority: number
 }
 
-/**
- * Inserts executions within the caller's transaction; answers those that wait for nothing. The caller gives the hint `queue`
- * after its commit.
- */
-export type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<readonly Enqueued[]>
+/** Of those that this transaction inserts, who gets which. */
+export type PairNew = (
+  tx: Db,
+  queued: readonly Enqueued[],
+) => Promise<ReadonlyMap<ExecutionId, NewOwner>>
+
+export interface NewOwner {
+  readonly workerId: WorkerId
+  readonly sessionId: SessionId
+}
+
+/** One that got a worker as it was inserted: its first attempt. */
+export interface AssignedNew {
+  readonly id: ExecutionId
+  readonly job_id: JobId
+  readonly job_version: number
+  readonly attempt: 1
+  readonly epoch: Epoch
+  readonly worker_id: WorkerId
+  readonly session_id: SessionId
+  readonly guarantee: GuaranteeWord
+  readonly scheduled_for: Date | null
+  readonly parameters: Record<string, unknown>
+}
+
+export interface EnqueuedAll {
+  readonly assigned: readonly AssignedNew[]
+  /** Those that wait in the queue. */
+  readonly queuedCount: number
+}
+
+/** Inserts executions within the caller's transaction; of those that wait for nothing, `pair` says who gets one at once. */
+export type Enqueue = (
+  tx: Db,
+  requests: readonly NewExecution[],
+  pair?: PairNew,
+) => Promise<EnqueuedAll>
 
 export const PRIORITY_DEFAULT = 50
 
 export function createEnqueue(deps: Pick<Deps, 'hints' | 'specs'>): Enqueue {
   const classes = createClassIds()
   deps.hints.on('recovery', classes.forget)
-  return async (tx, requests) => {
-    if (requests.length === 0) return []
+  return async (tx, requests, pair) => {
+    if (requests.length === 0) return { assigned: [], queuedCount: 0 }
     const specs = await deps.specs.load(tx, requests)
     const planned = requests.map((request) => {
       const { spec } = specOf(specs, request)
@@ -55,13 +94,43 @@ export function createEnqueue(deps: Pick<Deps, 'hints' | 'specs'>): Enqueue {
       assert(classId !== undefined, 'every class was loaded')
       return { ...toInsert(request, spec, classId), needs }
     })
-    await insertExecutions(tx, rows)
+    const queued = rows.filter(({ state }) => state === 'queued')
+    const owners = queued.length === 0 ? undefined : await pair?.(tx, queued)
+    const inserts = rows.map((row) => {
+      const { sessionId = null, workerId = null } = owners?.get(row.id) ?? {}
+      return { ...row, sessionId, workerId }
+    })
+    const assigned = toAssigned(inserts, await insertExecutions(tx, inserts))
     const waiting = requests.filter((request) => request.waitsForDependencies)
     if (waiting.length > 0) {
       await insertDependencyChecks(tx, [...new Set(waiting.map(({ jobId }) => jobId))])
     }
-    return rows.filter(({ state }) => state === 'queued')
+    return { assigned, queuedCount: queued.length - assigned.length }
   }
+}
+
+function toAssigned(
+  inserts: readonly ExecutionInsert[],
+  epochs: ReadonlyMap<ExecutionId, Epoch>,
+): AssignedNew[] {
+  return inserts.flatMap((row): AssignedNew[] => {
+    const epoch = epochs.get(row.id)
+    if (epoch === undefined || row.workerId === null || row.sessionId === null) return []
+    return [
+      {
+        id: row.id,
+        job_id: row.jobId,
+        job_version: row.jobVersion,
+        attempt: 1,
+        epoch,
+        worker_id: row.workerId,
+        session_id: row.sessionId,
+        guarantee: row.guarantee,
+        scheduled_for: row.scheduledFor,
+        parameters: row.parameters,
+      },
+    ]
+  })
 }
 
 /** Ids of placement classes. Only those found committed are remembered: a class of a rolled back transaction is none. */
@@ -86,7 +155,11 @@ function createClassIds() {
   }
 }
 
-function toInsert(request: NewExecution, spec: JobSpec, classId: number): ExecutionInsert {
+function toInsert(
+  request: NewExecution,
+  spec: JobSpec,
+  classId: number,
+): Omit<ExecutionInsert, 'sessionId' | 'workerId'> {
   return {
     id: request.id,
     jobId: request.jobId,
@@ -98,7 +171,7 @@ function toInsert(request: NewExecution, spec: JobSpec, classId: number): Execut
     guarantee: wordFromEnum(Guarantee, spec.guarantee) ?? 'at_least_once',
     scheduledFor: request.scheduledFor ?? null,
     startDeadlineMs: durationToMs(spec.startDeadline) ?? null,
-    parameters: JSON.stringify({ ...defaultParameters(spec.parameters), ...request.parameters }),
+    parameters: { ...defaultParameters(spec.parameters), ...request.parameters },
     requestedBy: request.requestedBy,
     maxAttempts: 1 + retryPlan(spec.retry).maxRetries,
   }

@@ -22,7 +22,7 @@ import { workerNotFoundIn } from '../query/worker-not-found.ts'
 import type { Db } from '../store/database.ts'
 import { isUndone } from '../store/database-errors.ts'
 import { type JobVersionRef, specOf } from '../store/job-specs.ts'
-import type { Enqueue, Enqueued } from './enqueue.ts'
+import type { StoreNew } from './store-new.ts'
 
 export interface Trigger {
   readonly job: string
@@ -38,35 +38,21 @@ export interface Trigger {
 /** Answers the id of the execution; undefined when only validating. */
 export type TriggerJob = (trigger: Trigger) => Promise<ExecutionId | undefined>
 
-/** From the match step: gives new executions to free workers within the transaction that inserts them. */
-export interface AssignNew {
-  claim(tx: Db, enqueued: readonly Enqueued[]): Promise<Assigned>
-}
-
-export interface Assigned {
-  readonly count: number
-  /** The transaction is over; `unknown`: the answer to its COMMIT was lost. */
-  conclude(outcome: 'committed' | 'undone' | 'unknown'): Promise<void>
-}
-
 interface Prepared {
   readonly execution: NewExecution
   readonly request: RequestKey | undefined
 }
 
 /** Transactions at once. */
-const LANES = 4
-const BATCHES = { sizeMax: 500, sizeOf: () => 1, isUndone } as const
+const LANES = 2
+const BATCHES = { sizeMax: 1_000, sizeOf: () => 1, isUndone } as const
 
-export function createTriggerJob(
-  deps: Deps,
-  steps: { readonly enqueue: Enqueue; readonly assign: AssignNew },
-): TriggerJob {
+export function createTriggerJob(deps: Deps, storeNew: StoreNew): TriggerJob {
   const lookups = createLookups(deps)
   const batcher = new MicroBatcher<Prepared, ExecutionId>({
     lanes: LANES,
     ...BATCHES,
-    run: async (prepared) => store(deps, steps, prepared),
+    run: async (prepared) => storeTriggered(storeNew, prepared),
   })
   return async (trigger) => {
     const prepared = await prepare(deps, lookups, trigger)
@@ -144,31 +130,13 @@ async function prepare(deps: Deps, lookups: Lookups, trigger: Trigger): Promise<
   }
 }
 
-async function store(
-  deps: Deps,
-  { enqueue, assign }: { readonly enqueue: Enqueue; readonly assign: AssignNew },
-  prepared: readonly Prepared[],
-): Promise<ExecutionId[]> {
-  const direct: { assigned?: Assigned } = {}
-  const { ids, count } = await deps.db
-    .transaction()
-    .execute(async (tx) => {
-      const { ids, isNew } = await claimRequests(tx, prepared)
-      const fresh = prepared.filter((_, index) => isNew[index])
-      const enqueued = await enqueue(
-        tx,
-        fresh.map(({ execution }) => execution),
-      )
-      direct.assigned = await assign.claim(tx, enqueued)
-      return { ids, count: enqueued.length }
-    })
-    .catch(async (error: unknown) => {
-      await direct.assigned?.conclude(isUndone(error) ? 'undone' : 'unknown')
-      throw error
-    })
-  await direct.assigned?.conclude('committed')
-  deps.hints.give(count === direct.assigned?.count ? 'executions' : 'queue')
-  return ids
+function storeTriggered(storeNew: StoreNew, prepared: readonly Prepared[]): Promise<ExecutionId[]> {
+  return storeNew(async (tx, enqueue) => {
+    const { ids, isNew } = await claimRequests(tx, prepared)
+    const fresh = prepared.filter((_, index) => isNew[index])
+    await enqueue(fresh.map(({ execution }) => execution))
+    return ids
+  })
 }
 
 /** G2. In the order of their ids, so that two transactions never wait in a ring. */

@@ -12,8 +12,6 @@
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
 import type { WorkerOffer } from '../job/offer.ts'
-import type { Db } from '../store/database.ts'
-import { claimNew, type NewClaim, type NewlyQueued } from './claim-new.ts'
 import type { Fleet } from './fleet.ts'
 import { eligibleOffers, matchQueued, type Pair, type PlacementClass } from './match.ts'
 import {
@@ -24,6 +22,7 @@ import {
   queuedClasses,
   readClaims,
 } from './match-queries.ts'
+import { beginPairs, type NewPairs } from './pair-new.ts'
 
 /** Executions claimed in one transaction. */
 const BATCH = 500
@@ -33,8 +32,8 @@ const LOOK_MS = 500
 
 export interface Match {
   readonly loop: Ticker
-  /** Gives what this transaction inserts to free workers, if nothing can be waiting for them (claim-new.ts). */
-  claimNew(tx: Db, queued: readonly NewlyQueued[]): Promise<NewClaim>
+  /** Gives what one transaction inserts to free workers, if nothing can be waiting for them (pair-new.ts). */
+  beginPairs(): NewPairs
 }
 
 export function createMatch(deps: Deps, fleet: Fleet): Match {
@@ -60,15 +59,14 @@ export function createMatch(deps: Deps, fleet: Fleet): Match {
   })
   return {
     loop,
-    async claimNew(tx, queued) {
-      return claimNew(tx, fleet, {
-        queued: idleAtCount === saidCount ? queued : [],
+    beginPairs: () =>
+      beginPairs(fleet, {
+        isQueueEmpty: () => idleAtCount === saidCount,
         onDoubt(pairs) {
           doubtful.push(...pairs)
           loop.wake()
         },
-      })
-    },
+      }),
   }
 }
 

@@ -3,16 +3,16 @@ import type { ExecutionId, JobId } from '../job/execution.ts'
 import type { PlacementNeeds } from '../job/placement.ts'
 import type { Db } from '../store/database.ts'
 
-/** What a queued execution needs of a worker; undefined when it is not queued. */
+/** What those of these executions that are queued need of a worker. */
 export async function readQueuedNeeds(
   db: Db,
-  id: ExecutionId,
-): Promise<PlacementNeeds | undefined> {
-  const { rows } = await sql<PlacementNeeds>`/* readQueuedNeeds */
-    select c.capabilities, c.selector, c.worker, c.slots
+  ids: readonly ExecutionId[],
+): Promise<ReadonlyMap<ExecutionId, PlacementNeeds>> {
+  const { rows } = await sql<PlacementNeeds & { readonly id: ExecutionId }>`/* readQueuedNeeds */
+    select e.id, c.capabilities, c.selector, c.worker, c.slots
     from rota.execution e join rota.placement_class c on c.id = e.class_id
-    where e.id = ${id} and e.state = 'queued'`.execute(db)
-  return rows[0]
+    where e.id = any (${ids}::uuid[]) and e.state = 'queued'`.execute(db)
+  return new Map(rows.map(({ id, ...needs }) => [id, needs]))
 }
 
 /** Its place in the queue of its placement class, from 1; undefined when it is not queued. */

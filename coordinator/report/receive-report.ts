@@ -44,10 +44,17 @@ export interface ReportRequest {
   readonly reclaim?: StoreSteps['reclaim']
 }
 
+interface Restoring {
+  readonly read: ReadReport
+  readonly reclaim: NonNullable<StoreSteps['reclaim']>
+}
+
 export type ReceiveReports = (request: ReportRequest) => Promise<ReceivedReport>
 
 /** Transactions at once: while one waits for its commit another one works. */
 const LANES = 2
+/** The same of reports that restore what the database has lost (R4), which go alone. */
+const RESTORING_LANES = 4
 /** Entries in one transaction. */
 const ENTRIES_MAX = 1_000
 
@@ -64,13 +71,18 @@ export function createReportReceiver<E extends Ended>(
     isUndone,
     run: async (reports) => storeReports(deps, steps, reports),
   })
+  const restoring = new MicroBatcher<Restoring, StoredReport>({
+    lanes: RESTORING_LANES,
+    sizeMax: 1,
+    sizeOf: () => 1,
+    isUndone,
+    run: async ([one]) => (one ? storeReports(deps, { ...steps, ...one }, [one.read]) : []),
+  })
   return async ({ session, report, reclaim }) => {
     const read = readReport(steps.toRef, session, report)
     const stored =
-      reclaim === undefined
-        ? await batcher.add(read)
-        : (await storeReports(deps, { ...steps, reclaim }, [read]))[0]
-    if (stored === undefined || stored.isRejected) {
+      reclaim === undefined ? await batcher.add(read) : await restoring.add({ read, reclaim })
+    if (stored.isRejected) {
       throw new RotaError('SESSION_ENDED', 'the worker has a newer session')
     }
     const { ended, late, missing, others, stale } = stored

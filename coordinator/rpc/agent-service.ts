@@ -32,7 +32,6 @@ type ConnectCall = ServerDuplexStream<api.ConnectRequest, api.ConnectResponse>
 type PushLogsCall = ServerDuplexStream<api.PushLogsRequest, api.PushLogsResponse>
 
 export function createAgentService(deps: AgentServiceDeps): UntypedServiceImplementation {
-  const reports = new Turns(deps.clock, { atOnce: AT_ONCE.reports })
   const logs = new Turns(deps.clock, { atOnce: AT_ONCE.logs })
   const gate = new HelloGate(deps.clock, (workerId, detail) =>
     deps.conduct.note(workerId, { offence: 'impostor', detail }),
@@ -41,16 +40,12 @@ export function createAgentService(deps: AgentServiceDeps): UntypedServiceImplem
     enroll: unary(deps, 'AgentService/Enroll', async (request: api.EnrollRequest, { principal }) =>
       enroll(deps.enrollment, principal, request),
     ),
-    connect: (call: ConnectCall) => connect(deps, { gate, reports }, call),
+    connect: (call: ConnectCall) => connect(deps, gate, call),
     pushLogs: (call: PushLogsCall) => pushLogs(deps, logs, call),
   })
 }
 
-function connect(
-  deps: AgentServiceDeps,
-  { gate, reports }: { readonly gate: HelloGate; readonly reports: Turns },
-  call: ConnectCall,
-): void {
+function connect(deps: AgentServiceDeps, gate: HelloGate, call: ConnectCall): void {
   const agent = openAgentCall(deps, call, {
     method: 'AgentService/Connect',
     onRevoked: (error) => conversation.dismiss(error),
@@ -66,7 +61,6 @@ function connect(
   let isGreeted = false
   const take = async (request: api.ConnectRequest) => {
     const { message } = request
-    if (message?.$case === 'report') return reports.take(async () => conversation.handle(request))
     if (isGreeted || message?.$case !== 'hello') return conversation.handle(request)
     isGreeted = true
     // What is too large is refused before anything else looks at it. The texts of a hello are stored as they are; those of

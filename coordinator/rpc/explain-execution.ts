@@ -5,6 +5,7 @@ import { CATALOGUE, isErrorReason } from '../../shared/errors/catalogue.ts'
 import type { EXECUTION_REASONS } from '../../shared/errors/execution-reasons.ts'
 import { resourceName } from '../../shared/wire.ts'
 import type { ExecutionId } from '../job/execution.ts'
+import { placementKey } from '../job/placement.ts'
 import type { WorkerRow } from '../query/fleet-queries.ts'
 import { readQueuedNeeds, readQueuePosition } from '../query/queue-queries.ts'
 import {
@@ -57,8 +58,25 @@ async function explainQueued(
   { db, readFleet }: Explaining,
   id: ExecutionId,
 ): Promise<PlacementExplanation | undefined> {
-  const needs = await readQueuedNeeds(db, id)
+  const needs = (await readQueuedNeeds(db, [id])).get(id)
   return needs && explainPlacement(needs, (await readFleet()).map(toPlaced))
+}
+
+/** The same of many at once, by id, as far as there is something to say. */
+export async function queueReasons(
+  { db, readFleet }: Explaining,
+  ids: readonly ExecutionId[],
+): Promise<ReadonlyMap<ExecutionId, Reason>> {
+  const needs = ids.length === 0 ? [] : [...(await readQueuedNeeds(db, ids))]
+  if (needs.length === 0) return new Map()
+  const fleet = (await readFleet()).map(toPlaced)
+  const byKey = new Map<string, Reason | undefined>()
+  const reasons = needs.map(([id, need]) => {
+    const key = placementKey(need)
+    if (!byKey.has(key)) byKey.set(key, reasonOf(explainPlacement(need, fleet)))
+    return [id, byKey.get(key)] as const
+  })
+  return new Map(reasons.flatMap(([id, reason]) => (reason === undefined ? [] : [[id, reason]])))
 }
 
 function toPlaced(row: WorkerRow): PlacedWorker {

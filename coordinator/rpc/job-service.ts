@@ -55,8 +55,10 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     resumeJob: serve('ResumeJob', async (request: api.ResumeJobRequest, caller) => ({
       job: toJob(await resumeJob(deps, switchOf(request, caller))),
     })),
-    triggerJob: serve('TriggerJob', async (request: api.TriggerJobRequest, caller) =>
-      trigger(deps, request, caller),
+    triggerJob: unary(
+      { ...deps, calls: deps.gatheredCalls },
+      'JobService/TriggerJob',
+      async (request: api.TriggerJobRequest, caller) => trigger(deps, request, caller),
     ),
     batchTriggerJobs: serve(
       'BatchTriggerJobs',

@@ -47,7 +47,7 @@ const DRAIN_MS = 2_000
 const FLUSH_MS = 500
 
 export function createRpcServer(
-  given: Omit<AgentServiceDeps, 'destroyPeer' | 'calls'>,
+  given: Omit<AgentServiceDeps, 'destroyPeer' | 'calls' | 'gatheredCalls'>,
   options: RpcServerOptions,
 ): RpcServer {
   const certificates = createCertificateProvider(given, options.authority)
@@ -59,6 +59,10 @@ export function createRpcServer(
   const deps: AgentServiceDeps = {
     ...given,
     calls: new Turns(given.clock, { atOnce: AT_ONCE.calls, waitMs: CALL_WAIT_MS }),
+    gatheredCalls: new Turns(given.clock, {
+      atOnce: AT_ONCE.gatheredCalls,
+      waitMs: CALL_WAIT_MS,
+    }),
     destroyPeer: (peer) => connections.destroy(peer),
   }
   const connections: Connections = new Connections({

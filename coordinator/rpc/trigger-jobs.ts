@@ -7,7 +7,6 @@ import { parseResourceName, resourceName } from '../../shared/wire.ts'
 import { requestKey } from '../definition/request-key.ts'
 import { principalName } from '../identity/principal.ts'
 import type { ExecutionId } from '../job/execution.ts'
-import { readExplained } from './explain-execution.ts'
 import { refuseFeature } from './refuse-feature.ts'
 import type { Caller } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
@@ -21,7 +20,7 @@ export async function trigger(
   caller: Caller,
 ): Promise<api.TriggerJobResponse> {
   const id = await triggerOne(deps, request, caller)
-  return { execution: id === undefined ? undefined : await readExplained(deps, id) }
+  return { execution: id === undefined ? undefined : await deps.readTriggered(id) }
 }
 
 /** All are asked for at once, so the trigger step stores them together. */

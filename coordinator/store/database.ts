@@ -22,9 +22,10 @@ const CONNECT_TIMEOUT_MS = 1_500
 const LOCK_TIMEOUT_MS = 1_500
 const QUERY_TIMEOUT_MS = 10_000
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000
+/** Long enough that a lull does not cost the prepared statements of all. */
+const IDLE_MS = 60_000
 const CLIENT_LIFETIME_S = 1_800
-/** Connections of one coordinator at most; more than rpc/limits/turns.ts lets crowds use at once. */
-export const POOL_SIZE = 20
+const POOL_SIZE = 20
 
 export interface DatabaseOptions {
   /** A URL, or the parts of one. */
@@ -67,23 +68,33 @@ export function overPool(pool: Pick<PostgresPool, 'connect' | 'end'>): Database 
 export interface PoolConfig extends pg.ClientConfig {
   readonly max?: number
   readonly hooks?: ClientHooks
+  /** Of PostgreSQL, for each of its sessions. */
+  readonly settings?: Readonly<Record<string, string>>
   /** Called with every new client; one for which it rejects is not used. */
   readonly verify?: (client: pg.ClientBase) => Promise<void>
 }
 
 export function createPool(
-  { verify, ...config }: PoolConfig,
+  { settings = {}, verify, ...config }: PoolConfig,
   onError: (error: Error) => void,
 ): pg.Pool {
+  const prepare = async (client: pg.ClientBase) => {
+    await verify?.(client)
+    const names = Object.entries(settings)
+    // One statement, and no startup options: poolers between us and the server refuse those.
+    if (names.length > 0)
+      await client.query(names.map(([name, to]) => `set ${name} = ${to}`).join(';'))
+  }
   const pool = new pg.Pool({
     max: POOL_SIZE,
+    idleTimeoutMillis: IDLE_MS,
     ...clientSettings,
     query_timeout: QUERY_TIMEOUT_MS,
     statement_timeout: QUERY_TIMEOUT_MS,
     maxLifetimeSeconds: CLIENT_LIFETIME_S,
     ...config,
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool waits for it, though its types do not say so
-    ...(verify === undefined ? {} : { onConnect: verify }),
+    onConnect: prepare,
     Client: HardenedClient as unknown as typeof pg.Client,
   })
   pool.on('error', onError)

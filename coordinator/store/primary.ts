@@ -34,6 +34,22 @@ export interface PrimaryOptions {
   readonly logger: Logger
 }
 
+/** Connections of one coordinator at most; more than rpc/limits/turns.ts and the lanes of batchers let crowds use at once. */
+export const CONNECTIONS = { flow: 16, api: 12 } as const
+/**
+ * The statements of the flow walk indexes and nothing else, and are planned once: statistics of tables that fill and empty
+ * within seconds are always wrong, and a plan that was made at the wrong moment is kept for long (a settle by a scan of the
+ * whole table took 200 us more per execution).
+ */
+const PINNED = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  jit: 'off',
+} as const
+
 /** Called with a primary before anybody else may use it, on a database that is open already. */
 export type OnFound = (db: Database, facts: ServerFacts) => Promise<void>
 
@@ -45,11 +61,13 @@ const OTHERS_MS = 5_000
 const SLOW_MS = 300
 
 export class Primary implements Service {
-  /** Whoever uses it while there is no primary is refused with DATABASE_UNAVAILABLE. */
+  /** For the flow. Whoever uses it while there is no primary is refused with DATABASE_UNAVAILABLE. */
   readonly db: Database
+  /** The same for what people ask, which is planned as it comes. */
+  readonly apiDb: Database
   readonly #options: PrimaryOptions
   readonly #search: PrimarySearch
-  readonly #gate: Gate
+  readonly #gates: { readonly flow: Gate; readonly api: Gate }
   readonly #ticker: Ticker
   readonly #trouble: TroubleLog
   readonly #onFound: OnFound[] = []
@@ -64,7 +82,8 @@ export class Primary implements Service {
     const { addresses, clock, logger, seen } = options
     this.#options = options
     this.#search = new PrimarySearch(addresses, seen, clock)
-    this.#gate = new Gate((error) => this.#suspect(error))
+    const onTrouble = (error: unknown) => this.#suspect(error)
+    this.#gates = { flow: new Gate(onTrouble), api: new Gate(onTrouble) }
     this.#trouble = new TroubleLog(clock, logger)
     this.#ticker = new Ticker({
       ...options,
@@ -73,10 +92,9 @@ export class Primary implements Service {
       runOnce: async () =>
         this.#current === undefined ? this.#find() : this.#watch(this.#current),
     })
-    this.db = overPool({
-      connect: () => this.#gate.connect(),
-      end: () => this.#gate.end(),
-    })
+    const { flow, api } = this.#gates
+    this.db = overPool({ connect: () => flow.connect(), end: () => flow.end() })
+    this.apiDb = overPool({ connect: () => api.connect(), end: () => api.end() })
   }
 
   /** Of the server in use, or that was used last. */
@@ -106,7 +124,7 @@ export class Primary implements Service {
 
   async stop(): Promise<void> {
     await this.#ticker.stop()
-    await this.db.destroy()
+    await Promise.all([this.db.destroy(), this.apiDb.destroy()])
     this.#current?.probe.close()
     this.#search.close()
   }
@@ -121,17 +139,21 @@ export class Primary implements Service {
   async #admit(found: FoundPrimary): Promise<void> {
     const { seen } = this.#options
     await seen.note(found.facts)
-    const pool = createPool(this.#poolConfig(found), () => {})
+    const config = this.#poolConfig(found)
+    const flow = createPool({ ...config, max: CONNECTIONS.flow, settings: PINNED }, () => {})
+    const api = createPool({ ...config, max: CONNECTIONS.api }, () => {})
     try {
-      for (const listener of this.#onFound) await listener(overPool(pool), found.facts)
+      for (const listener of this.#onFound) await listener(overPool(flow), found.facts)
     } catch (error) {
       this.#search.giveBack(found.probe)
-      void pool.end()
+      void flow.end()
+      void api.end()
       throw error
     }
     this.#current = found
     this.#facts = found.facts
-    this.#gate.open(pool)
+    this.#gates.flow.open(flow)
+    this.#gates.api.open(api)
     this.#sayFound(found)
     for (const listener of this.#onServing) listener()
   }
@@ -200,7 +222,8 @@ export class Primary implements Service {
     const { clock, logger } = this.#options
     this.#current = undefined
     this.#lostAtMs = clock.monotonicMs()
-    this.#gate.shut(error)
+    this.#gates.flow.shut(error)
+    this.#gates.api.shut(error)
     this.#search.giveBack(current.probe)
     logger.warn({ server: current.probe.address.name, why: whyOf(error) }, 'PostgreSQL is away')
   }

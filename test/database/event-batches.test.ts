@@ -63,9 +63,11 @@ async function create(count: number, rest: Partial<ExecutionInsert> = {}): Promi
     state: 'queued' as const,
     reasonCode: '' as const,
     guarantee: 'at_least_once' as const,
-    parameters: '{}',
+    parameters: {},
     requestedBy: 'token:admin',
     maxAttempts: 1,
+    sessionId: null,
+    workerId: null,
     ...rest,
   }))
   await insertExecutions(db, rows)

@@ -4,9 +4,9 @@ import { sql } from 'kysely'
 import { Client } from 'pg'
 import { pino } from 'pino'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Database, POOL_SIZE } from '../../coordinator/store/database.ts'
+import type { Database } from '../../coordinator/store/database.ts'
 import { openPrimary } from '../../coordinator/store/open-primary.ts'
-import type { Primary } from '../../coordinator/store/primary.ts'
+import { CONNECTIONS, type Primary } from '../../coordinator/store/primary.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { startRelay } from '../support/fake-coordinator.ts'
@@ -104,14 +104,14 @@ describe('one server', () => {
   test('that freezes fails what waits for it and what comes later, and is used again when it thaws', async () => {
     const { server, url } = await single()
     const { db, lines } = await open(url)
-    const sleeping = Array.from({ length: POOL_SIZE }, () =>
+    const sleeping = Array.from({ length: CONNECTIONS.flow }, () =>
       failure(sql`select pg_sleep(60)`.execute(db)),
     )
     await until('all are busy', async () => {
       const rows = await server.query(
         `select from pg_stat_activity where query ~ 'pg_sleep' and state = 'active'`,
       )
-      return rows.length >= POOL_SIZE
+      return rows.length >= CONNECTIONS.flow
     })
     const queued = failure(portOf(db))
     await server.freeze()

@@ -4,12 +4,13 @@ import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createEnqueue, type Enqueued } from '../../coordinator/enqueue/enqueue.ts'
+import { createStoreNew } from '../../coordinator/enqueue/store-new.ts'
 import {
   createTriggerJob,
   type Trigger,
   type TriggerJob,
 } from '../../coordinator/enqueue/trigger.ts'
-import type { ExecutionId, JobId, SessionId, WorkerId } from '../../coordinator/job/execution.ts'
+import type { ExecutionId, SessionId, WorkerId } from '../../coordinator/job/execution.ts'
 import type { WorkerOffer } from '../../coordinator/job/offer.ts'
 import type { Fleet } from '../../coordinator/match/fleet.ts'
 import { createMatch, type Match } from '../../coordinator/match/match-loop.ts'
@@ -29,7 +30,6 @@ let database: TestDatabase
 let db: Database
 let statements = 0
 let workerId: WorkerId
-let jobId: JobId
 
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -47,13 +47,12 @@ beforeAll(async () => {
   workerId = workers.rows[0]!.id
   await sql`insert into rota.session (id, worker_id, coordinator_id)
     values (${sessionId}, ${workerId}, gen_random_uuid())`.execute(db)
-  const jobs = await sql<{ id: JobId }>`with job as (
+  await sql`with job as (
       insert into rota.job (uid, name, state, version) values (gen_random_uuid(), 'job', 'active', 1) returning id
     ), version as (
       insert into rota.job_version (job_id, version, spec, created_by) select id, 1, '{}', '' from job
     ), activity as (insert into rota.job_activity (job_id) select id from job)
     select id from job`.execute(db)
-  jobId = jobs.rows[0]!.id
 })
 
 afterAll(async () => {
@@ -82,7 +81,10 @@ beforeEach(async () => {
   }
   match = createMatch(deps, fleet)
   const enqueue = createEnqueue(deps)
-  trigger = createTriggerJob(deps, { enqueue, assign: { claim: match.claimNew } })
+  trigger = createTriggerJob(
+    deps,
+    createStoreNew(deps, { enqueue, assign: { begin: match.beginPairs } }),
+  )
 })
 
 afterEach(() => match.loop.stop())
@@ -184,44 +186,30 @@ test('before the queue has been looked at, and after somebody has queued somethi
   expect(reserved.size).toBe(0)
 })
 
-describe('a claim whose transaction', () => {
+describe('a pair whose transaction', () => {
   const needs = { capabilities: [], selector: '', worker: '', slots: 1 }
   const enqueued: Enqueued = { id: randomUUID() as ExecutionId, classId: 1, needs, priority: 0 }
 
-  /** Inserts and claims, and does not commit. */
-  async function claimInVain() {
+  /** Finds a worker for an execution that is never inserted. */
+  async function pairInVain() {
     await idle()
-    const undo = new Error('undo')
-    const attempt: { claim?: Awaited<ReturnType<Match['claimNew']>> } = {}
-    await db
-      .transaction()
-      .execute(async (tx) => {
-        await sql`insert into rota.execution (id, job_id, job_version, state, trigger, priority, class_id, guarantee,
-            available_at, requested_by, max_attempts)
-          values (${enqueued.id}, ${jobId}, 1, 'queued', 'manual', 0, 1, 'at_least_once', clock_timestamp(), '', 1)`.execute(
-          tx,
-        )
-        attempt.claim = await match.claimNew(tx, [enqueued])
-        throw undo
-      })
-      .catch((error: unknown) => {
-        if (error !== undo) throw error
-      })
-    expect(attempt.claim?.count).toBe(1)
+    const pairs = match.beginPairs()
+    const owners = await db.transaction().execute((tx) => pairs.pair(tx, [enqueued]))
+    expect(owners.get(enqueued.id)).toMatchObject({ workerId, sessionId })
     expect([...reserved]).toEqual([enqueued.id])
-    return attempt.claim
+    return pairs
   }
 
   test('was undone gives its slots back at once', async () => {
-    const claim = await claimInVain()
-    await claim?.conclude('undone')
+    const pairs = await pairInVain()
+    await pairs.conclude('undone', [])
     expect(reserved.size).toBe(0)
     expect(dispatched).toEqual([])
   })
 
   test('may have been committed keeps them until the database has told', async () => {
-    const claim = await claimInVain()
-    await claim?.conclude('unknown')
+    const pairs = await pairInVain()
+    await pairs.conclude('unknown', [])
     expect(reserved.size).toBe(1)
     await match.loop.start()
     await until('its slots are free', () => reserved.size === 0)

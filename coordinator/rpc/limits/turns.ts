@@ -2,10 +2,11 @@ import type { Clock } from '../../../shared/clock.ts'
 import { RotaError } from '../../../shared/errors/rota-error.ts'
 
 /**
- * Connections of the pool that each kind of work may use at once; together fewer than it has, so that the loops that renew
- * leases never wait behind a crowd. What waits here waits in its order and for nobody's timeout, as it would in the pool.
+ * Connections that each kind of work may use at once; of those that are the flow's, together with the lanes of its batchers,
+ * fewer than its pool has, so that the loops that renew leases never wait behind a crowd. What waits here waits in its order
+ * and for nobody's timeout, as it would in the pool.
  */
-export const AT_ONCE = { calls: 10, hellos: 2, reports: 4, logs: 2 } as const
+export const AT_ONCE = { calls: 10, gatheredCalls: 1_000, hellos: 2, logs: 2 } as const
 
 export interface TurnsOptions {
   readonly atOnce: number

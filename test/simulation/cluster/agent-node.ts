@@ -7,7 +7,8 @@ import { Wakeup } from '../../../agent/connect/wakeup.ts'
 import { type AttemptRef, attemptKey } from '../../../agent/report/attempt-ref.ts'
 import { AttemptStore } from '../../../agent/report/attempt-store.ts'
 import { Outbox } from '../../../agent/report/outbox.ts'
-import { finishedOf, type StoredAttempt } from '../../../agent/report/stored-attempt.ts'
+import type { StoredAttempt } from '../../../agent/report/stored-attempt.ts'
+import { needsJournal } from '../../../agent/run/attempt-terms.ts'
 import { decideOutcome } from '../../../agent/run/decide-outcome.ts'
 import type { LiveAttempts } from '../../../agent/run/live-attempts.ts'
 import { resumeProcess, runProcess } from '../../../agent/run/process.ts'
@@ -130,6 +131,7 @@ export class AgentNode {
     const { disk } = this.host
     const store = await AttemptStore.open({
       openJournal: async () => ({ journal: disk.open(process), records: disk.records }),
+      needsJournal,
       clock,
       logger,
     })
@@ -210,7 +212,7 @@ export class AgentNode {
       if (attempt.result !== undefined) {
         if (known !== undefined) host.warden.forget(key)
         if (attempt.acknowledgedAtMs !== undefined) continue
-        outbox.put({ kind: 'finished', value: finishedOf(attempt.result) })
+        outbox.put({ kind: 'finished', value: attempt.result.finished })
       } else if (known === undefined) await this.#giveUp(attempt, life)
       else this.#adopt(attempt, known, { life, live })
     }

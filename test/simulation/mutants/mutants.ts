@@ -187,7 +187,7 @@ const agentMutants: readonly Mutant[] = [
     name: 'accept the same assignment twice',
     file: 'agent/accept/inbox.ts',
     find: 'if (known !== undefined) this.#reportAgain(known)',
-    replace: 'if (known !== undefined && !known.isJournaled) this.#reportAgain(known)',
+    replace: 'if (known !== undefined && !known.isAccepted) this.#reportAgain(known)',
     breaks: [5, 6, 14],
   },
   {
@@ -195,7 +195,7 @@ const agentMutants: readonly Mutant[] = [
     file: 'agent/connect/introduce.ts',
     find: 'store.list().filter(({ acknowledgedAtMs }) => acknowledgedAtMs === undefined)',
     replace:
-      'store.list().filter(({ acknowledgedAtMs, isJournaled }) => acknowledgedAtMs === undefined && isJournaled)',
+      'store.list().filter(({ acknowledgedAtMs, isAccepted }) => acknowledgedAtMs === undefined && isAccepted)',
     breaks: [5, 6, 8],
   },
   {

@@ -1,11 +1,19 @@
 /** What the statements of coordinator/enqueue/ do. */
-import type { ExecutionId, Guarantee, JobId, Trigger } from '../../../coordinator/job/execution.ts'
+import type {
+  Epoch,
+  ExecutionId,
+  Guarantee,
+  JobId,
+  SessionId,
+  Trigger,
+  WorkerId,
+} from '../../../coordinator/job/execution.ts'
 import { type ExecutionRow, INFINITY, type StatementModel } from './schema.ts'
 import { FOR_UPDATE } from './versioned-table.ts'
 
 type NewState = 'waiting' | 'queued'
 
-const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now }) => {
+const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now, nextEpoch }) => {
   const [
     ids,
     jobIds,
@@ -29,25 +37,30 @@ const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now }
     Guarantee[],
     ...unknown[],
   ]
-  const [times, availables, deadlines, parameterTexts, requesters, maxima] = rest as [
-    (Date | null)[],
-    (Date | 'infinity' | null)[],
-    (number | null)[],
-    string[],
-    string[],
-    number[],
-  ]
+  const [times, availables, deadlines, parameterTexts, requesters, maxima, sessions, workers] =
+    rest as [
+      (Date | null)[],
+      (Date | 'infinity' | null)[],
+      (number | null)[],
+      string[],
+      string[],
+      number[],
+      (SessionId | null)[],
+      (WorkerId | null)[],
+    ]
+  const assigned: { id: ExecutionId; epoch: Epoch }[] = []
   for (const [index, id] of ids.entries()) {
     const available = availables[index]
     const deadlineMs = deadlines[index] ?? null
     const fromMs = available instanceof Date ? available.getTime() : nowMs
     const at = <T>(column: readonly T[]) => column[index] as T
+    const owner = ownerOf(at(sessions), at(workers), { now, nextEpoch })
     tables.execution.insert(tx, {
       ...EMPTY_EXECUTION,
       id,
       job_id: at(jobIds),
       job_version: at(versions),
-      state: at(states),
+      state: owner === undefined ? at(states) : 'assigned',
       reason_code: at(reasons),
       trigger: at(triggers),
       priority: at(priorities),
@@ -60,9 +73,20 @@ const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now }
       parameters: JSON.parse(at(parameterTexts)),
       requested_by: at(requesters),
       max_attempts: at(maxima),
+      ...owner,
     })
+    if (owner !== undefined) assigned.push({ id, epoch: owner.epoch })
   }
-  return []
+  return assigned
+}
+
+function ownerOf(
+  session_id: SessionId | null,
+  worker_id: WorkerId | null,
+  { now, nextEpoch }: { readonly now: Date; readonly nextEpoch: () => number },
+) {
+  if (session_id === null || worker_id === null) return undefined
+  return { session_id, worker_id, attempt: 1, epoch: nextEpoch() as Epoch, assigned_at: now }
 }
 
 const EMPTY_EXECUTION = {

@@ -2,12 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AttemptStore } from '../../../../agent/report/attempt-store.ts'
 import { Journal } from '../../../../agent/report/journal.ts'
-import { finishedOf } from '../../../../agent/report/stored-attempt.ts'
 import { type Assignment, Finished } from '../../../../proto/gen/rota/agent/v1/agent_service.ts'
-import { shellOf } from '../../../support/assignments.ts'
+import { handlerOf, shellOf } from '../../../support/assignments.ts'
 import { createFakeClock } from '../../../support/fake-clock.ts'
 
 const logger = pino({ level: 'silent' })
@@ -30,6 +29,7 @@ afterEach(async () => {
 function open(): Promise<AttemptStore> {
   return AttemptStore.open({
     openJournal: (living) => Journal.open({ file: join(folder, 'journal'), logger, living }),
+    needsJournal: ({ task }) => task?.kind?.$case !== 'handler',
     clock,
     logger,
   })
@@ -53,16 +53,16 @@ function resultOf(assignment: Assignment, message = 'done'): Finished {
 test('an attempt counts as journaled only when its assignment is on the disk', async () => {
   const assignment = shellOf('true')
   const accepting = accept(assignment)
-  expect(store.get(assignment)?.isJournaled).toBe(false)
+  expect(store.get(assignment)?.isAccepted).toBe(false)
   await accepting
-  expect(store.get(assignment)?.isJournaled).toBe(true)
+  expect(store.get(assignment)?.isAccepted).toBe(true)
 })
 
 test('each step of an attempt survives a restart', async () => {
   const assignment = shellOf('true')
   await accept(assignment)
   await reopen()
-  expect(store.get(assignment)).toMatchObject({ isJournaled: true, result: undefined })
+  expect(store.get(assignment)).toMatchObject({ isAccepted: true, result: undefined })
   store.start(assignment, PROCESS)
   store.cap(assignment, SHARE)
   await reopen()
@@ -72,7 +72,7 @@ test('each step of an attempt survives a restart', async () => {
   await reopen()
   const stored = store.get(assignment)
   expect(stored).toMatchObject({ assignment: undefined, result: { share: SHARE } })
-  expect(finishedOf(stored?.result ?? { encoded: '', share: SHARE })).toEqual(resultOf(assignment))
+  expect(stored?.result?.finished).toEqual(resultOf(assignment))
   expect(stored?.acknowledgedAtMs).toBe(clock.now().getTime())
 })
 
@@ -106,7 +106,7 @@ test('what is remembered has a limit, and the oldest goes first', async () => {
   const assignments = Array.from({ length: 20 }, () => shellOf('true'))
   for (const assignment of assignments) {
     await accept(assignment)
-    await store.finish(resultOf(assignment, 'x'.repeat(100_000)), SHARE)
+    await store.finish(resultOf(assignment, 'x'.repeat(120_000)), SHARE)
     store.acknowledge(assignment)
     await clock.advance(1_000)
   }
@@ -129,4 +129,42 @@ test('results that were acknowledged are given again, oldest first, and no other
   store.acknowledge(first!)
   await reopen()
   expect(store.acknowledgedResults()).toEqual([resultOf(second!), resultOf(first!)])
+})
+
+describe('what dies with the agent anyway and may be run again', () => {
+  test('may run at once, and is not found by the agent that comes after a killed one', async () => {
+    const assignment = handlerOf('noop')
+    await accept(assignment)
+    expect(store.get(assignment)?.isAccepted).toBe(true)
+    await store.finish(resultOf(assignment), SHARE)
+    const [killed, next] = [store, await open()]
+    expect(next.list()).toEqual([])
+    await killed.close()
+    store = next
+  })
+
+  test('is found as soon as it has left something on the disk', async () => {
+    const assignment = handlerOf('noop')
+    await accept(assignment)
+    store.keep(assignment)
+    store.cap(assignment, SHARE)
+    await reopen()
+    expect(store.get(assignment)).toMatchObject({ capped: SHARE, result: undefined })
+    await store.finish(resultOf(assignment), SHARE)
+    await reopen()
+    expect(store.get(assignment)?.result?.finished).toEqual(resultOf(assignment))
+  })
+
+  test('is written down with its result when the agent stops in order', async () => {
+    const [told, untold] = [handlerOf('noop'), handlerOf('noop')]
+    for (const assignment of [told, untold]) {
+      await accept(assignment)
+      await store.finish(resultOf(assignment), SHARE)
+    }
+    store.acknowledge(told)
+    await reopen()
+    expect(store.acknowledgedResults()).toEqual([resultOf(told)])
+    expect(store.get(untold)).toMatchObject({ result: { finished: resultOf(untold) } })
+    expect(store.get(untold)?.acknowledgedAtMs).toBeUndefined()
+  })
 })

@@ -1,0 +1,54 @@
+/** A transaction that enqueues, and what follows it: what found a free worker is sent, of the rest the match loop is told. */
+import type { Deps } from '../deps.ts'
+import type { NewExecution } from '../job/new-execution.ts'
+import type { Db } from '../store/database.ts'
+import { isUndone } from '../store/database-errors.ts'
+import type { AssignedNew, Enqueue, PairNew } from './enqueue.ts'
+
+/** From the match step: gives new executions to free workers. */
+export interface AssignNew {
+  /** For one transaction. */
+  begin(): NewAssignments
+}
+
+export interface NewAssignments {
+  readonly pair: PairNew
+  /** The transaction is over; `unknown`: the answer to its COMMIT was lost. */
+  conclude(
+    outcome: 'committed' | 'undone' | 'unknown',
+    assigned: readonly AssignedNew[],
+  ): Promise<void>
+}
+
+/** Runs a transaction that enqueues whatever it likes. */
+export type StoreNew = <T>(
+  work: (tx: Db, enqueue: (requests: readonly NewExecution[]) => Promise<unknown>) => Promise<T>,
+) => Promise<T>
+
+export function createStoreNew(
+  { db, hints }: Pick<Deps, 'db' | 'hints'>,
+  { enqueue, assign }: { readonly enqueue: Enqueue; readonly assign: AssignNew },
+): StoreNew {
+  return async (work) => {
+    const assignments = assign.begin()
+    const assigned: AssignedNew[] = []
+    let queuedCount = 0
+    const answer = await db
+      .transaction()
+      .execute((tx) =>
+        work(tx, async (requests) => {
+          const enqueued = await enqueue(tx, requests, assignments.pair)
+          assigned.push(...enqueued.assigned)
+          queuedCount += enqueued.queuedCount
+        }),
+      )
+      .catch(async (error: unknown) => {
+        await assignments.conclude(isUndone(error) ? 'undone' : 'unknown', [])
+        throw error
+      })
+    await assignments.conclude('committed', assigned)
+    if (assigned.length > 0) hints.give('executions')
+    if (queuedCount > 0) hints.give('queue')
+    return answer
+  }
+}
