@@ -24,13 +24,13 @@ import { createRecoveryLoop } from './dispatch/recovery/recovery-loop.ts'
 import { createRenewLoop } from './dispatch/renew-loop.ts'
 import { createMover, sendAllElsewhere } from './dispatch/send-elsewhere.ts'
 import { createDependencyLoop } from './enqueue/dependency-loop.ts'
-import { createEnqueue } from './enqueue/enqueue.ts'
+import { createEnqueue, type Enqueue } from './enqueue/enqueue.ts'
 import { createReleaseLoop } from './enqueue/release-loop.ts'
-import { createStoreNew } from './enqueue/store-new.ts'
+import { createStoreNew, type StoreNew } from './enqueue/store-new.ts'
 import { createTriggerJob, type TriggerJob } from './enqueue/trigger.ts'
 import type { SessionId, WorkerId } from './job/execution.ts'
 import type { Fleet as MatchFleet } from './match/fleet.ts'
-import { createMatch } from './match/match-loop.ts'
+import { createMatch, type Match } from './match/match-loop.ts'
 import { createReportReceiver, type ReportSteps } from './report/receive-report.ts'
 import { createScheduleLoop } from './schedule/schedule-loop.ts'
 import { createExpireLoop } from './settle/expire-loop.ts'
@@ -98,8 +98,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const release = createReleaseLoop(deps, endExecutions)
   const dependencies = createDependencyLoop(deps, { enqueue, endExecutions })
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
-  const storeNew = createStoreNew(deps, { enqueue, assign: { begin: match.beginPairs } })
-  const triggerJob = createTriggerJob(deps, storeNew)
+  const triggerJob = createTriggerJob(deps, storeNewWith(deps, enqueue, match))
   const renew = createRenewLoop(deps, fleet, heartbeatMs)
   const control = createControlLoop(deps, fleet)
   const workers = [createWorkerLoop(deps), createCordonLoop(deps)]
@@ -184,6 +183,11 @@ function recoverWith(
   })
   deps.hints.on('recovery', () => deps.specs.forget())
   return { recovery, recover, receive }
+}
+
+/** What is enqueued goes to free workers at once. */
+function storeNewWith(deps: Deps, enqueue: Enqueue, { beginPairs }: Match): StoreNew {
+  return createStoreNew(deps, { enqueue, assign: { begin: beginPairs } })
 }
 
 /** The connected workers, as the match step sees them. */
