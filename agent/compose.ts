@@ -26,7 +26,7 @@ import { AttemptStore } from './report/attempt-store.ts'
 import { Journal } from './report/journal.ts'
 import { LogShipper } from './report/log-shipper.ts'
 import { Outbox } from './report/outbox.ts'
-import { isProcess, needsJournal } from './run/attempt-terms.ts'
+import { isGuarded, isProcess, needsJournal } from './run/attempt-terms.ts'
 import { loadHandlers } from './run/handler-registry.ts'
 import { recoverAttempts } from './run/recover.ts'
 import { type AttemptServices, runAttempt } from './run/run-attempt.ts'
@@ -126,7 +126,13 @@ async function composeServices(
   const handlers = await loadHandlers(config.handlersDir)
   const openJournal = (living: Parameters<typeof Journal.open>[0]['living']) =>
     Journal.open({ file: files.journal, logger, living })
-  const store = await AttemptStore.open({ openJournal, needsJournal, clock, logger })
+  const store = await AttemptStore.open({
+    openJournal,
+    needsJournal,
+    needsSync: isGuarded,
+    clock,
+    logger,
+  })
   const tidier = new WorkspaceTidier({ store, attemptsDir: files.attempts, logger })
   const logs = new LogShipper({
     clock,

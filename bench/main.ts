@@ -58,7 +58,7 @@ Options
   --runs N     repetitions of each system (5)
   --jobs N     executions per run
   --agents N   agent processes (12)
-  --slots N    slots per agent (100)
+  --slots N    slots per agent (500)
   --no-peers   Rota alone
   --list, --help
 

@@ -111,7 +111,7 @@ function readOptions(values: FlagValues): BenchOptions {
     runs: count('--runs', values.runs, runs),
     jobs: jobs === undefined ? undefined : count('--jobs', jobs, { max: 10_000_000 }),
     agents: count('--agents', values.agents, { fallback: 12, max: 100 }),
-    slots: count('--slots', values.slots, { fallback: 100, max: 1_000 }),
+    slots: count('--slots', values.slots, { fallback: 500, max: 1_000 }),
   }
 }
 

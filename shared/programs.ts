@@ -11,12 +11,12 @@ export interface Program {
 
 export const COORDINATOR: Program = {
   script: new URL('../coordinator/main.ts', import.meta.url),
-  nodeFlags: ['--max-semi-space-size=16'],
+  nodeFlags: ['--max-semi-space-size=16', '--min-semi-space-size=16', '--no-flush-bytecode'],
 }
 
 export const AGENT: Program = {
   script: new URL('../agent/main.ts', import.meta.url),
-  nodeFlags: ['--max-semi-space-size=4'],
+  nodeFlags: ['--max-semi-space-size=4', '--min-semi-space-size=4', '--no-flush-bytecode'],
 }
 
 /** Started by an agent, once per data folder. Few and small threads, for all it does is wait. */

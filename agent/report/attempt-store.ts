@@ -3,7 +3,9 @@
  *
  *   accepted -> started -> finished -> acknowledged -> forgotten
  *
- * S1. An attempt is reported accepted only after its assignment is on the disk, finished only after its result is (A3).
+ * S1. An attempt is reported accepted only after its assignment is written, finished only after its result is on the disk
+ *     (A3). The assignment is on the disk too before one begins that must not run twice (`needsSync`); of any other one a
+ *     host that crashed knows nothing, which tells its coordinator as much as that it was lost.
  * S2. An acknowledged attempt is remembered for ten more minutes: a late copy of its assignment must not run again, and
  *     a coordinator whose database lost its last commits is offered the result again.
  * S3. Of one execution the newest epoch counts; older ones are kept only until they have ended and been acknowledged.
@@ -51,6 +53,8 @@ export interface AttemptStoreOptions {
   ) => Promise<{ readonly journal: RecordLog; readonly records: readonly JournalRecord[] }>
   /** S5. */
   readonly needsJournal: (assignment: Assignment) => boolean
+  /** S1. */
+  readonly needsSync: (assignment: Assignment) => boolean
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -59,6 +63,7 @@ export class AttemptStore {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #needsJournal: (assignment: Assignment) => boolean
+  readonly #needsSync: (assignment: Assignment) => boolean
   readonly #attempts = new AttemptIndex<KeptAttempt>()
   /** In the order of their acknowledgement (S2, S4). */
   readonly #remembered = new Set<KeptAttempt>()
@@ -68,10 +73,11 @@ export class AttemptStore {
   #lingerTimer: Timer | undefined
   #journal: RecordLog | undefined
 
-  private constructor({ clock, logger, needsJournal }: AttemptStoreOptions) {
+  private constructor({ clock, logger, needsJournal, needsSync }: AttemptStoreOptions) {
     this.#clock = clock
     this.#logger = logger
     this.#needsJournal = needsJournal
+    this.#needsSync = needsSync
   }
 
   /** Opens the journal and takes up what it tells. */
@@ -120,8 +126,9 @@ export class AttemptStore {
   async accept(added: readonly AttemptRef[]): Promise<void> {
     const attempts = added.flatMap((ref) => this.#attempts.get(ref) ?? [])
     try {
-      const records = attempts.filter(({ isJournaled }) => isJournaled).flatMap(recordsOf)
-      if (records.length > 0) await this.#append(records, true)
+      const written = attempts.filter(({ isJournaled }) => isJournaled)
+      const isDurable = written.some(({ assignment }) => assignment && this.#needsSync(assignment))
+      if (written.length > 0) await this.#append(written.flatMap(recordsOf), isDurable)
       for (const attempt of attempts) attempt.isAccepted = true
     } catch (error) {
       for (const attempt of attempts) this.#attempts.delete(attempt)

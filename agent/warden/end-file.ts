@@ -1,7 +1,7 @@
 /**
  * How an attempt ended, in a file of its folder: known even when no agent was there to be told.
  *
- * F1. `end.json` is whole and on the disk, or not there.
+ * F1. `end.json` is whole, or not there; a durable one is on the disk.
  * F2. Its room is taken before the attempt begins: a disk that the attempt fills up cannot keep its end from being written.
  */
 import { constants } from 'node:fs'
@@ -25,19 +25,29 @@ export async function reserveEnd(attemptsDir: string, key: string): Promise<void
   }
 }
 
-/** On the disk when this resolves: written over the reserve, synced, renamed, the folder synced. */
-export async function writeEnd(attemptsDir: string, key: string, end: ProcessEnd): Promise<void> {
+export interface EndPlace {
+  readonly attemptsDir: string
+  readonly key: string
+  /** On the disk when `writeEnd` resolves. */
+  readonly isDurable: boolean
+}
+
+/** Written over the reserve and renamed; a durable one is synced before, and its folder after. */
+export async function writeEnd(
+  { attemptsDir, isDurable, key }: EndPlace,
+  end: ProcessEnd,
+): Promise<void> {
   const { end: file, endDraft, folder } = attemptFolder(attemptsDir, key)
   const text = JSON.stringify(shortened(end))
   const handle = await open(endDraft, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW)
   try {
     await handle.write(Buffer.from(text.padEnd(RESERVE_BYTES)), 0, undefined, 0)
-    await handle.sync()
+    if (isDurable) await handle.sync()
   } finally {
     await handle.close()
   }
   await rename(endDraft, file)
-  await syncFolder(folder)
+  if (isDurable) await syncFolder(folder)
 }
 
 /** Undefined when there is none. */

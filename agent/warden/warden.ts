@@ -6,7 +6,8 @@
  *
  * D1. Nothing here waits for the agent: limits, graces and the lease are kept whether it lives, hangs or is gone.
  * D2. Of one attempt at most one process is ever started.
- * D3. An end is in `end.json`, synced, before it is told.
+ * D3. An end is in `end.json` before it is told: what the death of both processes would lose otherwise. Of a guarded attempt
+ *     it is synced too; of the others the journal of the agent has it on the disk before anybody else hears of it.
  * D4. A guarded attempt gets TERM and KILL at the times of the lease as last told, on a clock that counts suspend too.
  *     Without a lease it is not begun.
  */
@@ -131,7 +132,7 @@ export class Warden {
       endTimeMs: clock.now().getTime(),
     }
     try {
-      await writeEnd(attemptsDir, order.key, end)
+      await writeEnd({ attemptsDir, key: order.key, isDurable: order.isGuarded }, end)
     } catch (error) {
       // Told all the same: only the loss of both processes before the journal has it would lose it.
       listener.onTrouble(`the end of ${order.key} could not be written`, error)

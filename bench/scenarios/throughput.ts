@@ -24,7 +24,8 @@ import {
 import type { Stage } from '../stage.ts'
 
 const JOBS = 20_000
-const WARM_UP = { full: 2_000, quick: 500 } as const
+/** Each of twelve agents gets of it what a peer's one process would need to be warm. */
+const WARM_UP = { full: 20_000, quick: 2_000 } as const
 /** A quick run of each system takes about so long, in ms. */
 const QUICK_RUN_MS = 1_500
 /** Through the API, one call each; below the burst that one caller is granted. */

@@ -3,12 +3,16 @@ import { experimental, Server, type UntypedServiceImplementation } from '@grpc/g
 import { HealthService } from '../../proto/gen/grpc/health/v1/health.ts'
 import { ServerReflectionService } from '../../proto/gen/grpc/reflection/v1/reflection.ts'
 import { ServerReflectionService as ServerReflectionAlphaService } from '../../proto/gen/grpc/reflection/v1alpha/reflection.ts'
-import { AgentServiceService } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import {
+  AgentServiceService,
+  ConnectResponse,
+} from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { ExecutionServiceService } from '../../proto/gen/rota/v1/execution_service.ts'
 import { JobServiceService } from '../../proto/gen/rota/v1/job_service.ts'
 import { SystemServiceService } from '../../proto/gen/rota/v1/system_service.ts'
 import { WorkerServiceService } from '../../proto/gen/rota/v1/worker_service.ts'
 import { SERVER_OPTIONS } from '../../shared/channel-options.ts'
+import { encodeMessage } from '../../shared/encode-message.ts'
 import type { Service } from '../../shared/service.ts'
 import type { CertificateAuthority } from '../identity/certificate-authority.ts'
 import type { Authenticator } from '../identity/principal.ts'
@@ -38,6 +42,15 @@ export interface RpcServerOptions {
   readonly authority: CertificateAuthority
   readonly authenticator: Authenticator
 }
+
+/** The one method whose answers are many and large. */
+const AGENT_SERVICE = {
+  ...AgentServiceService,
+  connect: {
+    ...AgentServiceService.connect,
+    responseSerialize: (response: ConnectResponse) => encodeMessage(ConnectResponse, response),
+  },
+} as const
 
 /** A call that waits longer for its turn is told to come again, in ms. */
 const CALL_WAIT_MS = 5_000
@@ -104,7 +117,7 @@ function services(deps: AgentServiceDeps): [object, UntypedServiceImplementation
     [ExecutionServiceService, createExecutionService(deps)],
     [WorkerServiceService, createWorkerService(deps)],
     [SystemServiceService, createSystemService(deps)],
-    [AgentServiceService, createAgentService(deps)],
+    [AGENT_SERVICE, createAgentService(deps)],
   ]
   const names = own.map(([definition]) => serviceName(definition))
   return [

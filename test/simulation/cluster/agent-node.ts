@@ -8,7 +8,7 @@ import { type AttemptRef, attemptKey } from '../../../agent/report/attempt-ref.t
 import { AttemptStore } from '../../../agent/report/attempt-store.ts'
 import { Outbox } from '../../../agent/report/outbox.ts'
 import type { StoredAttempt } from '../../../agent/report/stored-attempt.ts'
-import { needsJournal } from '../../../agent/run/attempt-terms.ts'
+import { isGuarded, needsJournal } from '../../../agent/run/attempt-terms.ts'
 import { decideOutcome } from '../../../agent/run/decide-outcome.ts'
 import type { LiveAttempts } from '../../../agent/run/live-attempts.ts'
 import { resumeProcess, runProcess } from '../../../agent/run/process.ts'
@@ -132,6 +132,7 @@ export class AgentNode {
     const store = await AttemptStore.open({
       openJournal: async () => ({ journal: disk.open(process), records: disk.records }),
       needsJournal,
+      needsSync: isGuarded,
       clock,
       logger,
     })

@@ -31,6 +31,7 @@ test('hello names what is being journaled, and leaves out what was acknowledged'
   const store = await AttemptStore.open({
     openJournal: async () => ({ journal, records: [] }),
     needsJournal: () => true,
+    needsSync: () => true,
     clock: createFakeClock(),
     logger: pino({ level: 'silent' }),
   })

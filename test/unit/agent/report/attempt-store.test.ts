@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AttemptStore } from '../../../../agent/report/attempt-store.ts'
 import { Journal } from '../../../../agent/report/journal.ts'
 import { type Assignment, Finished } from '../../../../proto/gen/rota/agent/v1/agent_service.ts'
+import { Guarantee } from '../../../../proto/gen/rota/v1/job.ts'
 import { handlerOf, shellOf } from '../../../support/assignments.ts'
 import { createFakeClock } from '../../../support/fake-clock.ts'
 
@@ -30,6 +31,7 @@ function open(): Promise<AttemptStore> {
   return AttemptStore.open({
     openJournal: (living) => Journal.open({ file: join(folder, 'journal'), logger, living }),
     needsJournal: ({ task }) => task?.kind?.$case !== 'handler',
+    needsSync: ({ guarantee }) => guarantee === Guarantee.EXCLUSIVE,
     clock,
     logger,
   })

@@ -25,7 +25,7 @@ afterEach(() => rmSync(attemptsDir, { recursive: true }))
 test('what is written is read again, and leaves one file', async () => {
   await reserveEnd(attemptsDir, KEY)
   expect(await readEnd(attemptsDir, KEY)).toBeUndefined()
-  await writeEnd(attemptsDir, KEY, END)
+  await writeEnd({ attemptsDir, key: KEY, isDurable: true }, END)
   expect(await readEnd(attemptsDir, KEY)).toEqual(END)
   expect(readdirSync(join(attemptsDir, KEY))).toEqual(['end.json'])
 })
@@ -33,7 +33,10 @@ test('what is written is read again, and leaves one file', async () => {
 test('a reason may be as long as it likes: the file stays within its reserve', async () => {
   await reserveEnd(attemptsDir, KEY)
   const reason = '\u0001'.repeat(5_000)
-  await writeEnd(attemptsDir, KEY, { ...END, cause: { kind: 'lost', reason } })
+  await writeEnd(
+    { attemptsDir, key: KEY, isDurable: true },
+    { ...END, cause: { kind: 'lost', reason } },
+  )
   expect((await readEnd(attemptsDir, KEY))?.cause).toEqual({
     kind: 'lost',
     reason: '\u0001'.repeat(1_000),
@@ -68,7 +71,7 @@ test.runIf(canMount())('it is written on a disk that the attempt has filled up',
     await reserveEnd(attemptsDir, KEY)
     const fill = () => writeFileSync(join(attemptsDir, KEY, 'stdout'), Buffer.alloc(2 * 1024 ** 2))
     expect(fill).toThrow(/ENOSPC/)
-    await writeEnd(attemptsDir, KEY, END)
+    await writeEnd({ attemptsDir, key: KEY, isDurable: true }, END)
     expect(await readEnd(attemptsDir, KEY)).toEqual(END)
     await expect(reserveEnd(attemptsDir, 'other.1')).rejects.toThrow(/ENOSPC/)
   } finally {
