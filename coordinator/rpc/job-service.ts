@@ -19,6 +19,7 @@ import { listOccurrences, type OccurrenceRow } from '../query/occurrence-queries
 import { findOldestQueued } from '../query/queue-queries.ts'
 import { queueReason } from './explain-execution.ts'
 import { JOB_LIST, OCCURRENCE_LIST } from './lists.ts'
+import { preview } from './preview-schedule.ts'
 import { readWholeExecution } from './read-whole-execution.ts'
 import { refuseFeature } from './refuse-feature.ts'
 import { type Caller, complete, unary } from './serve.ts'
@@ -67,6 +68,9 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     ),
     listOccurrences: serve('ListOccurrences', async (request: api.ListOccurrencesRequest) =>
       occurrences(deps, request),
+    ),
+    previewSchedule: serve('PreviewSchedule', async (request: api.PreviewScheduleRequest) =>
+      preview(deps, request),
     ),
   })
 }

@@ -15,6 +15,7 @@ import {
   checkDuration,
   checkEnum,
   checkInteger,
+  checkTime,
   refuseFeature,
   refuseUnless,
   show,
@@ -28,10 +29,6 @@ import { checkTimeZone } from './zone/time-zone.ts'
 
 const RECURRENCES_MAX = 50
 const CATCH_UP_EXECUTIONS_MAX = 1_000
-
-/** What a protobuf Timestamp may hold, in ms: the years 1 to 9999. */
-const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z')
-const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** `now` decides whether the schedule has any due time left. */
 export function checkSchedule(
@@ -166,12 +163,6 @@ function validateWindow(field: string, { notBefore, notAfter }: Schedule): Field
   return refuseUnless(notBefore <= notAfter, `${field}.not_after`, {
     message: 'is before not_before',
   })
-}
-
-function checkTime(field: string, time: Date | undefined): FieldViolation[] {
-  if (time === undefined) return []
-  const isRight = time.getTime() >= TIME_MS_MIN && time.getTime() <= TIME_MS_MAX
-  return refuseUnless(isRight, field, { message: 'is not in the years 1 to 9999' })
 }
 
 function validateCatchUp(field: string, catchUp: CatchUp | undefined): FieldViolation[] {

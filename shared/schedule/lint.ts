@@ -1,11 +1,10 @@
 /** Errors and surprises of a whole schedule. */
-import type { Recurrence, Schedule } from '../../proto/gen/rota/v1/job.ts'
-import { durationToMs } from '../duration.ts'
+import type { Schedule } from '../../proto/gen/rota/v1/job.ts'
 import { CATALOGUE, type ErrorReason } from '../errors/catalogue.ts'
 import { checkSchedule } from './check-schedule.ts'
 import { compileTexts } from './compile-texts.ts'
 import { dstRule } from './next-due.ts'
-import { readRules, type ScheduleRule } from './rule-text.ts'
+import { rulesOf } from './recurrence-rules.ts'
 import { scheduleWarnings } from './warnings.ts'
 import { ZoneOffsets } from './zone/zone-offsets.ts'
 
@@ -53,20 +52,4 @@ export function lintSchedule(
 /** Said of the times of a preview, of which lint shows none. */
 function isOfPreview(warning: string): boolean {
   return warning.includes('these')
-}
-
-function rulesOf({ kind, compiled, phase }: Recurrence): readonly ScheduleRule[] {
-  switch (kind?.$case) {
-    case 'cron':
-    case 'text': {
-      const reading = readRules(kind.$case === 'cron' ? kind.value : compiled)
-      return reading.kind === 'rules' ? reading.rules : []
-    }
-    case 'every':
-      return [{ kind: 'every', everyMs: durationToMs(kind.value), phaseMs: durationToMs(phase) }]
-    case 'at':
-      return [{ kind: 'at', atMs: kind.value.getTime() }]
-    case undefined:
-      return []
-  }
 }

@@ -104,6 +104,7 @@ const DEFAULTS: Readonly<Record<string, object>> = {
   pauseJob: { reason: '' },
   triggerJob: { requestId: '', worker: '', validateOnly: false },
   listOccurrences: { job: '', filter: '', pageSize: 0, pageToken: '' },
+  previewSchedule: { count: 0 },
   listJobVersions: { pageSize: 0, pageToken: '' },
   listExecutions: { ...LIST, job: '' },
   listExecutionEvents: { execution: '', pageSize: 0, pageToken: '' },
