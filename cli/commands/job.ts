@@ -12,6 +12,7 @@ import { listJobs } from './job/list.ts'
 import { getJobStatus } from './job/status.ts'
 import { triggerJob } from './job/trigger.ts'
 import { updateJob } from './job/update.ts'
+import { addUpcomingOptions, listUpcomingOfJob } from './upcoming.ts'
 
 /** `rota job ...` */
 export function registerJob(program: Command, run: Run): void {
@@ -39,6 +40,11 @@ function registerReaders(job: Command, run: Run): void {
   status.description('Show how a job is doing: its last run, its success, what runs now.')
   addExamples(status, 'rota job status backup', 'rota job status backup -o json')
   setAction(status, run, getJobStatus)
+
+  const upcoming = job.command('upcoming').argument('<name>', 'the job')
+  addUpcomingOptions(upcoming.description('List the next due times of a job.'))
+  addExamples(upcoming, 'rota job upcoming backup', 'rota job upcoming backup --within 30d')
+  setAction(upcoming, run, listUpcomingOfJob)
 
   const history = job.command('history').argument('<name>', 'the job')
   addExecutionListOptions(history.description('List the executions of a job, newest first.'))

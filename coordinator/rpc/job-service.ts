@@ -18,6 +18,7 @@ import { finishPage, readPage } from '../query/keyset-queries.ts'
 import { listOccurrences, type OccurrenceRow } from '../query/occurrence-queries.ts'
 import { findOldestQueued } from '../query/queue-queries.ts'
 import { queueReason } from './explain-execution.ts'
+import { upcoming } from './list-upcoming.ts'
 import { JOB_LIST, OCCURRENCE_LIST } from './lists.ts'
 import { preview } from './preview-schedule.ts'
 import { readWholeExecution } from './read-whole-execution.ts'
@@ -68,6 +69,9 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     ),
     listOccurrences: serve('ListOccurrences', async (request: api.ListOccurrencesRequest) =>
       occurrences(deps, request),
+    ),
+    listUpcomingRuns: serve('ListUpcomingRuns', async (request: api.ListUpcomingRunsRequest) =>
+      upcoming(deps, request),
     ),
     previewSchedule: serve('PreviewSchedule', async (request: api.PreviewScheduleRequest) =>
       preview(deps, request),

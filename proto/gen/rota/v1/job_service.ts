@@ -97,8 +97,10 @@ export interface ImpactedRun {
   scheduleTime?:
     | Date
     | undefined;
-  /** Other jobs with a due time in the same minute. */
-  otherJobCount: number;
+  /** Other jobs with a due time in the same minute; counted with `validate_only`. */
+  otherJobCount?:
+    | number
+    | undefined;
   /** True when `other_job_count` is a lower bound: there are more schedules than one answer looks at. */
   isTruncated: boolean;
 }
@@ -327,7 +329,7 @@ export interface ListUpcomingRunsRequest {
     | undefined;
   /** Asks for `density` beside the runs; `page_size` of 1 is enough for the density alone. */
   withDensity: boolean;
-  /** Length of a bucket in whole seconds. Not given: chosen so that the window has 24 to 48 of them. */
+  /** Length of a bucket in whole seconds, at most 1000 of them. Not given: a round one, so that there are 49 at most. */
   bucket?: Duration | undefined;
 }
 
@@ -342,8 +344,12 @@ export interface ListUpcomingRunsResponse {
   endTime?:
     | Date
     | undefined;
-  /** Schedules that would have had to be looked at too; 0 when the answer is complete. */
+  /**
+   * Schedules that were not looked at, because there are more than one answer can; 0 when the answer is complete. All runs
+   * before `complete_until` are there in any case.
+   */
   truncatedScheduleCount: number;
+  completeUntil?: Date | undefined;
 }
 
 export interface UpcomingRun {
@@ -373,7 +379,10 @@ export interface UpcomingDensity {
   unknownDurationJobCount: number;
   /** Slots of the connected workers, to compare with; 0 when none is connected. */
   availableSlotCount: number;
-  /** Schedules whose due times were not all walked: from `counted_until` on their runs are missing. */
+  /**
+   * Schedules whose due times were not all counted, because there are more than one answer counts; 0 when the figures are
+   * complete. All runs before `counted_until` are in them in any case.
+   */
   truncatedScheduleCount: number;
   countedUntil?: Date | undefined;
 }
@@ -564,7 +573,7 @@ export interface ExplainOccurrenceResponse {
   occurrence?:
     | Occurrence
     | undefined;
-  /** Of the execution; JOB's history may have forgotten it. */
+  /** Of the execution, while its history is kept. */
   executionState: ExecutionState;
   executionReason?: Reason | undefined;
   executionEndTime?:
@@ -1622,7 +1631,7 @@ export const ScheduleImpact: MessageFns<ScheduleImpact> = {
 };
 
 function createBaseImpactedRun(): ImpactedRun {
-  return { scheduleTime: undefined, otherJobCount: 0, isTruncated: false };
+  return { scheduleTime: undefined, otherJobCount: undefined, isTruncated: false };
 }
 
 export const ImpactedRun: MessageFns<ImpactedRun> = {
@@ -1630,7 +1639,7 @@ export const ImpactedRun: MessageFns<ImpactedRun> = {
     if (message.scheduleTime !== undefined) {
       Timestamp.encode(toTimestamp(message.scheduleTime), writer.uint32(10).fork()).join();
     }
-    if (message.otherJobCount !== 0) {
+    if (message.otherJobCount !== undefined) {
       writer.uint32(16).int32(message.otherJobCount);
     }
     if (message.isTruncated !== false) {
@@ -1699,7 +1708,7 @@ export const ImpactedRun: MessageFns<ImpactedRun> = {
         ? globalThis.Number(object.otherJobCount)
         : isSet(object.other_job_count)
         ? globalThis.Number(object.other_job_count)
-        : 0,
+        : undefined,
       isTruncated: isSet(object.isTruncated)
         ? globalThis.Boolean(object.isTruncated)
         : isSet(object.is_truncated)
@@ -1713,7 +1722,7 @@ export const ImpactedRun: MessageFns<ImpactedRun> = {
     if (message.scheduleTime !== undefined) {
       obj.scheduleTime = message.scheduleTime.toISOString();
     }
-    if (message.otherJobCount !== 0) {
+    if (message.otherJobCount !== undefined) {
       obj.otherJobCount = Math.round(message.otherJobCount);
     }
     if (message.isTruncated !== false) {
@@ -1728,7 +1737,7 @@ export const ImpactedRun: MessageFns<ImpactedRun> = {
   fromPartial<I extends Exact<DeepPartial<ImpactedRun>, I>>(object: I): ImpactedRun {
     const message = createBaseImpactedRun();
     message.scheduleTime = object.scheduleTime ?? undefined;
-    message.otherJobCount = object.otherJobCount ?? 0;
+    message.otherJobCount = object.otherJobCount ?? undefined;
     message.isTruncated = object.isTruncated ?? false;
     return message;
   },
@@ -5184,6 +5193,7 @@ function createBaseListUpcomingRunsResponse(): ListUpcomingRunsResponse {
     startTime: undefined,
     endTime: undefined,
     truncatedScheduleCount: 0,
+    completeUntil: undefined,
   };
 }
 
@@ -5206,6 +5216,9 @@ export const ListUpcomingRunsResponse: MessageFns<ListUpcomingRunsResponse> = {
     }
     if (message.truncatedScheduleCount !== 0) {
       writer.uint32(48).int32(message.truncatedScheduleCount);
+    }
+    if (message.completeUntil !== undefined) {
+      Timestamp.encode(toTimestamp(message.completeUntil), writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -5271,6 +5284,14 @@ export const ListUpcomingRunsResponse: MessageFns<ListUpcomingRunsResponse> = {
             message.truncatedScheduleCount = reader.int32();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.completeUntil = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5311,6 +5332,11 @@ export const ListUpcomingRunsResponse: MessageFns<ListUpcomingRunsResponse> = {
         : isSet(object.truncated_schedule_count)
         ? globalThis.Number(object.truncated_schedule_count)
         : 0,
+      completeUntil: isSet(object.completeUntil)
+        ? fromJsonTimestamp(object.completeUntil)
+        : isSet(object.complete_until)
+        ? fromJsonTimestamp(object.complete_until)
+        : undefined,
     };
   },
 
@@ -5334,6 +5360,9 @@ export const ListUpcomingRunsResponse: MessageFns<ListUpcomingRunsResponse> = {
     if (message.truncatedScheduleCount !== 0) {
       obj.truncatedScheduleCount = Math.round(message.truncatedScheduleCount);
     }
+    if (message.completeUntil !== undefined) {
+      obj.completeUntil = message.completeUntil.toISOString();
+    }
     return obj;
   },
 
@@ -5350,6 +5379,7 @@ export const ListUpcomingRunsResponse: MessageFns<ListUpcomingRunsResponse> = {
     message.startTime = object.startTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
     message.truncatedScheduleCount = object.truncatedScheduleCount ?? 0;
+    message.completeUntil = object.completeUntil ?? undefined;
     return message;
   },
 };
