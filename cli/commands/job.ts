@@ -80,6 +80,7 @@ function registerWriters(job: Command, run: Run): void {
   addExamples(
     update,
     'rota job update hello --schedule "every 1m" --timeout 30s',
+    'rota job update hello --schedule "0 3 * * *" --tz Europe/Paris --dry-run',
     'rota job update hello --schedule none',
   )
   setAction(update, run, updateJob)
@@ -89,6 +90,7 @@ function registerWriters(job: Command, run: Run): void {
     .description('Delete a job. Its history stays; what runs finishes.')
     .option('--force', 'cancel what runs, too')
     .option('--etag <etag>', 'only if the job is still as it was with this etag')
+    .option('--dry-run', 'show what it would do to the due times, change nothing')
   addExamples(remove, 'rota job delete hello', 'rota job delete hello --force')
   setAction(remove, run, deleteJob)
 }
@@ -99,6 +101,7 @@ function registerSwitches(job: Command, run: Run): void {
     .description('Stop the scheduled runs of a job. It can still be triggered.')
     .option('--reason <text>', 'why, for whoever finds it paused')
     .option('--until <time>', 'resume by itself: RFC 3339, or "in 2h"')
+    .option('--dry-run', 'show what it would do to the due times, change nothing')
   addExamples(
     pause,
     'rota job pause backup --reason "disk is full"',
@@ -107,7 +110,9 @@ function registerSwitches(job: Command, run: Run): void {
   setAction(pause, run, pauseJob)
 
   const resume = job.command('resume').argument('<name>', 'the job')
-  resume.description('Start the scheduled runs of a paused job again.')
+  resume
+    .description('Start the scheduled runs of a paused job again.')
+    .option('--dry-run', 'show what it would do to the due times, change nothing')
   addExamples(resume, 'rota job resume backup', 'rota job resume backup -o json')
   setAction(resume, run, resumeJob)
 }

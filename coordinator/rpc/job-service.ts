@@ -8,7 +8,9 @@ import { enumFromWord, parseResourceName, resourceName, wordFromEnum } from '../
 import { cancelExecution } from '../cancel/cancel.ts'
 import { createJob, updateJob } from '../definition/define-job.ts'
 import { requireJob } from '../definition/find-job.ts'
+import type { JobChange } from '../definition/rehearse.ts'
 import { requestKey } from '../definition/request-key.ts'
+import { rollbackJob } from '../definition/rollback-job.ts'
 import { deleteJob, pauseJob, resumeJob, type SwitchJob } from '../definition/switch-job.ts'
 import type { Deps } from '../deps.ts'
 import { principalName } from '../identity/principal.ts'
@@ -23,6 +25,7 @@ import { JOB_LIST, OCCURRENCE_LIST } from './lists.ts'
 import { preview } from './preview-schedule.ts'
 import { readWholeExecution } from './read-whole-execution.ts'
 import { refuseFeature } from './refuse-feature.ts'
+import { impactOf } from './schedule-impact.ts'
 import { type Caller, complete, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
 import { toJob, toJobVersion } from './to-job.ts'
@@ -52,11 +55,15 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     pauseJob: serve('PauseJob', async (request: api.PauseJobRequest, caller) => {
       refuseFeature('resume_time', request.resumeTime !== undefined)
       const pause = { ...switchOf(request, caller), reason: request.reason }
-      return { job: toJob(await pauseJob(deps, pause)) }
+      return changed(deps, request, await pauseJob(deps, pause))
     }),
-    resumeJob: serve('ResumeJob', async (request: api.ResumeJobRequest, caller) => ({
-      job: toJob(await resumeJob(deps, switchOf(request, caller))),
-    })),
+    resumeJob: serve('ResumeJob', async (request: api.ResumeJobRequest, caller) =>
+      changed(deps, request, await resumeJob(deps, switchOf(request, caller))),
+    ),
+    rollbackJob: serve('RollbackJob', async (request: api.RollbackJobRequest, caller) => {
+      const change = await rollbackJob(deps, { ...request, ...switchOf(request, caller) })
+      return changed(deps, request, change)
+    }),
     triggerJob: serve('TriggerJob', async (request: api.TriggerJobRequest, caller) =>
       trigger(deps, request, caller),
     ),
@@ -79,8 +86,21 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
   })
 }
 
-function switchOf({ name }: { readonly name: string }, { principal }: Caller): SwitchJob {
-  return { name: jobId(name), actor: principalName(principal) }
+function switchOf(
+  { name, validateOnly }: { readonly name: string; readonly validateOnly: boolean },
+  { principal }: Caller,
+): SwitchJob {
+  return { name: jobId(name), actor: principalName(principal), validateOnly }
+}
+
+/** The job as it is, or would be, and what that does to its due times. */
+async function changed(
+  deps: Deps,
+  { validateOnly }: { readonly validateOnly: boolean },
+  change: JobChange,
+): Promise<{ job: Job; impact: api.ScheduleImpact | undefined }> {
+  const impact = await impactOf(deps, { ...change, validateOnly })
+  return { job: toJob(change.after), impact }
 }
 
 function jobId(name: string): string {
@@ -132,7 +152,10 @@ async function create(
     request: requestKey(actor, 'CreateJob', { requestId: request.requestId, encoded }),
     validateOnly: request.validateOnly,
   })
-  return { job: toJob(row) }
+  const impact = request.validateOnly
+    ? await impactOf(deps, { after: row, validateOnly: true })
+    : undefined
+  return { job: toJob(row), impact }
 }
 
 async function update(
@@ -146,11 +169,13 @@ async function update(
   const actor = principalName(caller.principal)
   const change = { name, job, actor, validateOnly: request.validateOnly }
   try {
-    return { job: toJob(await updateJob(deps, { ...change, mask: request.updateMask })) }
+    const made = await updateJob(deps, { ...change, mask: request.updateMask })
+    return await changed(deps, request, made)
   } catch (error) {
     const isMissing = error instanceof RotaError && error.reason === 'JOB_NOT_FOUND'
     if (!isMissing || !request.allowMissing) throw error
-    return { job: toJob(await createJob(deps, { ...change, jobId: name, request: undefined })) }
+    const after = await createJob(deps, { ...change, jobId: name, request: undefined })
+    return changed(deps, request, { before: undefined, after })
   }
 }
 
@@ -160,20 +185,20 @@ async function remove(
   caller: Caller,
 ): Promise<api.DeleteJobResponse> {
   try {
-    const actor = principalName(caller.principal)
-    await deleteJob(deps, {
-      name: jobId(request.name),
-      etag: request.etag,
-      force: request.force,
-      actor,
+    const { etag, force } = request
+    const by = switchOf(request, caller)
+    const { actor, validateOnly } = by
+    const before = await deleteJob(deps, {
+      ...{ ...by, etag, force },
       cancel: async (id, reason) =>
         cancelExecution(deps, deps.endExecutions, { id, reason, actor, force: false }),
     })
+    return { impact: validateOnly ? await impactOf(deps, { before, validateOnly }) : undefined }
   } catch (error) {
     const isMissing = error instanceof RotaError && error.reason === 'JOB_NOT_FOUND'
     if (!isMissing || !request.allowMissing) throw error
+    return {}
   }
-  return {}
 }
 
 async function status(deps: ServiceDeps, name: string): Promise<api.GetJobStatusResponse> {
