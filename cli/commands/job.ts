@@ -9,6 +9,7 @@ import { createJob } from './job/create.ts'
 import { addJobFlags } from './job/flags.ts'
 import { getJob } from './job/get.ts'
 import { listJobs } from './job/list.ts'
+import { showOccurrences } from './job/occurrences.ts'
 import { getJobStatus } from './job/status.ts'
 import { triggerJob } from './job/trigger.ts'
 import { updateJob } from './job/update.ts'
@@ -40,6 +41,22 @@ function registerReaders(job: Command, run: Run): void {
   status.description('Show how a job is doing: its last run, its success, what runs now.')
   addExamples(status, 'rota job status backup', 'rota job status backup -o json')
   setAction(status, run, getJobStatus)
+
+  const occurrences = job.command('occurrences').argument('<name>', 'the job')
+  occurrences
+    .description('List what was decided about the due times of a job, or say why one did not run.')
+    .option('--at <time>', 'of this one: "02:00" or "2026-11-20 02:00" in its zone, or RFC 3339')
+    .option('--from <time>', 'not before this: RFC 3339, or "24h" for that long ago')
+    .option('--to <time>', 'before this')
+    .option('--decision <decision>', 'only this, e.g. missed; may be repeated', repeatable)
+    .option('--limit <count>', 'at most this many (default 50)')
+    .option('--all', 'as many as there are')
+  addExamples(
+    occurrences,
+    'rota job occurrences backup --at 02:00',
+    'rota job occurrences backup --from 7d --decision missed,coalesced',
+  )
+  setAction(occurrences, run, showOccurrences)
 
   const upcoming = job.command('upcoming').argument('<name>', 'the job')
   addUpcomingOptions(upcoming.description('List the next due times of a job.'))

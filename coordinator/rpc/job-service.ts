@@ -1,5 +1,5 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js'
-import type { Reason } from '../../proto/gen/rota/v1/execution.ts'
+import { ExecutionState, type Reason } from '../../proto/gen/rota/v1/execution.ts'
 import { type Job, JobState } from '../../proto/gen/rota/v1/job.ts'
 import * as api from '../../proto/gen/rota/v1/job_service.ts'
 import { durationFromMs } from '../../shared/duration.ts'
@@ -20,6 +20,7 @@ import { finishPage, readPage } from '../query/keyset-queries.ts'
 import { listOccurrences, type OccurrenceRow } from '../query/occurrence-queries.ts'
 import { findOldestQueued } from '../query/queue-queries.ts'
 import { queueReason } from './explain-execution.ts'
+import { explainDueTime } from './explain-occurrence.ts'
 import { upcoming } from './list-upcoming.ts'
 import { JOB_LIST, OCCURRENCE_LIST } from './lists.ts'
 import { preview } from './preview-schedule.ts'
@@ -76,6 +77,9 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     ),
     listOccurrences: serve('ListOccurrences', async (request: api.ListOccurrencesRequest) =>
       occurrences(deps, request),
+    ),
+    explainOccurrence: serve('ExplainOccurrence', async (request: api.ExplainOccurrenceRequest) =>
+      explainDueTime(deps, request),
     ),
     listUpcomingRuns: serve('ListUpcomingRuns', async (request: api.ListUpcomingRunsRequest) =>
       upcoming(deps, request),
@@ -273,6 +277,8 @@ function toOccurrence(row: OccurrenceRow): api.Occurrence {
     decision: enumFromWord(api.Occurrence_Decision, row.decision),
     reason: row.reason,
     execution: row.execution_id === null ? '' : resourceName('executions', row.execution_id),
+    executionState:
+      row.execution_state === null ? 0 : enumFromWord(ExecutionState, row.execution_state),
   })
 }
 

@@ -107,6 +107,7 @@ const DEFAULTS: Readonly<Record<string, object>> = {
   triggerJob: { requestId: '', worker: '', validateOnly: false },
   listOccurrences: { job: '', filter: '', pageSize: 0, pageToken: '' },
   previewSchedule: { count: 0 },
+  explainOccurrence: { localTime: '' },
   listUpcomingRuns: { job: '', filter: '', pageSize: 0, pageToken: '', withDensity: false },
   listJobVersions: { pageSize: 0, pageToken: '' },
   listExecutions: { ...LIST, job: '' },

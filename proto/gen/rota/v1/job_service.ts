@@ -472,6 +472,8 @@ export interface Occurrence {
   decision: Occurrence_Decision;
   reason: string;
   execution: string;
+  /** Of the execution, while its history is kept. */
+  executionState: ExecutionState;
 }
 
 export const Occurrence_Decision = {
@@ -561,8 +563,12 @@ export function occurrence_DecisionToJSON(object: Occurrence_Decision): string {
 
 export interface ExplainOccurrenceRequest {
   job: string;
-  /** The instant that is asked about. */
-  time?: Date | undefined;
+  /** The instant that is asked about. Either this or `local_time`. */
+  time?:
+    | Date
+    | undefined;
+  /** As the clocks of the schedule's zone show it: "02:00" for the last time that they did, or "2026-11-20 02:00". */
+  localTime: string;
 }
 
 export interface ExplainOccurrenceResponse {
@@ -586,7 +592,11 @@ export interface ExplainOccurrenceResponse {
     | undefined;
   /** Due times of that version around the time: the last before it and the first after it. */
   previousTime?: Date | undefined;
-  nextTime?: Date | undefined;
+  nextTime?:
+    | Date
+    | undefined;
+  /** The instant that was looked at. */
+  time?: Date | undefined;
 }
 
 export const ExplainOccurrenceResponse_Verdict = {
@@ -6882,7 +6892,15 @@ export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
 };
 
 function createBaseOccurrence(): Occurrence {
-  return { job: "", scheduledFor: undefined, decideTime: undefined, decision: 0, reason: "", execution: "" };
+  return {
+    job: "",
+    scheduledFor: undefined,
+    decideTime: undefined,
+    decision: 0,
+    reason: "",
+    execution: "",
+    executionState: 0,
+  };
 }
 
 export const Occurrence: MessageFns<Occurrence> = {
@@ -6904,6 +6922,9 @@ export const Occurrence: MessageFns<Occurrence> = {
     }
     if (message.execution !== "") {
       writer.uint32(50).string(message.execution);
+    }
+    if (message.executionState !== 0) {
+      writer.uint32(80).int32(message.executionState);
     }
     return writer;
   },
@@ -6969,6 +6990,14 @@ export const Occurrence: MessageFns<Occurrence> = {
             message.execution = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.executionState = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6997,6 +7026,11 @@ export const Occurrence: MessageFns<Occurrence> = {
       decision: isSet(object.decision) ? occurrence_DecisionFromJSON(object.decision) : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       execution: isSet(object.execution) ? globalThis.String(object.execution) : "",
+      executionState: isSet(object.executionState)
+        ? executionStateFromJSON(object.executionState)
+        : isSet(object.execution_state)
+        ? executionStateFromJSON(object.execution_state)
+        : 0,
     };
   },
 
@@ -7020,6 +7054,9 @@ export const Occurrence: MessageFns<Occurrence> = {
     if (message.execution !== "") {
       obj.execution = message.execution;
     }
+    if (message.executionState !== 0) {
+      obj.executionState = executionStateToJSON(message.executionState);
+    }
     return obj;
   },
 
@@ -7034,12 +7071,13 @@ export const Occurrence: MessageFns<Occurrence> = {
     message.decision = object.decision ?? 0;
     message.reason = object.reason ?? "";
     message.execution = object.execution ?? "";
+    message.executionState = object.executionState ?? 0;
     return message;
   },
 };
 
 function createBaseExplainOccurrenceRequest(): ExplainOccurrenceRequest {
-  return { job: "", time: undefined };
+  return { job: "", time: undefined, localTime: "" };
 }
 
 export const ExplainOccurrenceRequest: MessageFns<ExplainOccurrenceRequest> = {
@@ -7049,6 +7087,9 @@ export const ExplainOccurrenceRequest: MessageFns<ExplainOccurrenceRequest> = {
     }
     if (message.time !== undefined) {
       Timestamp.encode(toTimestamp(message.time), writer.uint32(18).fork()).join();
+    }
+    if (message.localTime !== "") {
+      writer.uint32(26).string(message.localTime);
     }
     return writer;
   },
@@ -7082,6 +7123,14 @@ export const ExplainOccurrenceRequest: MessageFns<ExplainOccurrenceRequest> = {
             message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.localTime = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7098,6 +7147,11 @@ export const ExplainOccurrenceRequest: MessageFns<ExplainOccurrenceRequest> = {
     return {
       job: isSet(object.job) ? globalThis.String(object.job) : "",
       time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      localTime: isSet(object.localTime)
+        ? globalThis.String(object.localTime)
+        : isSet(object.local_time)
+        ? globalThis.String(object.local_time)
+        : "",
     };
   },
 
@@ -7109,6 +7163,9 @@ export const ExplainOccurrenceRequest: MessageFns<ExplainOccurrenceRequest> = {
     if (message.time !== undefined) {
       obj.time = message.time.toISOString();
     }
+    if (message.localTime !== "") {
+      obj.localTime = message.localTime;
+    }
     return obj;
   },
 
@@ -7119,6 +7176,7 @@ export const ExplainOccurrenceRequest: MessageFns<ExplainOccurrenceRequest> = {
     const message = createBaseExplainOccurrenceRequest();
     message.job = object.job ?? "";
     message.time = object.time ?? undefined;
+    message.localTime = object.localTime ?? "";
     return message;
   },
 };
@@ -7135,6 +7193,7 @@ function createBaseExplainOccurrenceResponse(): ExplainOccurrenceResponse {
     versionCreateTime: undefined,
     previousTime: undefined,
     nextTime: undefined,
+    time: undefined,
   };
 }
 
@@ -7169,6 +7228,9 @@ export const ExplainOccurrenceResponse: MessageFns<ExplainOccurrenceResponse> = 
     }
     if (message.nextTime !== undefined) {
       Timestamp.encode(toTimestamp(message.nextTime), writer.uint32(82).fork()).join();
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -7266,6 +7328,14 @@ export const ExplainOccurrenceResponse: MessageFns<ExplainOccurrenceResponse> = 
             message.nextTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7314,6 +7384,7 @@ export const ExplainOccurrenceResponse: MessageFns<ExplainOccurrenceResponse> = 
         : isSet(object.next_time)
         ? fromJsonTimestamp(object.next_time)
         : undefined,
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
     };
   },
 
@@ -7349,6 +7420,9 @@ export const ExplainOccurrenceResponse: MessageFns<ExplainOccurrenceResponse> = 
     if (message.nextTime !== undefined) {
       obj.nextTime = message.nextTime.toISOString();
     }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
     return obj;
   },
 
@@ -7371,6 +7445,7 @@ export const ExplainOccurrenceResponse: MessageFns<ExplainOccurrenceResponse> = 
     message.versionCreateTime = object.versionCreateTime ?? undefined;
     message.previousTime = object.previousTime ?? undefined;
     message.nextTime = object.nextTime ?? undefined;
+    message.time = object.time ?? undefined;
     return message;
   },
 };
