@@ -3,6 +3,7 @@ import { Schedule } from '../../proto/gen/rota/v1/job.ts'
 import { type DstSurprise, dstSurprises } from '../../shared/schedule/dst-surprises.ts'
 import { compileSchedule, dstRule } from '../../shared/schedule/next-due.ts'
 import { rulesOf } from '../../shared/schedule/recurrence-rules.ts'
+import type { ScheduleRule } from '../../shared/schedule/rule-text.ts'
 import { ruleWarnings } from '../../shared/schedule/warnings.ts'
 import { ZoneOffsets } from '../../shared/schedule/zone/zone-offsets.ts'
 import { decideDue } from '../schedule/decide-due.ts'
@@ -48,7 +49,9 @@ export function foreseeImpact(
     ...restraintsOf(schedule),
     dstSurprises:
       after === undefined || schedule === undefined ? [] : surprises(after, schedule, now),
-    warnings: ruleWarnings(schedule?.recurrences.flatMap(rulesOf) ?? []),
+    warnings: rulesIn(schedule)
+      .flatMap(ruleWarnings)
+      .map(({ message }) => message),
   }
 }
 
@@ -59,6 +62,10 @@ export function isScheduleChange(
 ): boolean {
   const text = (job: ScheduledJob | undefined) => JSON.stringify(job?.spec['schedule'] ?? null)
   return text(before) !== text(after)
+}
+
+function rulesIn(schedule: Schedule | undefined): ScheduleRule[] {
+  return schedule?.recurrences.flatMap(rulesOf) ?? []
 }
 
 function scheduleOf({ spec }: ScheduledJob): Schedule | undefined {

@@ -25,6 +25,8 @@ export interface DstSurprise {
   readonly at: number
   /** The local day, e.g. `2027-03-28`. */
   readonly date: string
+  /** What the clocks do: leave times out, or repeat them. */
+  readonly kind: 'gap' | 'fold'
   readonly message: string
 }
 
@@ -38,10 +40,11 @@ export function dstSurprises(place: RulesInPlace): DstSurprise[] {
   let stretch = place.zone.stretchAt(place.from)
   while (stretch.end < until) {
     const next = place.zone.stretchAt(stretch.end)
-    const { start, offsetBefore } = next
+    const { start, offset, offsetBefore } = next
+    const kind = offset > offsetBefore ? ('gap' as const) : ('fold' as const)
     const date = formatDay(Math.floor((start + offsetBefore) / DAY_S))
     const messages = crons.flatMap((rule) => changeMessages(rule, next, place))
-    surprises.push(...[...new Set(messages)].map((message) => ({ at: start, date, message })))
+    surprises.push(...[...new Set(messages)].map((message) => ({ at: start, date, kind, message })))
     stretch = next
   }
   return surprises

@@ -19,12 +19,14 @@ export function scheduleWarnings(place: RulesInPlace): string[] {
   return [...new Set(warnings)]
 }
 
-/** Of the rules alone: nothing of the clocks, nor of how the times of a preview are meant. */
-export function ruleWarnings(rules: readonly ScheduleRule[]): string[] {
-  const warnings = rules.flatMap((rule) =>
-    rule.kind === 'cron' ? [...dayWarnings(rule), ...missingDateWarnings(rule)] : [],
-  )
-  return [...new Set(warnings)]
+export interface RuleWarning {
+  readonly code: 'DAYS_COMBINED' | 'DATE_MISSING'
+  readonly message: string
+}
+
+/** Of one rule alone: nothing of the clocks, nor of how the times of a preview are meant. */
+export function ruleWarnings(rule: ScheduleRule): RuleWarning[] {
+  return rule.kind === 'cron' ? [...dayWarnings(rule), ...missingDateWarnings(rule)] : []
 }
 
 const COUNTED_FROM =
@@ -34,15 +36,14 @@ const PICKED =
 
 function cronWarnings(rule: CronRule, place: RulesInPlace): string[] {
   return [
-    ...dayWarnings(rule),
-    ...missingDateWarnings(rule),
+    ...ruleWarnings(rule).map(({ message }) => message),
     ...(rule.fields.some(hasHash) ? [PICKED] : []),
     ...dstSurprises({ ...place, rules: [rule] }).map(({ message }) => message),
   ]
 }
 
 /** Both days restricted: either is enough, or both are needed, which people expect the other way round. */
-function dayWarnings(rule: CronRule): string[] {
+function dayWarnings(rule: CronRule): RuleWarning[] {
   const [, , , day, , weekday] = rule.fields
   if (isFree(day, 31) || isFree(weekday, 7)) return []
   const days = describeDays({ ...rule, step: undefined }) ?? 'every day'
@@ -50,14 +51,15 @@ function dayWarnings(rule: CronRule): string[] {
   const message = isBoth
     ? 'One of the day fields begins with *, so the day of the month and the weekday must both match'
     : 'Day of month and weekday are both restricted, so either is enough, as in Vixie cron'
-  return [`${message}: ${days}.`]
+  return [{ code: 'DAYS_COMBINED', message: `${message}: ${days}.` }]
 }
 
-function missingDateWarnings({ fields: [, , , day, month, weekday] }: CronRule): string[] {
+function missingDateWarnings({ fields: [, , , day, month, weekday] }: CronRule): RuleWarning[] {
   if (day.isStar || !isFree(weekday, 7) || !isFree(month, 12)) return []
   const isPlain = day.items.every(({ kind }) => kind === 'range')
   const dates = isPlain ? cronValues(day, DAY_OF_MONTH_RULE, () => 0) : []
   const [first] = dates
   if (first === undefined || first < 29) return []
-  return [`Months without a ${ordinal(first)} have no run; L is the last day of every month.`]
+  const message = `Months without a ${ordinal(first)} have no run; L is the last day of every month.`
+  return [{ code: 'DATE_MISSING', message }]
 }

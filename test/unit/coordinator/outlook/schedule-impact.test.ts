@@ -69,11 +69,13 @@ describe('the impact of a change', () => {
       {
         at: Date.parse('2027-03-28T01:00:00Z') / 1_000,
         date: '2027-03-28',
+        kind: 'gap',
         message: '2027-03-28 02:30 does not exist in Europe/Paris: skipped.',
       },
       {
         at: Date.parse('2027-10-31T01:00:00Z') / 1_000,
         date: '2027-10-31',
+        kind: 'fold',
         message: expect.stringContaining('runs the first time only'),
       },
     ])
