@@ -19,6 +19,7 @@ import { scale } from './scenarios/scale.ts'
 import { schedule } from './scenarios/schedule.ts'
 import { shell } from './scenarios/shell.ts'
 import { throughput } from './scenarios/throughput.ts'
+import { schedules } from './schedules.ts'
 import { openStage, type Stage } from './stage.ts'
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
@@ -32,12 +33,13 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
 }
 
 /** With flags of their own, and nothing to compare with. */
-const ALONE: Readonly<Record<AloneName, Benchmark>> = { leases, 'next-time': nextTime }
+const ALONE: Readonly<Record<AloneName, Benchmark>> = { leases, 'next-time': nextTime, schedules }
 
 const LIST = [
   ...Object.entries(SCENARIOS).map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`),
   `  leases     ${leases.what}; only by name, with --sessions N, --seconds N`,
   `  next-time  ${nextTime.what}; only by name, with --seconds N`,
+  `  schedules  ${schedules.what}; only by name, with --schedules N, --seconds N`,
 ].join('\n')
 
 const HELP = `Usage: npm run bench -- [SCENARIO...] [options]

@@ -17,7 +17,7 @@ export interface BenchOptions {
 }
 
 /** Measurements with flags of their own: only by name, one at a time. */
-const ALONE = ['leases', 'next-time'] as const
+const ALONE = ['leases', 'next-time', 'schedules'] as const
 export type AloneName = (typeof ALONE)[number]
 
 export type Command =

@@ -70,6 +70,12 @@ const GROUPS: readonly Group[] = [
     register: async (...to) => (await import('./commands/status.ts')).registerStatus(...to),
   },
   {
+    name: 'upcoming',
+    summary: 'what is due next, and how dense it is',
+    heading: 'Observe:',
+    register: async (...to) => (await import('./commands/upcoming.ts')).registerUpcoming(...to),
+  },
+  {
     name: 'events',
     summary: 'follow what changes, as it happens',
     heading: 'Observe:',

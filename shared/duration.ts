@@ -35,6 +35,21 @@ export function formatDurationMs(durationMs: number): string {
     .join('')
 }
 
+/** Shows `1h30m`, `90s`: all of it, so that parseDurationMs reads the same again. */
+export function exactDuration(durationMs: number): string {
+  if (durationMs % 60_000 !== 0) {
+    return durationMs % 1_000 === 0 ? `${durationMs / 1_000}s` : `${durationMs}ms`
+  }
+  const units = ['d', 'h', 'm'] as const
+  let restMs = durationMs
+  const parts = units.map((unit) => {
+    const count = Math.floor(restMs / UNIT_MS[unit])
+    restMs -= count * UNIT_MS[unit]
+    return count === 0 ? '' : `${count}${unit}`
+  })
+  return parts.join('') || '0s'
+}
+
 /** Milliseconds of a protobuf Duration; undefined stays undefined. */
 export function durationToMs(duration: Duration): number
 export function durationToMs(duration: Duration | undefined): number | undefined

@@ -12,7 +12,10 @@ export interface RowCopy {
 }
 
 /** Copies; columns that the database itself fills are left to it. */
-export async function copyRows(database: BenchDatabase, copy: RowCopy): Promise<void> {
+export async function copyRows(
+  database: Pick<BenchDatabase, 'query'>,
+  copy: RowCopy,
+): Promise<void> {
   const rows = await database.query<{ name: string }>(
     `select quote_ident(attname) as name from pg_attribute
     where attrelid = $1::regclass and attnum > 0 and not attisdropped and attidentity = '' and attgenerated = ''

@@ -17,6 +17,7 @@ import { CLIENT_CHANNEL_OPTIONS } from '../../shared/channel-options.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { coordinatorFiles } from '../../shared/data-dir.ts'
 import { createLogger } from '../../shared/logger.ts'
+import { readProcessStat } from '../../shared/process-stat.ts'
 import { COORDINATOR } from '../../shared/programs.ts'
 import { systemRandom as random } from '../../shared/random.ts'
 import { connectionUrl } from '../../test/support/postgres.ts'
@@ -43,7 +44,14 @@ export interface Measured extends AgentTarget {
   stop(): Promise<void>
 }
 
-export async function startCluster(folder: string): Promise<Measured> {
+/** The whole of it: what can be asked of the database, and where the coordinator has its files. */
+export interface Cluster extends Measured {
+  readonly postgresPid: number
+  readonly files: ReturnType<typeof coordinatorFiles>
+  query<Row extends object>(sql: string, values?: readonly unknown[]): Promise<Row[]>
+}
+
+export async function startCluster(folder: string): Promise<Cluster> {
   const dataDir = join(folder, 'coordinator')
   await mkdir(dataDir, { mode: 0o711 })
   const settings = { shared_preload_libraries: 'pg_stat_statements' }
@@ -71,7 +79,11 @@ export async function startCluster(folder: string): Promise<Measured> {
   return {
     ...target,
     pid: coordinator.pid,
-    inspector,
+    ...{ inspector, files },
+    postgresPid: await readPostmasterPid(database),
+    async query<Row extends object>(sql: string, values: readonly unknown[] = []) {
+      return (await database.query<Row>(sql, [...values])).rows
+    },
     enroll: (count) => enrollAll(target, adminToken, count),
     takeRenewals: () => takeRenewals(database),
     async stop() {
@@ -82,6 +94,13 @@ export async function startCluster(folder: string): Promise<Measured> {
       await postgres.stop()
     },
   }
+}
+
+/** The parent of the process that serves this connection. */
+async function readPostmasterPid(database: Client): Promise<number> {
+  const { rows } = await database.query<{ pid: number }>('select pg_backend_pid() as pid')
+  const [, parent] = readProcessStat(rows[0]?.pid ?? 0)
+  return Number(parent)
 }
 
 async function takeRenewals(database: Client): Promise<RenewalCount> {

@@ -95,7 +95,8 @@ async function measureSteady(
   await setting.database.query(
     `delete from rota.schedule s using rota.job j where j.id = s.job_id and j.name like 'steady-%'`,
   )
-  return readRun(setting, 'steady', ({ due, last, p50, p99 }) => ({
+  return readRun(setting, 'steady', ({ decided, due, last, p50, p99 }) => ({
+    decidedMaxMs: decided,
     lateP50Ms: p50,
     lateP99Ms: p99,
     lateMaxMs: last,
@@ -134,7 +135,8 @@ async function measureCrowd(stage: Stage, setting: Setting, count: number): Prom
     },
     SETTLED_LIMIT_MS,
   )
-  return readRun(setting, 'crowd', ({ last, p50 }) => ({
+  return readRun(setting, 'crowd', ({ decided, last, p50 }) => ({
+    crowdAllDecidedS: decided / 1_000,
     crowdAllStartedS: last / 1_000,
     crowdHalfStartedS: p50 / 1_000,
   }))
@@ -186,6 +188,8 @@ interface Lateness {
   readonly p50: number
   readonly p99: number
   readonly last: number
+  /** The last decision of the schedule step. */
+  readonly decided: number
 }
 
 async function readRun(
@@ -205,7 +209,8 @@ async function readRun(
     `select count(o.*)::int as due, count(h.id)::int as settled,
       count(*) filter (where h.state <> 'succeeded')::int as failed,
       percentile_cont(0.5) within group (order by late)::float8 as p50,
-      percentile_cont(0.99) within group (order by late)::float8 as p99, max(late)::float8 as last
+      percentile_cont(0.99) within group (order by late)::float8 as p99, max(late)::float8 as last,
+      max(extract(epoch from o.decided_at - o.scheduled_for) * 1000)::float8 as decided
     from rota.occurrence o join rota.job j on j.id = o.job_id
     left join rota.execution_history h on h.id = o.execution_id,
       lateral (select extract(epoch from h.started_at - o.scheduled_for) * 1000 as late) l

@@ -9,9 +9,11 @@ import { createJob } from './job/create.ts'
 import { addJobFlags } from './job/flags.ts'
 import { getJob } from './job/get.ts'
 import { listJobs } from './job/list.ts'
+import { showOccurrences } from './job/occurrences.ts'
 import { getJobStatus } from './job/status.ts'
 import { triggerJob } from './job/trigger.ts'
 import { updateJob } from './job/update.ts'
+import { addUpcomingOptions, listUpcomingOfJob } from './upcoming.ts'
 
 /** `rota job ...` */
 export function registerJob(program: Command, run: Run): void {
@@ -39,6 +41,27 @@ function registerReaders(job: Command, run: Run): void {
   status.description('Show how a job is doing: its last run, its success, what runs now.')
   addExamples(status, 'rota job status backup', 'rota job status backup -o json')
   setAction(status, run, getJobStatus)
+
+  const occurrences = job.command('occurrences').argument('<name>', 'the job')
+  occurrences
+    .description('List what was decided about the due times of a job, or say why one did not run.')
+    .option('--at <time>', 'of this one: "02:00" or "2026-11-20 02:00" in its zone, or RFC 3339')
+    .option('--from <time>', 'not before this: RFC 3339, or "24h" for that long ago')
+    .option('--to <time>', 'before this')
+    .option('--decision <decision>', 'only this, e.g. missed; may be repeated', repeatable)
+    .option('--limit <count>', 'at most this many (default 50)')
+    .option('--all', 'as many as there are')
+  addExamples(
+    occurrences,
+    'rota job occurrences backup --at 02:00',
+    'rota job occurrences backup --from 7d --decision missed,coalesced',
+  )
+  setAction(occurrences, run, showOccurrences)
+
+  const upcoming = job.command('upcoming').argument('<name>', 'the job')
+  addUpcomingOptions(upcoming.description('List the next due times of a job.'))
+  addExamples(upcoming, 'rota job upcoming backup', 'rota job upcoming backup --within 30d')
+  setAction(upcoming, run, listUpcomingOfJob)
 
   const history = job.command('history').argument('<name>', 'the job')
   addExecutionListOptions(history.description('List the executions of a job, newest first.'))
@@ -74,6 +97,7 @@ function registerWriters(job: Command, run: Run): void {
   addExamples(
     update,
     'rota job update hello --schedule "every 1m" --timeout 30s',
+    'rota job update hello --schedule "0 3 * * *" --tz Europe/Paris --dry-run',
     'rota job update hello --schedule none',
   )
   setAction(update, run, updateJob)
@@ -83,6 +107,7 @@ function registerWriters(job: Command, run: Run): void {
     .description('Delete a job. Its history stays; what runs finishes.')
     .option('--force', 'cancel what runs, too')
     .option('--etag <etag>', 'only if the job is still as it was with this etag')
+    .option('--dry-run', 'show what it would do to the due times, change nothing')
   addExamples(remove, 'rota job delete hello', 'rota job delete hello --force')
   setAction(remove, run, deleteJob)
 }
@@ -93,6 +118,7 @@ function registerSwitches(job: Command, run: Run): void {
     .description('Stop the scheduled runs of a job. It can still be triggered.')
     .option('--reason <text>', 'why, for whoever finds it paused')
     .option('--until <time>', 'resume by itself: RFC 3339, or "in 2h"')
+    .option('--dry-run', 'show what it would do to the due times, change nothing')
   addExamples(
     pause,
     'rota job pause backup --reason "disk is full"',
@@ -101,7 +127,9 @@ function registerSwitches(job: Command, run: Run): void {
   setAction(pause, run, pauseJob)
 
   const resume = job.command('resume').argument('<name>', 'the job')
-  resume.description('Start the scheduled runs of a paused job again.')
+  resume
+    .description('Start the scheduled runs of a paused job again.')
+    .option('--dry-run', 'show what it would do to the due times, change nothing')
   addExamples(resume, 'rota job resume backup', 'rota job resume backup -o json')
   setAction(resume, run, resumeJob)
 }

@@ -19,6 +19,7 @@ export function registerSchedule(program: Command, run: Run): void {
       repeatable,
     )
     .option('--from <time>', 'as if it were this time: RFC 3339 (default: now)')
+    .option('--strict', 'exit code 1 also when there are only warnings')
   addExamples(lint, 'rota schedule lint -f jobs/', 'rota schedule lint -f backup.yaml -o json')
   setAction(lint, run, lintSchedules)
 }

@@ -20,6 +20,7 @@ import {
   updateJobRow,
 } from './definition-queries.ts'
 import { requireJob } from './find-job.ts'
+import { inTransaction, type JobChange } from './rehearse.ts'
 import { once, type RequestKey } from './request-key.ts'
 import {
   activeState,
@@ -46,16 +47,9 @@ export interface UpdateJob {
   readonly job: Job
   readonly mask: readonly string[] | undefined
   readonly actor: string
+  /** Kept with the new version. */
+  readonly note?: string
   readonly validateOnly: boolean
-}
-
-/** Throws inside a transaction to undo it, carrying its result out: `validate_only` does everything but stay. */
-class Undo extends Error {
-  readonly row: JobRow
-  constructor(row: JobRow) {
-    super('undone on purpose')
-    this.row = row
-  }
 }
 
 export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> {
@@ -80,8 +74,8 @@ export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> 
   return row
 }
 
-export async function updateJob(deps: Deps, update: UpdateJob): Promise<JobRow> {
-  const row = await inTransaction(deps, update.validateOnly, async (tx) => {
+export async function updateJob(deps: Deps, update: UpdateJob): Promise<JobChange> {
+  const change = await inTransaction(deps, update.validateOnly, async (tx) => {
     if ((await lockJob(tx, update.name)) === undefined) await requireJob(tx, update.name)
     const before = await requireJob(tx, update.name)
     if (update.job.etag !== '' && update.job.etag !== etagOf(before)) {
@@ -93,11 +87,11 @@ export async function updateJob(deps: Deps, update: UpdateJob): Promise<JobRow> 
     const violations = await findViolations(tx, merged, now)
     const isOld = isOldSchedule(definition, merged)
     refuseViolations(violations.filter(({ reason }) => !isOld || reason !== 'SCHEDULE_NEVER_RUNS'))
-    await saveChange(tx, before, { job: merged, actor: update.actor })
-    return requireJob(tx, update.name)
+    await saveChange(tx, before, { job: merged, actor: update.actor, note: update.note ?? '' })
+    return { before, after: await requireJob(tx, update.name) }
   })
   deps.hints.give('schedules')
-  return row
+  return change
 }
 
 /** The token for optimistic concurrency (AIP-154). */
@@ -112,23 +106,6 @@ function toDefinition(row: JobRow): Job {
   const fields = { name, displayName: row.display_name, description, labels, tags }
   const { spec } = Job.fromJSON({ spec: row.spec })
   return Job.fromPartial({ ...fields, spec })
-}
-
-async function inTransaction(
-  deps: Deps,
-  isUndone: boolean,
-  work: (tx: Db) => Promise<JobRow>,
-): Promise<JobRow> {
-  try {
-    return await deps.db.transaction().execute(async (tx) => {
-      const row = await work(tx)
-      if (isUndone) throw new Undo(row)
-      return row
-    })
-  } catch (error) {
-    if (error instanceof Undo) return error.row
-    throw error
-  }
 }
 
 /** The job with the rules of its sentences; those that it had before stay as they were. */
@@ -166,6 +143,7 @@ async function insertWhole(
     version: 1,
     spec: specText(spec),
     createdBy: create.actor,
+    note: '',
   })
   await saveDependencies(tx, saved)
   await saveSchedule(tx, saved, { now, dueAt: firstDue(saved, now) })
@@ -176,7 +154,7 @@ async function insertWhole(
 async function saveChange(
   tx: Db,
   before: JobRow,
-  change: { readonly job: Job; readonly actor: string },
+  change: { readonly job: Job; readonly actor: string; readonly note: string },
 ): Promise<void> {
   const spec = specOrThrow(change.job)
   const isNewVersion = specText(spec) !== specText(specOrThrow(toDefinition(before)))
@@ -190,7 +168,8 @@ async function saveChange(
   const message = isNewVersion ? `version ${version}` : ''
   await recordJobEvents(tx, [id], { change: 'updated', actor: change.actor, message })
   if (!isNewVersion) return
-  await insertJobVersion(tx, { jobId: id, version, spec: specText(spec), createdBy: change.actor })
+  const { actor: createdBy, note } = change
+  await insertJobVersion(tx, { jobId: id, version, spec: specText(spec), createdBy, note })
   await saveDependencies(tx, saved)
   if (isOldSchedule(toDefinition(before), change.job)) await setScheduleVersion(tx, id, version)
   else await saveSchedule(tx, saved, { now, dueAt: state === 'active' ? dueAt : undefined })

@@ -64,6 +64,7 @@ export async function insertJobVersion(
     readonly version: number
     readonly spec: string
     readonly createdBy: string
+    readonly note: string
   },
 ): Promise<void> {
   await db
@@ -73,6 +74,7 @@ export async function insertJobVersion(
       version: version.version,
       spec: version.spec,
       created_by: version.createdBy,
+      note: version.note,
     })
     .execute()
 }

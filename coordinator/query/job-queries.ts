@@ -21,6 +21,8 @@ export interface JobRow {
   readonly updated_at: Date
   readonly spec: Record<string, unknown>
   readonly due_at: Date | null
+  /** Everything up to here is decided; null without a next due time. */
+  readonly marked_at: Date | null
   readonly last_due_at: Date | null
   readonly last_execution_id: ExecutionId | null
   readonly consecutive_failures: number
@@ -64,6 +66,7 @@ const JOB_ROW = [
   'j.updated_at',
   'v.spec',
   's.due_at',
+  's.marked_at',
   'a.last_due_at',
   'a.last_execution_id',
   'a.consecutive_failures',
@@ -153,6 +156,21 @@ export async function listJobVersions(
     .orderBy('version', 'desc')
     .limit(page.limit)
     .execute()
+}
+
+/** The spec of one version, as it is stored. */
+export async function readJobVersionSpec(
+  db: Db,
+  jobId: JobId,
+  version: number,
+): Promise<Record<string, unknown> | undefined> {
+  const row = await db
+    .selectFrom('rota.job_version')
+    .select('spec')
+    .where('job_id', '=', jobId)
+    .where('version', '=', version)
+    .executeTakeFirst()
+  return row?.spec
 }
 
 export interface JobFigures {

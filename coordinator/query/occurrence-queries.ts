@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { ExecutionId } from '../job/execution.ts'
+import type { ExecutionId, ExecutionState } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { Decision } from '../store/tables.ts'
 import { keysetAfter, orderTerms, type Page } from './keyset-queries.ts'
@@ -11,6 +11,8 @@ export interface OccurrenceRow {
   readonly decision: Decision
   readonly reason: string
   readonly execution_id: ExecutionId | null
+  /** Null: no execution, or its history is not kept any more. */
+  readonly execution_state: ExecutionState | null
 }
 
 export const OCCURRENCE_COLUMNS = {
@@ -27,11 +29,35 @@ export interface OccurrenceListing extends Page<typeof OCCURRENCE_COLUMNS> {
   readonly to: Date | undefined
 }
 
-/** The ledger. */
+/** The ledger, with what became of the executions of the page. */
 export async function listOccurrences(
   db: Db,
   listing: OccurrenceListing,
 ): Promise<OccurrenceRow[]> {
+  const rows = await readPage(db, listing)
+  const states = await readExecutionStates(
+    db,
+    rows.flatMap(({ execution_id: id }) => id ?? []),
+  )
+  return rows.map((row) => {
+    return { ...row, execution_state: states.get(row.execution_id) ?? null }
+  })
+}
+
+async function readExecutionStates(
+  db: Db,
+  ids: readonly ExecutionId[],
+): Promise<ReadonlyMap<ExecutionId | null, ExecutionState>> {
+  if (ids.length === 0) return new Map()
+  const { rows } = await sql<{ id: ExecutionId; state: ExecutionState }>`/* readExecutionStates */
+    select id, state from rota.execution_any where id = any (${ids}::uuid[])`.execute(db)
+  return new Map(rows.map(({ id, state }) => [id, state]))
+}
+
+async function readPage(
+  db: Db,
+  listing: OccurrenceListing,
+): Promise<Omit<OccurrenceRow, 'execution_state'>[]> {
   const { job, from, to } = listing
   return db
     .selectFrom('rota.occurrence as o')

@@ -1,5 +1,5 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js'
-import type { Reason } from '../../proto/gen/rota/v1/execution.ts'
+import { ExecutionState, type Reason } from '../../proto/gen/rota/v1/execution.ts'
 import { type Job, JobState } from '../../proto/gen/rota/v1/job.ts'
 import * as api from '../../proto/gen/rota/v1/job_service.ts'
 import { durationFromMs } from '../../shared/duration.ts'
@@ -8,7 +8,9 @@ import { enumFromWord, parseResourceName, resourceName, wordFromEnum } from '../
 import { cancelExecution } from '../cancel/cancel.ts'
 import { createJob, updateJob } from '../definition/define-job.ts'
 import { requireJob } from '../definition/find-job.ts'
+import type { JobChange } from '../definition/rehearse.ts'
 import { requestKey } from '../definition/request-key.ts'
+import { rollbackJob } from '../definition/rollback-job.ts'
 import { deleteJob, pauseJob, resumeJob, type SwitchJob } from '../definition/switch-job.ts'
 import type { Deps } from '../deps.ts'
 import { principalName } from '../identity/principal.ts'
@@ -18,9 +20,13 @@ import { finishPage, readPage } from '../query/keyset-queries.ts'
 import { listOccurrences, type OccurrenceRow } from '../query/occurrence-queries.ts'
 import { findOldestQueued } from '../query/queue-queries.ts'
 import { queueReason } from './explain-execution.ts'
+import { explainDueTime } from './explain-occurrence.ts'
+import { upcoming } from './list-upcoming.ts'
 import { JOB_LIST, OCCURRENCE_LIST } from './lists.ts'
+import { preview } from './preview-schedule.ts'
 import { readWholeExecution } from './read-whole-execution.ts'
 import { refuseFeature } from './refuse-feature.ts'
+import { impactOf } from './schedule-impact.ts'
 import { type Caller, complete, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
 import { toJob, toJobVersion } from './to-job.ts'
@@ -50,11 +56,15 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     pauseJob: serve('PauseJob', async (request: api.PauseJobRequest, caller) => {
       refuseFeature('resume_time', request.resumeTime !== undefined)
       const pause = { ...switchOf(request, caller), reason: request.reason }
-      return { job: toJob(await pauseJob(deps, pause)) }
+      return changed(deps, request, await pauseJob(deps, pause))
     }),
-    resumeJob: serve('ResumeJob', async (request: api.ResumeJobRequest, caller) => ({
-      job: toJob(await resumeJob(deps, switchOf(request, caller))),
-    })),
+    resumeJob: serve('ResumeJob', async (request: api.ResumeJobRequest, caller) =>
+      changed(deps, request, await resumeJob(deps, switchOf(request, caller))),
+    ),
+    rollbackJob: serve('RollbackJob', async (request: api.RollbackJobRequest, caller) => {
+      const change = await rollbackJob(deps, { ...request, ...switchOf(request, caller) })
+      return changed(deps, request, change)
+    }),
     triggerJob: unary(
       { ...deps, calls: deps.gatheredCalls },
       'JobService/TriggerJob',
@@ -70,11 +80,33 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     listOccurrences: serve('ListOccurrences', async (request: api.ListOccurrencesRequest) =>
       occurrences(deps, request),
     ),
+    explainOccurrence: serve('ExplainOccurrence', async (request: api.ExplainOccurrenceRequest) =>
+      explainDueTime(deps, request),
+    ),
+    listUpcomingRuns: serve('ListUpcomingRuns', async (request: api.ListUpcomingRunsRequest) =>
+      upcoming(deps, request),
+    ),
+    previewSchedule: serve('PreviewSchedule', async (request: api.PreviewScheduleRequest) =>
+      preview(deps, request),
+    ),
   })
 }
 
-function switchOf({ name }: { readonly name: string }, { principal }: Caller): SwitchJob {
-  return { name: jobId(name), actor: principalName(principal) }
+function switchOf(
+  { name, validateOnly }: { readonly name: string; readonly validateOnly: boolean },
+  { principal }: Caller,
+): SwitchJob {
+  return { name: jobId(name), actor: principalName(principal), validateOnly }
+}
+
+/** The job as it is, or would be, and what that does to its due times. */
+async function changed(
+  deps: Deps,
+  { validateOnly }: { readonly validateOnly: boolean },
+  change: JobChange,
+): Promise<{ job: Job; impact: api.ScheduleImpact | undefined }> {
+  const impact = await impactOf(deps, { ...change, validateOnly })
+  return { job: toJob(change.after), impact }
 }
 
 function jobId(name: string): string {
@@ -126,7 +158,10 @@ async function create(
     request: requestKey(actor, 'CreateJob', { requestId: request.requestId, encoded }),
     validateOnly: request.validateOnly,
   })
-  return { job: toJob(row) }
+  const impact = request.validateOnly
+    ? await impactOf(deps, { after: row, validateOnly: true })
+    : undefined
+  return { job: toJob(row), impact }
 }
 
 async function update(
@@ -140,11 +175,13 @@ async function update(
   const actor = principalName(caller.principal)
   const change = { name, job, actor, validateOnly: request.validateOnly }
   try {
-    return { job: toJob(await updateJob(deps, { ...change, mask: request.updateMask })) }
+    const made = await updateJob(deps, { ...change, mask: request.updateMask })
+    return await changed(deps, request, made)
   } catch (error) {
     const isMissing = error instanceof RotaError && error.reason === 'JOB_NOT_FOUND'
     if (!isMissing || !request.allowMissing) throw error
-    return { job: toJob(await createJob(deps, { ...change, jobId: name, request: undefined })) }
+    const after = await createJob(deps, { ...change, jobId: name, request: undefined })
+    return changed(deps, request, { before: undefined, after })
   }
 }
 
@@ -154,20 +191,20 @@ async function remove(
   caller: Caller,
 ): Promise<api.DeleteJobResponse> {
   try {
-    const actor = principalName(caller.principal)
-    await deleteJob(deps, {
-      name: jobId(request.name),
-      etag: request.etag,
-      force: request.force,
-      actor,
+    const { etag, force } = request
+    const by = switchOf(request, caller)
+    const { actor, validateOnly } = by
+    const before = await deleteJob(deps, {
+      ...{ ...by, etag, force },
       cancel: async (id, reason) =>
         cancelExecution(deps, deps.endExecutions, { id, reason, actor, force: false }),
     })
+    return { impact: validateOnly ? await impactOf(deps, { before, validateOnly }) : undefined }
   } catch (error) {
     const isMissing = error instanceof RotaError && error.reason === 'JOB_NOT_FOUND'
     if (!isMissing || !request.allowMissing) throw error
+    return {}
   }
-  return {}
 }
 
 async function status(deps: ServiceDeps, name: string): Promise<api.GetJobStatusResponse> {
@@ -242,6 +279,8 @@ function toOccurrence(row: OccurrenceRow): api.Occurrence {
     decision: enumFromWord(api.Occurrence_Decision, row.decision),
     reason: row.reason,
     execution: row.execution_id === null ? '' : resourceName('executions', row.execution_id),
+    executionState:
+      row.execution_state === null ? 0 : enumFromWord(ExecutionState, row.execution_state),
   })
 }
 

@@ -89,3 +89,13 @@ export const OCCURRENCE_LIST: ListDefinition<typeof OCCURRENCE_COLUMNS> = {
     { field: 'job', isDescending: false },
   ],
 }
+
+/** Filtered as jobs are; a position is a time, a job, and the window that the first page had. */
+export const UPCOMING_LIST: ListDefinition<typeof JOB_COLUMNS> = {
+  columns: JOB_COLUMNS,
+  fields: JOB_LIST.fields,
+  sortable: [],
+  order: ['schedule_time', 'job', 'start_time', 'end_time'].map((field) => {
+    return { field, isDescending: false }
+  }),
+}

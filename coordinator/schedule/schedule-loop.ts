@@ -4,7 +4,8 @@
  * S1. Decision, occurrence and execution are one transaction.
  * S2. A due time is decided once: its ledger row is unique, and its execution's id is derived from it.
  * S3. The database's clock alone says what is due; marks only move forward.
- * S4. A schedule that cannot be decided is logged and put off; it never stops the others.
+ * S4. A schedule that cannot be decided is logged and put off; it never stops the others, whatever is wrong with its row: when
+ *     a transaction fails, its schedules are decided one by one.
  */
 import { occurrenceExecutionId } from '../../shared/ids.ts'
 import { Ticker } from '../../shared/ticker.ts'
@@ -12,6 +13,7 @@ import type { Deps } from '../deps.ts'
 import type { ExecutionId } from '../job/execution.ts'
 import type { NewExecution } from '../job/new-execution.ts'
 import type { Db } from '../store/database.ts'
+import { isDatabaseUnavailable } from '../store/database-errors.ts'
 import { type JobVersionRef, type StoredSpec, specOf } from '../store/job-specs.ts'
 import { type DueDecision, decideDue } from './decide-due.ts'
 import {
@@ -32,6 +34,11 @@ import {
  */
 const BATCH = 500
 const DECISIONS_MAX = 20
+/**
+ * Transactions at a time while more is due than one takes: the coordinator plans for the one while PostgreSQL works for the
+ * other. They share nothing, as if they were of two coordinators.
+ */
+const LANES = 2
 /** Looks at least so often, in ms: another coordinator may have saved a schedule. */
 const LOOK_MS = 1_000
 /** A schedule that cannot be decided is looked at again after this, in ms. */
@@ -40,24 +47,86 @@ const PUT_OFF_MS = 60_000
 type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<unknown>
 
 export function createScheduleLoop(deps: Deps, enqueue: Enqueue): Ticker {
+  let isCrowded = false
   return new Ticker({
     ...deps,
     name: 'schedule',
     runOnce: async () => {
-      const decided = await decideDueSchedules(deps, enqueue)
-      if (decided > 0) deps.hints.give('queue')
-      if (decided === BATCH) return 0
+      const lanes = Array.from({ length: isCrowded ? LANES : 1 }, async () => {
+        const decided = await decideBatch(deps, enqueue)
+        if (decided > 0) deps.hints.give('queue')
+        return decided
+      })
+      isCrowded = (await allOf(lanes)).includes(BATCH)
+      if (isCrowded) return 0
       const waitMs = (await nextDueMs(deps.db)) ?? LOOK_MS
       return Math.max(0, Math.min(LOOK_MS, waitMs))
     },
   })
 }
 
-/** One transaction over at most `BATCH` due schedules; answers how many there were. */
-async function decideDueSchedules(deps: Deps, enqueue: Enqueue): Promise<number> {
+/** As Promise.all, but nothing goes on behind the one that fails. */
+async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work)
+  return Promise.all(work)
+}
+
+/** At most `BATCH` due schedules; answers how many there were. */
+async function decideBatch(deps: Deps, enqueue: Enqueue): Promise<number> {
+  try {
+    return await decideDueSchedules(deps, enqueue, { limit: BATCH })
+  } catch (error) {
+    if (isDatabaseUnavailable(error)) throw error
+    deps.logger.warn({ err: error }, 'due schedules cannot be decided together; one by one (S4)')
+    return decideOneByOne(deps, enqueue)
+  }
+}
+
+/** As many as a batch has, each in a transaction of its own. */
+async function decideOneByOne(deps: Deps, enqueue: Enqueue): Promise<number> {
+  for (let decided = 0; decided < BATCH; decided++) {
+    let row: DueSchedule | undefined
+    const onLocked = (rows: readonly DueSchedule[]) => {
+      row = rows[0]
+    }
+    try {
+      const count = await decideDueSchedules(deps, enqueue, { limit: 1, onLocked })
+      if (count === 0) return decided
+    } catch (error) {
+      if (row === undefined || isDatabaseUnavailable(error)) throw error
+      await advanceSchedules(deps.db, [putOff(deps, row, { error })])
+    }
+  }
+  return BATCH
+}
+
+/** Says so in the log; the mark stays. */
+function putOff(
+  { logger }: Deps,
+  row: DueSchedule,
+  { error, job }: { readonly error: unknown; readonly job?: string },
+): ScheduleMark {
+  const what = { err: error, jobId: row.job_id, ...(job === undefined ? {} : { job }) }
+  logger.error(what, 'a schedule cannot be decided; put off (S4)')
+  const dueAt = new Date(row.now.getTime() + PUT_OFF_MS)
+  return { jobId: row.job_id, markedAt: row.marked_at, dueAt }
+}
+
+interface DueBatch {
+  readonly limit: number
+  readonly onLocked?: (rows: readonly DueSchedule[]) => void
+}
+
+/** One transaction over at most `limit` due schedules; answers how many there were. */
+async function decideDueSchedules(
+  deps: Deps,
+  enqueue: Enqueue,
+  { limit, onLocked }: DueBatch,
+): Promise<number> {
   return deps.db.transaction().execute(async (tx) => {
-    const due = await lockDueSchedules(tx, BATCH)
+    const due = await lockDueSchedules(tx, limit)
     if (due.length === 0) return 0
+    onLocked?.(due)
     const specs = await deps.specs.load(tx, due.map(toRef))
     const plans = due.map((row) => planSchedule(deps, row, specOf(specs, toRef(row))))
     await apply(tx, enqueue, plans)
@@ -90,12 +159,8 @@ function planSchedule(deps: Deps, row: DueSchedule, stored: StoredSpec): Schedul
     })
     return { row, stored, ...decided }
   } catch (error) {
-    deps.logger.error(
-      { err: error, job: stored.jobName },
-      'a schedule cannot be decided; put off (S4)',
-    )
-    const nextDueAt = new Date(row.now.getTime() + PUT_OFF_MS)
-    return { row, stored, decisions: [], mark: row.marked_at, nextDueAt }
+    const { dueAt, markedAt } = putOff(deps, row, { error, job: stored.jobName })
+    return { row, stored, decisions: [], mark: markedAt, nextDueAt: dueAt }
   }
 }
 

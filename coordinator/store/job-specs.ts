@@ -2,6 +2,7 @@
  * Job versions as the steps need them, read once: a version never changes, so what is here is never stale.
  * Bounded; the oldest read goes first.
  */
+import { sql } from 'kysely'
 import { JobSpec } from '../../proto/gen/rota/v1/job.ts'
 import type { JobId } from '../job/execution.ts'
 import type { Db } from './database.ts'
@@ -62,19 +63,22 @@ export function specOf(specs: ReadonlyMap<string, StoredSpec>, ref: JobVersionRe
   return stored
 }
 
+interface SpecRow {
+  readonly job_id: JobId
+  readonly version: number
+  readonly spec: Record<string, unknown>
+  readonly name: string
+  readonly uid: string
+  readonly created_at: Date
+}
+
 async function readSpecs(db: Db, wanted: readonly JobVersionRef[]): Promise<StoredSpec[]> {
-  const rows = await db
-    .selectFrom('rota.job_version as v')
-    .innerJoin('rota.job as j', 'j.id', 'v.job_id')
-    .select(['v.job_id', 'v.version', 'v.spec', 'j.name', 'j.uid', 'j.created_at'])
-    .where(({ eb, refTuple, tuple }) =>
-      eb(
-        refTuple('v.job_id', 'v.version'),
-        'in',
-        wanted.map((ref) => tuple(ref.jobId, ref.jobVersion)),
-      ),
-    )
-    .execute()
+  const { rows } = await sql<SpecRow>`/* readSpecs */
+    select v.job_id, v.version, v.spec, j.name, j.uid, j.created_at
+    from unnest(${wanted.map(({ jobId }) => jobId)}::bigint[], ${wanted.map(({ jobVersion }) => jobVersion)}::int[])
+      as w (job_id, version)
+    join rota.job_version v on v.job_id = w.job_id and v.version = w.version
+    join rota.job j on j.id = v.job_id`.execute(db)
   return rows.map((row) => ({
     jobId: row.job_id,
     jobVersion: row.version,

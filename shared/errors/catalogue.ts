@@ -130,6 +130,11 @@ export const CATALOGUE = {
     title: 'There is no job of this name.',
     hint: 'List jobs with `rota job list`.',
   },
+  JOB_VERSION_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    title: 'The job has no version of this number.',
+    hint: 'The versions of a job count from 1; the newest is in `rota job get`.',
+  },
   JOB_ALREADY_EXISTS: {
     code: 'ALREADY_EXISTS',
     title: 'There is a job of this name already.',

@@ -106,6 +106,17 @@ export function checkDuration(
   return refuseUnless(nanos % 1_000_000 === 0, field, { message: 'is finer than a millisecond' })
 }
 
+/** What a protobuf Timestamp may hold, in ms: the years 1 to 9999. */
+const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z')
+const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
+
+/** A time that a protobuf Timestamp may hold; not given is right. */
+export function checkTime(field: string, time: Date | undefined): FieldViolation[] {
+  if (time === undefined) return []
+  const isRight = time.getTime() >= TIME_MS_MIN && time.getTime() <= TIME_MS_MAX
+  return refuseUnless(isRight, field, { message: 'is not in the years 1 to 9999' })
+}
+
 /** The path of an entry of a map: `labels["team"]`. */
 export function entryPath(path: string, key: string): string {
   return `${path}[${JSON.stringify(key.slice(0, 100))}]`

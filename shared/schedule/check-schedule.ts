@@ -15,12 +15,14 @@ import {
   checkDuration,
   checkEnum,
   checkInteger,
+  checkTime,
   refuseFeature,
   refuseUnless,
   show,
   violation,
 } from '../errors/check-field.ts'
 import type { FieldViolation } from '../errors/rota-error.ts'
+import { isoSeconds } from '../rfc-3339.ts'
 import { nextDue } from './next-due.ts'
 import { readSentence, refuseTimeZone } from './read-expression.ts'
 import { EVERY_MS_MIN, readRules } from './rule-text.ts'
@@ -28,10 +30,6 @@ import { checkTimeZone } from './zone/time-zone.ts'
 
 const RECURRENCES_MAX = 50
 const CATCH_UP_EXECUTIONS_MAX = 1_000
-
-/** What a protobuf Timestamp may hold, in ms: the years 1 to 9999. */
-const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z')
-const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** `now` decides whether the schedule has any due time left. */
 export function checkSchedule(
@@ -62,7 +60,19 @@ function validateHasDueTime(field: string, schedule: Schedule, now: Date): Field
   return refuseUnless(due !== undefined, field, {
     reason: 'SCHEDULE_NEVER_RUNS',
     message: `has no due time after ${now.toISOString()}`,
+    hint: due === undefined ? neverHint(schedule, now) : undefined,
   })
+}
+
+/** Undefined: that of the reason says it. */
+function neverHint(schedule: Schedule, now: Date): string | undefined {
+  if (schedule.recurrences.every(({ kind }) => kind?.$case === 'at')) {
+    return 'The time has passed. Give a later one, or run the job by hand: rota job trigger NAME.'
+  }
+  const whenever = { ...schedule, notBefore: undefined, notAfter: undefined }
+  const due = nextDue({ schedule: whenever, after: now, seed: '', anchor: now })
+  if (due === undefined) return undefined
+  return `It would be due at ${isoSeconds(due)}, which not_before and not_after leave out.`
 }
 
 function validateRecurrences(
@@ -121,13 +131,22 @@ function validateInterval(
     ...checkDuration(`${path}.every`, every, EVERY_MS_MIN),
     ...checkDuration(`${path}.phase`, phase, 0),
   ]
-  if (wrong.length > 0) return wrong
+  if (wrong.length > 0) return wrong.map((each) => ({ ...each, hint: INTERVAL_HINT }))
   const isShorter = phase === undefined || durationToMs(phase) < durationToMs(every)
   return [
-    ...refuseUnless(every.nanos === 0, `${path}.every`, { message: 'is not in whole seconds' }),
-    ...refuseUnless(isShorter, `${path}.phase`, { message: 'is not shorter than the interval' }),
+    ...refuseUnless(every.nanos === 0, `${path}.every`, {
+      message: 'is not in whole seconds',
+      hint: INTERVAL_HINT,
+    }),
+    ...refuseUnless(isShorter, `${path}.phase`, {
+      message: 'is not shorter than the interval',
+      hint: INTERVAL_HINT,
+    }),
   ]
 }
+
+const INTERVAL_HINT =
+  'An interval is whole seconds from 1s to 365d, its phase shorter. What must run more often is better a job that runs on.'
 
 function validateDst(field: string, dst: DstPolicy | undefined): FieldViolation[] {
   if (dst === undefined) return []
@@ -166,12 +185,6 @@ function validateWindow(field: string, { notBefore, notAfter }: Schedule): Field
   return refuseUnless(notBefore <= notAfter, `${field}.not_after`, {
     message: 'is before not_before',
   })
-}
-
-function checkTime(field: string, time: Date | undefined): FieldViolation[] {
-  if (time === undefined) return []
-  const isRight = time.getTime() >= TIME_MS_MIN && time.getTime() <= TIME_MS_MAX
-  return refuseUnless(isRight, field, { message: 'is not in the years 1 to 9999' })
 }
 
 function validateCatchUp(field: string, catchUp: CatchUp | undefined): FieldViolation[] {

@@ -3,21 +3,27 @@ import { DstPolicy_Fold, DstPolicy_Gap, Schedule } from '../../proto/gen/rota/v1
 import { violation } from '../errors/check-field.ts'
 import type { FieldViolation } from '../errors/rota-error.ts'
 import { isoSeconds } from '../rfc-3339.ts'
+import { checkSchedule } from './check-schedule.ts'
+import { compileTexts } from './compile-texts.ts'
 import { describeRules } from './describe/describe.ts'
-import { compileSchedule } from './next-due.ts'
+import { compileSchedule, dstRule } from './next-due.ts'
 import type { DstRule } from './next-instant.ts'
 import { readExpression, refuseTimeZone } from './read-expression.ts'
+import { rulesOf, ruleTextOf } from './recurrence-rules.ts'
 import { scheduleWarnings } from './warnings.ts'
 import { localTime } from './zone/local-time.ts'
 import { ZoneOffsets } from './zone/zone-offsets.ts'
 
-export interface PreviewRequest {
-  readonly expr: string
-  /** IANA name; blank for UTC. */
-  readonly timeZone: string
+export interface PreviewSpan {
   /** Times are strictly after it. */
   readonly from: Date
   readonly count: number
+}
+
+export interface PreviewRequest extends PreviewSpan {
+  readonly expr: string
+  /** IANA name; blank for UTC. */
+  readonly timeZone: string
   readonly dst: DstRule
 }
 
@@ -40,6 +46,12 @@ export type PreviewAnswer =
   | { readonly kind: 'preview'; readonly preview: Preview }
   | { readonly kind: 'refused'; readonly violation: FieldViolation }
 
+type Violations = readonly [FieldViolation, ...FieldViolation[]]
+
+export type WholePreviewAnswer =
+  | { readonly kind: 'preview'; readonly preview: Preview }
+  | { readonly kind: 'refused'; readonly violations: Violations }
+
 const GAPS = {
   run_after: DstPolicy_Gap.RUN_AFTER,
   skip: DstPolicy_Gap.SKIP,
@@ -60,43 +72,61 @@ export function previewSchedule(request: PreviewRequest): PreviewAnswer {
   if (wrongZone !== undefined) return { kind: 'refused', violation: wrongZone }
   const reading = readExpression({ field: 'expr', text: expr, now: from, timeZone })
   if (reading.kind === 'refused') return reading
-  const zone = new ZoneOffsets(timeZone || 'UTC')
-  const times = dueTimes(request, reading.compiled)
-  const [first] = times
-  if (first === undefined) {
+  const schedule = Schedule.fromPartial({
+    recurrences: [{ kind: { $case: 'cron', value: reading.compiled } }],
+    timeZone,
+    dst: { gap: GAPS[request.dst.gap], fold: FOLDS[request.dst.fold] },
+  })
+  return previewOf('expr', schedule, request)
+}
+
+/** Of a whole schedule: refused for all that would keep it from being saved. */
+export function previewWholeSchedule(
+  field: string,
+  written: Schedule,
+  span: PreviewSpan,
+): WholePreviewAnswer {
+  const schedule = compileTexts(written, span.from)
+  const [wrong, ...others] = checkSchedule(field, schedule, span.from)
+  if (wrong !== undefined) return { kind: 'refused', violations: [wrong, ...others] }
+  const answer = previewOf(field, schedule, span)
+  return answer.kind === 'preview' ? answer : { kind: 'refused', violations: [answer.violation] }
+}
+
+/** Of a schedule that is right. */
+function previewOf(field: string, schedule: Schedule, { from, count }: PreviewSpan): PreviewAnswer {
+  const timeZone = schedule.timeZone || 'UTC'
+  const zone = new ZoneOffsets(timeZone)
+  const times = dueTimes(schedule, { from, count })
+  const last = times.at(-1)
+  if (last === undefined) {
     const message = `has no due time after ${isoSeconds(from)}`
     return {
       kind: 'refused',
-      violation: violation('expr', { reason: 'SCHEDULE_NEVER_RUNS', message }),
+      violation: violation(field, { reason: 'SCHEDULE_NEVER_RUNS', message }),
     }
   }
+  const rules = schedule.recurrences.flatMap(rulesOf)
   const warnings = scheduleWarnings({
-    rules: reading.rules,
-    zoneName: timeZone || 'UTC',
-    zone,
-    dst: request.dst,
+    ...{ rules, zone },
+    zoneName: timeZone,
+    dst: dstRule(schedule),
     from: from.getTime() / 1_000,
     seed: SEED,
   })
-  const last = times.at(-1) ?? first
-  const isOver = times.length < request.count
   const preview: Preview = {
-    description: `${capital(describeRules(reading.rules))}, ${timeZone || 'UTC'}`,
-    compiled: reading.compiled,
-    warnings: isOver
-      ? [...warnings, `It never runs again after ${isoSeconds(new Date(last))}.`]
-      : warnings,
+    description: `${capital(describeRules(rules))}, ${timeZone}`,
+    compiled: schedule.recurrences.map(ruleTextOf).join('; '),
+    warnings:
+      times.length < count
+        ? [...warnings, `It never runs again after ${isoSeconds(new Date(last))}.`]
+        : warnings,
     times: times.map((ms) => showTime(ms, zone)),
   }
   return { kind: 'preview', preview }
 }
 
-function dueTimes({ timeZone, from, count, dst }: PreviewRequest, compiled: string): number[] {
-  const schedule = Schedule.fromPartial({
-    recurrences: [{ kind: { $case: 'cron', value: compiled } }],
-    timeZone,
-    dst: { gap: GAPS[dst.gap], fold: FOLDS[dst.fold] },
-  })
+function dueTimes(schedule: Schedule, { from, count }: PreviewSpan): number[] {
   const walk = compileSchedule(schedule, { seed: SEED, anchor: from })
   const times: number[] = []
   let atMs = from.getTime()

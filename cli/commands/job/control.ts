@@ -4,55 +4,76 @@ import {
   DeleteJobResponse,
   JobServiceService,
   PauseJobRequest,
+  PauseJobResponse,
   ResumeJobRequest,
+  ResumeJobResponse,
 } from '../../../proto/gen/rota/v1/job_service.ts'
 import { assert } from '../../../shared/assert.ts'
 import type { Handler } from '../../action.ts'
 import { toId, toName } from '../../names.ts'
 import { readEtag, readTime } from '../../option-values.ts'
 import { present } from '../../output/present.ts'
-import { presentJob } from './present-job.ts'
+import { renderImpact } from './impact.ts'
+import { presentDryRun, presentJob } from './present-job.ts'
 
 interface PauseOptions {
   readonly reason?: string
   readonly until?: string
+  readonly dryRun?: true
 }
 
 export const pauseJob: Handler<PauseOptions, readonly [string]> = async (
   invocation,
-  { reason, until },
+  { reason, until, dryRun },
   name,
 ) => {
   const resumeTime = until && readTime('--until', until, invocation.host.clock.now())
   const api = await invocation.connect()
-  const { job } = await api.call(
+  const message = await api.call(
     JobServiceService.pauseJob,
     PauseJobRequest.fromPartial({
       name: toName('jobs', name),
       reason: reason ?? '',
       ...(resumeTime && { resumeTime }),
+      validateOnly: dryRun === true,
     }),
   )
+  const { job } = message
   assert(job !== undefined, 'PauseJob answered without a job')
-  await presentJob(invocation, job, 'paused')
+  const answer = { typeName: 'rota.v1.PauseJobResponse', codec: PauseJobResponse, message }
+  await (dryRun
+    ? presentDryRun(invocation, answer, { job, done: 'would be paused' })
+    : presentJob(invocation, job, 'paused'))
 }
 
-export const resumeJob: Handler<object, readonly [string]> = async (invocation, _options, name) => {
+export const resumeJob: Handler<{ readonly dryRun?: true }, readonly [string]> = async (
+  invocation,
+  { dryRun },
+  name,
+) => {
   const api = await invocation.connect()
-  const request = ResumeJobRequest.fromPartial({ name: toName('jobs', name) })
-  const { job } = await api.call(JobServiceService.resumeJob, request)
+  const request = ResumeJobRequest.fromPartial({
+    name: toName('jobs', name),
+    validateOnly: dryRun === true,
+  })
+  const message = await api.call(JobServiceService.resumeJob, request)
+  const { job } = message
   assert(job !== undefined, 'ResumeJob answered without a job')
-  await presentJob(invocation, job, 'resumed')
+  const answer = { typeName: 'rota.v1.ResumeJobResponse', codec: ResumeJobResponse, message }
+  await (dryRun
+    ? presentDryRun(invocation, answer, { job, done: 'would be resumed' })
+    : presentJob(invocation, job, 'resumed'))
 }
 
 interface DeleteOptions {
   readonly force?: boolean
   readonly etag?: string
+  readonly dryRun?: true
 }
 
 export const deleteJob: Handler<DeleteOptions, readonly [string]> = async (
   invocation,
-  { force, etag },
+  { force, etag, dryRun },
   text,
 ) => {
   const name = toName('jobs', text)
@@ -61,11 +82,15 @@ export const deleteJob: Handler<DeleteOptions, readonly [string]> = async (
     name,
     force: force === true,
     etag: etag === undefined ? '' : readEtag(etag),
+    validateOnly: dryRun === true,
   })
   const message = await api.call(JobServiceService.deleteJob, request)
   await present(invocation, {
     answer: { typeName: 'rota.v1.DeleteJobResponse', codec: DeleteJobResponse, message },
     names: () => [name],
-    text: () => `job ${toId(name)} deleted\n`,
+    text: (screen) => {
+      const line = `job ${toId(name)} ${dryRun ? 'would be deleted' : 'deleted'}\n`
+      return message.impact ? `${line}\n${renderImpact(message.impact, screen)}` : line
+    },
   })
 }

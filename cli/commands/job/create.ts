@@ -1,5 +1,9 @@
 import { Job } from '../../../proto/gen/rota/v1/job.ts'
-import { CreateJobRequest, JobServiceService } from '../../../proto/gen/rota/v1/job_service.ts'
+import {
+  CreateJobRequest,
+  CreateJobResponse,
+  JobServiceService,
+} from '../../../proto/gen/rota/v1/job_service.ts'
 import { assert } from '../../../shared/assert.ts'
 import { newId } from '../../../shared/ids.ts'
 import type { Handler } from '../../action.ts'
@@ -7,7 +11,7 @@ import { toId } from '../../names.ts'
 import { usageError } from '../../option-values.ts'
 import { draftJob } from './draft.ts'
 import type { JobFlags } from './flags.ts'
-import { presentJob } from './present-job.ts'
+import { presentDryRun, presentJob } from './present-job.ts'
 
 export const createJob: Handler<JobFlags, readonly [string | undefined]> = async (
   invocation,
@@ -37,6 +41,12 @@ export const createJob: Handler<JobFlags, readonly [string | undefined]> = async
       validateOnly: flags.dryRun === true,
     }),
   )
-  assert(response.job !== undefined, 'CreateJob answered without a job')
-  await presentJob(invocation, response.job, flags.dryRun ? 'valid, not stored' : 'created')
+  const { job: created } = response
+  assert(created !== undefined, 'CreateJob answered without a job')
+  if (flags.dryRun !== true) await presentJob(invocation, created, 'created')
+  else {
+    const typeName = 'rota.v1.CreateJobResponse'
+    const answer = { typeName, codec: CreateJobResponse, message: response }
+    await presentDryRun(invocation, answer, { job: created, done: 'valid, not stored' })
+  }
 }

@@ -3,7 +3,16 @@
  * fields with near names, values with what the field takes.
  */
 import { type DescMessage, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf'
-import { type Document, isMap, LineCounter, parseDocument } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+} from 'yaml'
 import { Job } from '../../../proto/gen/rota/v1/job.ts'
 import { type FieldViolation, RotaError } from '../../../shared/errors/rota-error.ts'
 import { loadRegistry, messageSchema } from '../../output/proto-json.ts'
@@ -13,6 +22,13 @@ export interface JobFile {
   readonly job: Job
   /** Fields of the job that the file sets, by the names of the contract, e.g. `spec`. */
   readonly fields: readonly string[]
+  /** Where a field stands, or what is nearest above it: `spec.schedule.recurrences[0]`. Both from 1. */
+  readonly placeOf: (path: string) => FilePlace
+}
+
+export interface FilePlace {
+  readonly line: number
+  readonly column: number
 }
 
 /** `label` names the file in errors. Throws MESSAGE_MALFORMED with one violation per mistake. */
@@ -40,7 +56,37 @@ export function parseJobFile(text: string, label: string): JobFile {
   )
   const fields = schema.fields.filter(({ name, jsonName }) => name in json || jsonName in json)
   const bytes = toBinary(schema, decode(schema, json, label))
-  return { job: Job.decode(bytes), fields: fields.map(({ name }) => name) }
+  return {
+    job: Job.decode(bytes),
+    fields: fields.map(({ name }) => name),
+    placeOf(path) {
+      const { line, col } = lines.linePos(findField(document, path) ?? 0)
+      return { line, column: col }
+    },
+  }
+}
+
+/** The offset of the deepest part of the path that is written. Names may be written as `time_zone` or `timeZone`. */
+function findField(document: Document, path: string): number | undefined {
+  let node: unknown = document.contents
+  let offset: number | undefined
+  for (const part of path.split(/[.[\]]+/).filter((each) => each !== '')) {
+    if (isMap(node)) {
+      const camel = part.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+      const pair = node.items.find(
+        ({ key }) => isScalar(key) && (key.value === part || key.value === camel),
+      )
+      if (!isScalar(pair?.key)) break
+      offset = pair.key.range?.[0] ?? offset
+      node = pair.value
+    } else if (isSeq(node)) {
+      node = node.items[Number(part)]
+      if (!isNode(node)) break
+      offset = node.range?.[0] ?? offset
+    } else break
+    if (isAlias(node)) node = node.resolve(document)
+  }
+  return offset
 }
 
 /** Refuses a file that grows without end by its aliases. */

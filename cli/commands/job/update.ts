@@ -1,8 +1,8 @@
-import type { Job } from '../../../proto/gen/rota/v1/job.ts'
 import {
   GetJobRequest,
   JobServiceService,
   UpdateJobRequest,
+  UpdateJobResponse,
 } from '../../../proto/gen/rota/v1/job_service.ts'
 import { assert } from '../../../shared/assert.ts'
 import { RotaError } from '../../../shared/errors/rota-error.ts'
@@ -12,7 +12,8 @@ import { toName } from '../../names.ts'
 import { readEtag, usageError } from '../../option-values.ts'
 import { draftJob } from './draft.ts'
 import type { JobFlags } from './flags.ts'
-import { presentJob } from './present-job.ts'
+import { talkOfImpact } from './impact.ts'
+import { presentDryRun, presentJob } from './present-job.ts'
 
 type UpdateFlags = JobFlags & { readonly etag?: string }
 
@@ -27,8 +28,8 @@ export const updateJob: Handler<UpdateFlags, readonly [string]> = async (
   const api = await invocation.connect()
   for (let tryNumber = 1; ; tryNumber++) {
     try {
-      const job = await updateOnce(invocation, api, { flags, name: toName('jobs', name) })
-      await presentJob(invocation, job, flags.dryRun ? 'would be updated' : 'updated')
+      const response = await updateOnce(invocation, api, { flags, name: toName('jobs', name) })
+      await show(invocation, response, flags.dryRun === true)
       return undefined
     } catch (error) {
       const isOvertaken = error instanceof RotaError && error.reason === 'ETAG_MISMATCH'
@@ -52,7 +53,7 @@ async function updateOnce(
   invocation: Invocation,
   api: Api,
   { flags, name }: { readonly flags: UpdateFlags; readonly name: string },
-): Promise<Job> {
+): Promise<UpdateJobResponse> {
   const { job: base } = await api.call(
     JobServiceService.getJob,
     GetJobRequest.fromPartial({ name }),
@@ -63,7 +64,7 @@ async function updateOnce(
     throw usageError('job update', 'nothing says what to change', 'Add --help to see the options.')
   }
   const etag = flags.etag === undefined ? job.etag || base.etag : readEtag(flags.etag)
-  const response = await api.call(
+  return api.call(
     JobServiceService.updateJob,
     UpdateJobRequest.fromPartial({
       job: { ...job, name, etag },
@@ -71,6 +72,19 @@ async function updateOnce(
       validateOnly: flags.dryRun === true,
     }),
   )
-  assert(response.job !== undefined, 'UpdateJob answered without a job')
-  return response.job
+}
+
+async function show(
+  invocation: Invocation,
+  message: UpdateJobResponse,
+  isDryRun: boolean,
+): Promise<void> {
+  const { impact, job } = message
+  assert(job !== undefined, 'UpdateJob answered without a job')
+  if (isDryRun) {
+    const answer = { typeName: 'rota.v1.UpdateJobResponse', codec: UpdateJobResponse, message }
+    return presentDryRun(invocation, answer, { job, done: 'would be updated' })
+  }
+  await presentJob(invocation, job, 'updated')
+  await talkOfImpact(invocation, impact)
 }

@@ -26,8 +26,9 @@ export function answerLine(line: string, base: PreviewRequest): Preview | LinePr
       error: { reason, message: `${field}: ${message}`, hint: hint ?? CATALOGUE[reason].hint },
     }
   } catch (error) {
-    if (!(error instanceof RotaError)) throw error
-    const { reason, message, hint } = error
+    // A mistake of ours has its line too: thousands of others wait for theirs.
+    const known = error instanceof RotaError ? error : new RotaError('INTERNAL', String(error))
+    const { reason, message, hint } = known
     return { error: { reason, message, hint } }
   }
 }

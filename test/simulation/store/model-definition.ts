@@ -2,12 +2,11 @@
 import type { ExecutionId, JobId } from '../../../coordinator/job/execution.ts'
 import type { HistoryRow, RequestRow, StatementModel } from './schema.ts'
 
-/** `(job_id, version)` pairs, one after the other. */
 const readSpecs: StatementModel = ({ tx, tables, parameters }) => {
   const rows: object[] = []
-  for (let index = 0; index < parameters.length; index += 2) {
-    const jobId = parameters[index] as JobId
-    const version = tables.jobVersion.get(tx, `${jobId}/${String(parameters[index + 1])}`)
+  const [jobIds, versions] = parameters as [JobId[], number[]]
+  for (const [index, jobId] of jobIds.entries()) {
+    const version = tables.jobVersion.get(tx, `${jobId}/${versions[index]}`)
     const job = tables.job.get(tx, jobId)
     if (version === undefined || job === undefined) continue
     const { name, uid, created_at } = job

@@ -40,7 +40,6 @@ const BUILT: readonly (readonly [RegExp, string])[] = [
     'insertSession',
   ],
   [/^insert into "rota"\."placement_class" /, 'insertClasses'],
-  [/^select "v"\."job_id".* from "rota"\."job_version" as "v" /, 'readSpecs'],
   [/^select "j"\."id".* where j\.name = any .* and "j"\."state" <> /, 'readJobsByName'],
   [/^select "e"\."id".* from "rota"\."execution_any" .* where "e"\."id" = /, 'readExecution'],
 ]

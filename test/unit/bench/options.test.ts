@@ -29,7 +29,7 @@ describe('the command line of the benchmarks', () => {
     const command = readCommand(['zzzzzz'], KNOWN)
     expect(command).toHaveProperty(
       'hint',
-      'Scenarios: throughput, latency, shell, leases, next-time.',
+      'Scenarios: throughput, latency, shell, leases, next-time, schedules.',
     )
   })
 

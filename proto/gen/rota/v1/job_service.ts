@@ -23,7 +23,7 @@ import { FieldMask } from "../../google/protobuf/field_mask.ts";
 import { Struct } from "../../google/protobuf/struct.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Status } from "../../google/rpc/status.ts";
-import { Execution, Reason } from "./execution.ts";
+import { Execution, ExecutionState, executionStateFromJSON, executionStateToJSON, Reason } from "./execution.ts";
 import { Job, JobSpec, Schedule } from "./job.ts";
 
 /** Request of ListJobs. */
@@ -69,7 +69,51 @@ export interface CreateJobRequest {
 }
 
 export interface CreateJobResponse {
-  job?: Job | undefined;
+  job?:
+    | Job
+    | undefined;
+  /** With `validate_only`: what the schedule of the new job would do. */
+  impact?: ScheduleImpact | undefined;
+}
+
+/** What a change does to the due times of a job: shown before it is made, and by the one that made it. */
+export interface ScheduleImpact {
+  /** At most ten of each. None where the job is paused, deleted, over or without a schedule. */
+  nextBefore: Date[];
+  nextAfter: ImpactedRun[];
+  /** Executions that the change creates for times that have passed; 0 unless recovery is asked for. */
+  pastExecutionCount: number;
+  /** Names of calendars and freezes that touch the schedule after the change. */
+  excludeCalendars: string[];
+  onlyCalendars: string[];
+  freezes: string[];
+  /** Changes of the clock within a year that touch a due time after the change. */
+  dstSurprises: DstSurprise[];
+  /** Whatever else may surprise in the schedule. */
+  warnings: string[];
+}
+
+export interface ImpactedRun {
+  scheduleTime?:
+    | Date
+    | undefined;
+  /** Other jobs with a due time in the same minute; counted with `validate_only`. */
+  otherJobCount?:
+    | number
+    | undefined;
+  /** True when `other_job_count` is a lower bound: there are more schedules than one answer looks at. */
+  isTruncated: boolean;
+}
+
+export interface DstSurprise {
+  /** When the clocks change. */
+  changeTime?:
+    | Date
+    | undefined;
+  /** The local day, e.g. "2027-03-28". */
+  date: string;
+  /** What happens by the chosen policy. */
+  message: string;
 }
 
 export interface UpdateJobRequest {
@@ -80,7 +124,11 @@ export interface UpdateJobRequest {
 }
 
 export interface UpdateJobResponse {
-  job?: Job | undefined;
+  job?:
+    | Job
+    | undefined;
+  /** With `validate_only`, and of every change of the schedule. */
+  impact?: ScheduleImpact | undefined;
 }
 
 export interface DeleteJobRequest {
@@ -88,9 +136,12 @@ export interface DeleteJobRequest {
   etag: string;
   force: boolean;
   allowMissing: boolean;
+  validateOnly: boolean;
 }
 
 export interface DeleteJobResponse {
+  /** With `validate_only`. */
+  impact?: ScheduleImpact | undefined;
 }
 
 export interface UndeleteJobRequest {
@@ -126,18 +177,28 @@ export interface PauseJobRequest {
   reason: string;
   /** Resume on its own at this time. */
   resumeTime?: Date | undefined;
+  validateOnly: boolean;
 }
 
 export interface PauseJobResponse {
-  job?: Job | undefined;
+  job?:
+    | Job
+    | undefined;
+  /** With `validate_only`. */
+  impact?: ScheduleImpact | undefined;
 }
 
 export interface ResumeJobRequest {
   name: string;
+  validateOnly: boolean;
 }
 
 export interface ResumeJobResponse {
-  job?: Job | undefined;
+  job?:
+    | Job
+    | undefined;
+  /** With `validate_only`. */
+  impact?: ScheduleImpact | undefined;
 }
 
 export interface TriggerJobRequest {
@@ -254,26 +315,93 @@ export interface BatchTriggerJobsResponse {
 }
 
 export interface ListUpcomingRunsRequest {
+  /** Empty: of all jobs. */
   job: string;
+  /** Not in it; default 24 h after `start_time`, at most 366 days. */
   endTime?: Date | undefined;
   pageSize: number;
   pageToken: string;
+  /** Over jobs, as in ListJobs, e.g. `labels.team = "ops"`. */
   filter: string;
+  /** In it; default now. What lies before now is not upcoming and not listed. */
+  startTime?:
+    | Date
+    | undefined;
+  /** Asks for `density` beside the runs; `page_size` of 1 is enough for the density alone. */
+  withDensity: boolean;
+  /** Length of a bucket in whole seconds, at most 1000 of them. Not given: a round one, so that there are 49 at most. */
+  bucket?: Duration | undefined;
 }
 
 export interface ListUpcomingRunsResponse {
   upcomingRuns: UpcomingRun[];
   nextPageToken: string;
+  density?:
+    | UpcomingDensity
+    | undefined;
+  /** The window that was looked at. */
+  startTime?: Date | undefined;
+  endTime?:
+    | Date
+    | undefined;
+  /**
+   * Schedules that were not looked at, because there are more than one answer can; 0 when the answer is complete. All runs
+   * before `complete_until` are there in any case.
+   */
+  truncatedScheduleCount: number;
+  completeUntil?: Date | undefined;
 }
 
 export interface UpcomingRun {
   job: string;
-  scheduleTime?: Date | undefined;
+  scheduleTime?:
+    | Date
+    | undefined;
+  /** The median of the job's newest successful executions; unset when it has none. */
+  expectedDuration?:
+    | Duration
+    | undefined;
+  /** Slots that the run takes. */
+  slotCount: number;
+}
+
+/** How many runs are due in each part of the window, and how many slots they take. */
+export interface UpcomingDensity {
+  buckets: UpcomingDensity_Bucket[];
+  bucket?:
+    | Duration
+    | undefined;
+  /**
+   * Jobs with due times in the window, and how many of them have no successful execution to learn a duration from: their
+   * slots are not in `expected_slots`.
+   */
+  jobCount: number;
+  unknownDurationJobCount: number;
+  /** Slots of the connected workers, to compare with; 0 when none is connected. */
+  availableSlotCount: number;
+  /**
+   * Schedules whose due times were not all counted, because there are more than one answer counts; 0 when the figures are
+   * complete. All runs before `counted_until` are in them in any case.
+   */
+  truncatedScheduleCount: number;
+  countedUntil?: Date | undefined;
+}
+
+export interface UpcomingDensity_Bucket {
+  startTime?: Date | undefined;
+  runCount: bigint;
+  /** Mean number of slots in use during the bucket by runs that are due in the window. */
+  expectedSlots: number;
 }
 
 export interface PreviewScheduleRequest {
-  schedule?: Schedule | undefined;
+  schedule?:
+    | Schedule
+    | undefined;
+  /** 1 to 1000; default 10. */
   count: number;
+  /** Times are strictly after it; default now. */
+  startTime?: Date | undefined;
 }
 
 export interface PreviewScheduleResponse {
@@ -282,6 +410,10 @@ export interface PreviewScheduleResponse {
   scheduleTimes: Date[];
   /** e.g. "2027-03-28 02:00 does not exist in Europe/Paris; runs at 03:00". */
   warnings: string[];
+  /** The rules that would be stored: cron, `@every`, `@at`, joined by `;`. */
+  compiled: string;
+  /** `schedule_times` as the clocks of the zone show them, RFC 3339 with their offset. */
+  localTimes: string[];
 }
 
 export interface ListJobVersionsRequest {
@@ -307,10 +439,15 @@ export interface RollbackJobRequest {
   name: string;
   version: number;
   note: string;
+  validateOnly: boolean;
 }
 
 export interface RollbackJobResponse {
-  job?: Job | undefined;
+  job?:
+    | Job
+    | undefined;
+  /** With `validate_only`, and of every change of the schedule. */
+  impact?: ScheduleImpact | undefined;
 }
 
 export interface ListOccurrencesRequest {
@@ -335,6 +472,8 @@ export interface Occurrence {
   decision: Occurrence_Decision;
   reason: string;
   execution: string;
+  /** Of the execution, while its history is kept. */
+  executionState: ExecutionState;
 }
 
 export const Occurrence_Decision = {
@@ -417,6 +556,143 @@ export function occurrence_DecisionToJSON(object: Occurrence_Decision): string {
     case Occurrence_Decision.COALESCED:
       return "DECISION_COALESCED";
     case Occurrence_Decision.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export interface ExplainOccurrenceRequest {
+  job: string;
+  /** The instant that is asked about. Either this or `local_time`. */
+  time?:
+    | Date
+    | undefined;
+  /** As the clocks of the schedule's zone show it: "02:00" for the last time that they did, or "2026-11-20 02:00". */
+  localTime: string;
+}
+
+export interface ExplainOccurrenceResponse {
+  verdict: ExplainOccurrenceResponse_Verdict;
+  /** What happened, in words. */
+  message: string;
+  /** What stands in the ledger; set when there is a row. */
+  occurrence?:
+    | Occurrence
+    | undefined;
+  /** Of the execution, while its history is kept. */
+  executionState: ExecutionState;
+  executionReason?: Reason | undefined;
+  executionEndTime?:
+    | Date
+    | undefined;
+  /** The version that was in force at that time; 0 when there was none. */
+  version: number;
+  versionCreateTime?:
+    | Date
+    | undefined;
+  /** Due times of that version around the time: the last before it and the first after it. */
+  previousTime?: Date | undefined;
+  nextTime?:
+    | Date
+    | undefined;
+  /** The instant that was looked at. */
+  time?: Date | undefined;
+}
+
+export const ExplainOccurrenceResponse_Verdict = {
+  UNSPECIFIED: 0,
+  /** ENQUEUED - In the ledger, and an execution was created for it. */
+  ENQUEUED: 1,
+  /** NOT_RUN - In the ledger, and decided not to run. */
+  NOT_RUN: 2,
+  /** NOT_DUE - The schedule of that time has no such due time. */
+  NOT_DUE: 3,
+  /** BEFORE_CREATION - The job did not exist. */
+  BEFORE_CREATION: 4,
+  /** NO_SCHEDULE - The version of that time had no schedule. */
+  NO_SCHEDULE: 5,
+  /** FUTURE - It is still to come. */
+  FUTURE: 6,
+  /** NOT_DECIDED - A due time that was not decided: the job was paused, or was changed around it, so that the mark had moved on. */
+  NOT_DECIDED: 7,
+  /** FORGOTTEN - Older than the ledger is kept. */
+  FORGOTTEN: 8,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ExplainOccurrenceResponse_Verdict =
+  typeof ExplainOccurrenceResponse_Verdict[keyof typeof ExplainOccurrenceResponse_Verdict];
+
+export namespace ExplainOccurrenceResponse_Verdict {
+  export type UNSPECIFIED = typeof ExplainOccurrenceResponse_Verdict.UNSPECIFIED;
+  export type ENQUEUED = typeof ExplainOccurrenceResponse_Verdict.ENQUEUED;
+  export type NOT_RUN = typeof ExplainOccurrenceResponse_Verdict.NOT_RUN;
+  export type NOT_DUE = typeof ExplainOccurrenceResponse_Verdict.NOT_DUE;
+  export type BEFORE_CREATION = typeof ExplainOccurrenceResponse_Verdict.BEFORE_CREATION;
+  export type NO_SCHEDULE = typeof ExplainOccurrenceResponse_Verdict.NO_SCHEDULE;
+  export type FUTURE = typeof ExplainOccurrenceResponse_Verdict.FUTURE;
+  export type NOT_DECIDED = typeof ExplainOccurrenceResponse_Verdict.NOT_DECIDED;
+  export type FORGOTTEN = typeof ExplainOccurrenceResponse_Verdict.FORGOTTEN;
+  export type UNRECOGNIZED = typeof ExplainOccurrenceResponse_Verdict.UNRECOGNIZED;
+}
+
+export function explainOccurrenceResponse_VerdictFromJSON(object: any): ExplainOccurrenceResponse_Verdict {
+  switch (object) {
+    case 0:
+    case "VERDICT_UNSPECIFIED":
+      return ExplainOccurrenceResponse_Verdict.UNSPECIFIED;
+    case 1:
+    case "VERDICT_ENQUEUED":
+      return ExplainOccurrenceResponse_Verdict.ENQUEUED;
+    case 2:
+    case "VERDICT_NOT_RUN":
+      return ExplainOccurrenceResponse_Verdict.NOT_RUN;
+    case 3:
+    case "VERDICT_NOT_DUE":
+      return ExplainOccurrenceResponse_Verdict.NOT_DUE;
+    case 4:
+    case "VERDICT_BEFORE_CREATION":
+      return ExplainOccurrenceResponse_Verdict.BEFORE_CREATION;
+    case 5:
+    case "VERDICT_NO_SCHEDULE":
+      return ExplainOccurrenceResponse_Verdict.NO_SCHEDULE;
+    case 6:
+    case "VERDICT_FUTURE":
+      return ExplainOccurrenceResponse_Verdict.FUTURE;
+    case 7:
+    case "VERDICT_NOT_DECIDED":
+      return ExplainOccurrenceResponse_Verdict.NOT_DECIDED;
+    case 8:
+    case "VERDICT_FORGOTTEN":
+      return ExplainOccurrenceResponse_Verdict.FORGOTTEN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ExplainOccurrenceResponse_Verdict.UNRECOGNIZED;
+  }
+}
+
+export function explainOccurrenceResponse_VerdictToJSON(object: ExplainOccurrenceResponse_Verdict): string {
+  switch (object) {
+    case ExplainOccurrenceResponse_Verdict.UNSPECIFIED:
+      return "VERDICT_UNSPECIFIED";
+    case ExplainOccurrenceResponse_Verdict.ENQUEUED:
+      return "VERDICT_ENQUEUED";
+    case ExplainOccurrenceResponse_Verdict.NOT_RUN:
+      return "VERDICT_NOT_RUN";
+    case ExplainOccurrenceResponse_Verdict.NOT_DUE:
+      return "VERDICT_NOT_DUE";
+    case ExplainOccurrenceResponse_Verdict.BEFORE_CREATION:
+      return "VERDICT_BEFORE_CREATION";
+    case ExplainOccurrenceResponse_Verdict.NO_SCHEDULE:
+      return "VERDICT_NO_SCHEDULE";
+    case ExplainOccurrenceResponse_Verdict.FUTURE:
+      return "VERDICT_FUTURE";
+    case ExplainOccurrenceResponse_Verdict.NOT_DECIDED:
+      return "VERDICT_NOT_DECIDED";
+    case ExplainOccurrenceResponse_Verdict.FORGOTTEN:
+      return "VERDICT_FORGOTTEN";
+    case ExplainOccurrenceResponse_Verdict.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -1064,13 +1340,16 @@ export const CreateJobRequest: MessageFns<CreateJobRequest> = {
 };
 
 function createBaseCreateJobResponse(): CreateJobResponse {
-  return { job: undefined };
+  return { job: undefined, impact: undefined };
 }
 
 export const CreateJobResponse: MessageFns<CreateJobResponse> = {
   encode(message: CreateJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.job !== undefined) {
       Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message.impact !== undefined) {
+      ScheduleImpact.encode(message.impact, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1096,6 +1375,14 @@ export const CreateJobResponse: MessageFns<CreateJobResponse> = {
             message.job = Job.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.impact = ScheduleImpact.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1109,13 +1396,19 @@ export const CreateJobResponse: MessageFns<CreateJobResponse> = {
   },
 
   fromJSON(object: any): CreateJobResponse {
-    return { job: isSet(object.job) ? Job.fromJSON(object.job) : undefined };
+    return {
+      job: isSet(object.job) ? Job.fromJSON(object.job) : undefined,
+      impact: isSet(object.impact) ? ScheduleImpact.fromJSON(object.impact) : undefined,
+    };
   },
 
   toJSON(message: CreateJobResponse): unknown {
     const obj: any = {};
     if (message.job !== undefined) {
       obj.job = Job.toJSON(message.job);
+    }
+    if (message.impact !== undefined) {
+      obj.impact = ScheduleImpact.toJSON(message.impact);
     }
     return obj;
   },
@@ -1126,6 +1419,441 @@ export const CreateJobResponse: MessageFns<CreateJobResponse> = {
   fromPartial<I extends Exact<DeepPartial<CreateJobResponse>, I>>(object: I): CreateJobResponse {
     const message = createBaseCreateJobResponse();
     message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    message.impact = (object.impact !== undefined && object.impact !== null)
+      ? ScheduleImpact.fromPartial(object.impact)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseScheduleImpact(): ScheduleImpact {
+  return {
+    nextBefore: [],
+    nextAfter: [],
+    pastExecutionCount: 0,
+    excludeCalendars: [],
+    onlyCalendars: [],
+    freezes: [],
+    dstSurprises: [],
+    warnings: [],
+  };
+}
+
+export const ScheduleImpact: MessageFns<ScheduleImpact> = {
+  encode(message: ScheduleImpact, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.nextBefore) {
+      Timestamp.encode(toTimestamp(v!), writer.uint32(10).fork()).join();
+    }
+    for (const v of message.nextAfter) {
+      ImpactedRun.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.pastExecutionCount !== 0) {
+      writer.uint32(24).int32(message.pastExecutionCount);
+    }
+    for (const v of message.excludeCalendars) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.onlyCalendars) {
+      writer.uint32(42).string(v!);
+    }
+    for (const v of message.freezes) {
+      writer.uint32(50).string(v!);
+    }
+    for (const v of message.dstSurprises) {
+      DstSurprise.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.warnings) {
+      writer.uint32(66).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScheduleImpact {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScheduleImpact();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nextBefore.push(fromTimestamp(Timestamp.decode(reader, reader.uint32())));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextAfter.push(ImpactedRun.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pastExecutionCount = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.excludeCalendars.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.onlyCalendars.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.freezes.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.dstSurprises.push(DstSurprise.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ScheduleImpact {
+    return {
+      nextBefore: globalThis.Array.isArray(object?.nextBefore)
+        ? object.nextBefore.map((e: any) => fromJsonTimestamp(e))
+        : globalThis.Array.isArray(object?.next_before)
+        ? object.next_before.map((e: any) => fromJsonTimestamp(e))
+        : [],
+      nextAfter: globalThis.Array.isArray(object?.nextAfter)
+        ? object.nextAfter.map((e: any) => ImpactedRun.fromJSON(e))
+        : globalThis.Array.isArray(object?.next_after)
+        ? object.next_after.map((e: any) => ImpactedRun.fromJSON(e))
+        : [],
+      pastExecutionCount: isSet(object.pastExecutionCount)
+        ? globalThis.Number(object.pastExecutionCount)
+        : isSet(object.past_execution_count)
+        ? globalThis.Number(object.past_execution_count)
+        : 0,
+      excludeCalendars: globalThis.Array.isArray(object?.excludeCalendars)
+        ? object.excludeCalendars.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.exclude_calendars)
+        ? object.exclude_calendars.map((e: any) => globalThis.String(e))
+        : [],
+      onlyCalendars: globalThis.Array.isArray(object?.onlyCalendars)
+        ? object.onlyCalendars.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.only_calendars)
+        ? object.only_calendars.map((e: any) => globalThis.String(e))
+        : [],
+      freezes: globalThis.Array.isArray(object?.freezes) ? object.freezes.map((e: any) => globalThis.String(e)) : [],
+      dstSurprises: globalThis.Array.isArray(object?.dstSurprises)
+        ? object.dstSurprises.map((e: any) => DstSurprise.fromJSON(e))
+        : globalThis.Array.isArray(object?.dst_surprises)
+        ? object.dst_surprises.map((e: any) => DstSurprise.fromJSON(e))
+        : [],
+      warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: ScheduleImpact): unknown {
+    const obj: any = {};
+    if (message.nextBefore?.length) {
+      obj.nextBefore = message.nextBefore.map((e) => e.toISOString());
+    }
+    if (message.nextAfter?.length) {
+      obj.nextAfter = message.nextAfter.map((e) => ImpactedRun.toJSON(e));
+    }
+    if (message.pastExecutionCount !== 0) {
+      obj.pastExecutionCount = Math.round(message.pastExecutionCount);
+    }
+    if (message.excludeCalendars?.length) {
+      obj.excludeCalendars = message.excludeCalendars;
+    }
+    if (message.onlyCalendars?.length) {
+      obj.onlyCalendars = message.onlyCalendars;
+    }
+    if (message.freezes?.length) {
+      obj.freezes = message.freezes;
+    }
+    if (message.dstSurprises?.length) {
+      obj.dstSurprises = message.dstSurprises.map((e) => DstSurprise.toJSON(e));
+    }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ScheduleImpact>, I>>(base?: I): ScheduleImpact {
+    return ScheduleImpact.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ScheduleImpact>, I>>(object: I): ScheduleImpact {
+    const message = createBaseScheduleImpact();
+    message.nextBefore = object.nextBefore?.map((e) => e) || [];
+    message.nextAfter = object.nextAfter?.map((e) => ImpactedRun.fromPartial(e)) || [];
+    message.pastExecutionCount = object.pastExecutionCount ?? 0;
+    message.excludeCalendars = object.excludeCalendars?.map((e) => e) || [];
+    message.onlyCalendars = object.onlyCalendars?.map((e) => e) || [];
+    message.freezes = object.freezes?.map((e) => e) || [];
+    message.dstSurprises = object.dstSurprises?.map((e) => DstSurprise.fromPartial(e)) || [];
+    message.warnings = object.warnings?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseImpactedRun(): ImpactedRun {
+  return { scheduleTime: undefined, otherJobCount: undefined, isTruncated: false };
+}
+
+export const ImpactedRun: MessageFns<ImpactedRun> = {
+  encode(message: ImpactedRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scheduleTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.scheduleTime), writer.uint32(10).fork()).join();
+    }
+    if (message.otherJobCount !== undefined) {
+      writer.uint32(16).int32(message.otherJobCount);
+    }
+    if (message.isTruncated !== false) {
+      writer.uint32(24).bool(message.isTruncated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImpactedRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImpactedRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scheduleTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.otherJobCount = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isTruncated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImpactedRun {
+    return {
+      scheduleTime: isSet(object.scheduleTime)
+        ? fromJsonTimestamp(object.scheduleTime)
+        : isSet(object.schedule_time)
+        ? fromJsonTimestamp(object.schedule_time)
+        : undefined,
+      otherJobCount: isSet(object.otherJobCount)
+        ? globalThis.Number(object.otherJobCount)
+        : isSet(object.other_job_count)
+        ? globalThis.Number(object.other_job_count)
+        : undefined,
+      isTruncated: isSet(object.isTruncated)
+        ? globalThis.Boolean(object.isTruncated)
+        : isSet(object.is_truncated)
+        ? globalThis.Boolean(object.is_truncated)
+        : false,
+    };
+  },
+
+  toJSON(message: ImpactedRun): unknown {
+    const obj: any = {};
+    if (message.scheduleTime !== undefined) {
+      obj.scheduleTime = message.scheduleTime.toISOString();
+    }
+    if (message.otherJobCount !== undefined) {
+      obj.otherJobCount = Math.round(message.otherJobCount);
+    }
+    if (message.isTruncated !== false) {
+      obj.isTruncated = message.isTruncated;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ImpactedRun>, I>>(base?: I): ImpactedRun {
+    return ImpactedRun.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ImpactedRun>, I>>(object: I): ImpactedRun {
+    const message = createBaseImpactedRun();
+    message.scheduleTime = object.scheduleTime ?? undefined;
+    message.otherJobCount = object.otherJobCount ?? undefined;
+    message.isTruncated = object.isTruncated ?? false;
+    return message;
+  },
+};
+
+function createBaseDstSurprise(): DstSurprise {
+  return { changeTime: undefined, date: "", message: "" };
+}
+
+export const DstSurprise: MessageFns<DstSurprise> = {
+  encode(message: DstSurprise, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.changeTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.changeTime), writer.uint32(10).fork()).join();
+    }
+    if (message.date !== "") {
+      writer.uint32(18).string(message.date);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DstSurprise {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDstSurprise();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.changeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.date = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DstSurprise {
+    return {
+      changeTime: isSet(object.changeTime)
+        ? fromJsonTimestamp(object.changeTime)
+        : isSet(object.change_time)
+        ? fromJsonTimestamp(object.change_time)
+        : undefined,
+      date: isSet(object.date) ? globalThis.String(object.date) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: DstSurprise): unknown {
+    const obj: any = {};
+    if (message.changeTime !== undefined) {
+      obj.changeTime = message.changeTime.toISOString();
+    }
+    if (message.date !== "") {
+      obj.date = message.date;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DstSurprise>, I>>(base?: I): DstSurprise {
+    return DstSurprise.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DstSurprise>, I>>(object: I): DstSurprise {
+    const message = createBaseDstSurprise();
+    message.changeTime = object.changeTime ?? undefined;
+    message.date = object.date ?? "";
+    message.message = object.message ?? "";
     return message;
   },
 };
@@ -1260,13 +1988,16 @@ export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
 };
 
 function createBaseUpdateJobResponse(): UpdateJobResponse {
-  return { job: undefined };
+  return { job: undefined, impact: undefined };
 }
 
 export const UpdateJobResponse: MessageFns<UpdateJobResponse> = {
   encode(message: UpdateJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.job !== undefined) {
       Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message.impact !== undefined) {
+      ScheduleImpact.encode(message.impact, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1292,6 +2023,14 @@ export const UpdateJobResponse: MessageFns<UpdateJobResponse> = {
             message.job = Job.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.impact = ScheduleImpact.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1305,13 +2044,19 @@ export const UpdateJobResponse: MessageFns<UpdateJobResponse> = {
   },
 
   fromJSON(object: any): UpdateJobResponse {
-    return { job: isSet(object.job) ? Job.fromJSON(object.job) : undefined };
+    return {
+      job: isSet(object.job) ? Job.fromJSON(object.job) : undefined,
+      impact: isSet(object.impact) ? ScheduleImpact.fromJSON(object.impact) : undefined,
+    };
   },
 
   toJSON(message: UpdateJobResponse): unknown {
     const obj: any = {};
     if (message.job !== undefined) {
       obj.job = Job.toJSON(message.job);
+    }
+    if (message.impact !== undefined) {
+      obj.impact = ScheduleImpact.toJSON(message.impact);
     }
     return obj;
   },
@@ -1322,12 +2067,15 @@ export const UpdateJobResponse: MessageFns<UpdateJobResponse> = {
   fromPartial<I extends Exact<DeepPartial<UpdateJobResponse>, I>>(object: I): UpdateJobResponse {
     const message = createBaseUpdateJobResponse();
     message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    message.impact = (object.impact !== undefined && object.impact !== null)
+      ? ScheduleImpact.fromPartial(object.impact)
+      : undefined;
     return message;
   },
 };
 
 function createBaseDeleteJobRequest(): DeleteJobRequest {
-  return { name: "", etag: "", force: false, allowMissing: false };
+  return { name: "", etag: "", force: false, allowMissing: false, validateOnly: false };
 }
 
 export const DeleteJobRequest: MessageFns<DeleteJobRequest> = {
@@ -1343,6 +2091,9 @@ export const DeleteJobRequest: MessageFns<DeleteJobRequest> = {
     }
     if (message.allowMissing !== false) {
       writer.uint32(32).bool(message.allowMissing);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(40).bool(message.validateOnly);
     }
     return writer;
   },
@@ -1392,6 +2143,14 @@ export const DeleteJobRequest: MessageFns<DeleteJobRequest> = {
             message.allowMissing = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1414,6 +2173,11 @@ export const DeleteJobRequest: MessageFns<DeleteJobRequest> = {
         : isSet(object.allow_missing)
         ? globalThis.Boolean(object.allow_missing)
         : false,
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
     };
   },
 
@@ -1431,6 +2195,9 @@ export const DeleteJobRequest: MessageFns<DeleteJobRequest> = {
     if (message.allowMissing !== false) {
       obj.allowMissing = message.allowMissing;
     }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
     return obj;
   },
 
@@ -1443,16 +2210,20 @@ export const DeleteJobRequest: MessageFns<DeleteJobRequest> = {
     message.etag = object.etag ?? "";
     message.force = object.force ?? false;
     message.allowMissing = object.allowMissing ?? false;
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
 
 function createBaseDeleteJobResponse(): DeleteJobResponse {
-  return {};
+  return { impact: undefined };
 }
 
 export const DeleteJobResponse: MessageFns<DeleteJobResponse> = {
-  encode(_: DeleteJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: DeleteJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.impact !== undefined) {
+      ScheduleImpact.encode(message.impact, writer.uint32(10).fork()).join();
+    }
     return writer;
   },
 
@@ -1469,6 +2240,14 @@ export const DeleteJobResponse: MessageFns<DeleteJobResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.impact = ScheduleImpact.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1481,20 +2260,26 @@ export const DeleteJobResponse: MessageFns<DeleteJobResponse> = {
     }
   },
 
-  fromJSON(_: any): DeleteJobResponse {
-    return {};
+  fromJSON(object: any): DeleteJobResponse {
+    return { impact: isSet(object.impact) ? ScheduleImpact.fromJSON(object.impact) : undefined };
   },
 
-  toJSON(_: DeleteJobResponse): unknown {
+  toJSON(message: DeleteJobResponse): unknown {
     const obj: any = {};
+    if (message.impact !== undefined) {
+      obj.impact = ScheduleImpact.toJSON(message.impact);
+    }
     return obj;
   },
 
   create<I extends Exact<DeepPartial<DeleteJobResponse>, I>>(base?: I): DeleteJobResponse {
     return DeleteJobResponse.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<DeleteJobResponse>, I>>(_: I): DeleteJobResponse {
+  fromPartial<I extends Exact<DeepPartial<DeleteJobResponse>, I>>(object: I): DeleteJobResponse {
     const message = createBaseDeleteJobResponse();
+    message.impact = (object.impact !== undefined && object.impact !== null)
+      ? ScheduleImpact.fromPartial(object.impact)
+      : undefined;
     return message;
   },
 };
@@ -1969,7 +2754,7 @@ export const GetJobStatusResponse: MessageFns<GetJobStatusResponse> = {
 };
 
 function createBasePauseJobRequest(): PauseJobRequest {
-  return { name: "", reason: "", resumeTime: undefined };
+  return { name: "", reason: "", resumeTime: undefined, validateOnly: false };
 }
 
 export const PauseJobRequest: MessageFns<PauseJobRequest> = {
@@ -1982,6 +2767,9 @@ export const PauseJobRequest: MessageFns<PauseJobRequest> = {
     }
     if (message.resumeTime !== undefined) {
       Timestamp.encode(toTimestamp(message.resumeTime), writer.uint32(26).fork()).join();
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
     }
     return writer;
   },
@@ -2023,6 +2811,14 @@ export const PauseJobRequest: MessageFns<PauseJobRequest> = {
             message.resumeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2044,6 +2840,11 @@ export const PauseJobRequest: MessageFns<PauseJobRequest> = {
         : isSet(object.resume_time)
         ? fromJsonTimestamp(object.resume_time)
         : undefined,
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
     };
   },
 
@@ -2058,6 +2859,9 @@ export const PauseJobRequest: MessageFns<PauseJobRequest> = {
     if (message.resumeTime !== undefined) {
       obj.resumeTime = message.resumeTime.toISOString();
     }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
     return obj;
   },
 
@@ -2069,18 +2873,22 @@ export const PauseJobRequest: MessageFns<PauseJobRequest> = {
     message.name = object.name ?? "";
     message.reason = object.reason ?? "";
     message.resumeTime = object.resumeTime ?? undefined;
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
 
 function createBasePauseJobResponse(): PauseJobResponse {
-  return { job: undefined };
+  return { job: undefined, impact: undefined };
 }
 
 export const PauseJobResponse: MessageFns<PauseJobResponse> = {
   encode(message: PauseJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.job !== undefined) {
       Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message.impact !== undefined) {
+      ScheduleImpact.encode(message.impact, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -2106,6 +2914,14 @@ export const PauseJobResponse: MessageFns<PauseJobResponse> = {
             message.job = Job.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.impact = ScheduleImpact.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2119,13 +2935,19 @@ export const PauseJobResponse: MessageFns<PauseJobResponse> = {
   },
 
   fromJSON(object: any): PauseJobResponse {
-    return { job: isSet(object.job) ? Job.fromJSON(object.job) : undefined };
+    return {
+      job: isSet(object.job) ? Job.fromJSON(object.job) : undefined,
+      impact: isSet(object.impact) ? ScheduleImpact.fromJSON(object.impact) : undefined,
+    };
   },
 
   toJSON(message: PauseJobResponse): unknown {
     const obj: any = {};
     if (message.job !== undefined) {
       obj.job = Job.toJSON(message.job);
+    }
+    if (message.impact !== undefined) {
+      obj.impact = ScheduleImpact.toJSON(message.impact);
     }
     return obj;
   },
@@ -2136,18 +2958,24 @@ export const PauseJobResponse: MessageFns<PauseJobResponse> = {
   fromPartial<I extends Exact<DeepPartial<PauseJobResponse>, I>>(object: I): PauseJobResponse {
     const message = createBasePauseJobResponse();
     message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    message.impact = (object.impact !== undefined && object.impact !== null)
+      ? ScheduleImpact.fromPartial(object.impact)
+      : undefined;
     return message;
   },
 };
 
 function createBaseResumeJobRequest(): ResumeJobRequest {
-  return { name: "" };
+  return { name: "", validateOnly: false };
 }
 
 export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
   encode(message: ResumeJobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(16).bool(message.validateOnly);
     }
     return writer;
   },
@@ -2173,6 +3001,14 @@ export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
             message.name = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2186,13 +3022,23 @@ export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
   },
 
   fromJSON(object: any): ResumeJobRequest {
-    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+    };
   },
 
   toJSON(message: ResumeJobRequest): unknown {
     const obj: any = {};
     if (message.name !== "") {
       obj.name = message.name;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
     }
     return obj;
   },
@@ -2203,18 +3049,22 @@ export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
   fromPartial<I extends Exact<DeepPartial<ResumeJobRequest>, I>>(object: I): ResumeJobRequest {
     const message = createBaseResumeJobRequest();
     message.name = object.name ?? "";
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
 
 function createBaseResumeJobResponse(): ResumeJobResponse {
-  return { job: undefined };
+  return { job: undefined, impact: undefined };
 }
 
 export const ResumeJobResponse: MessageFns<ResumeJobResponse> = {
   encode(message: ResumeJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.job !== undefined) {
       Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message.impact !== undefined) {
+      ScheduleImpact.encode(message.impact, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -2240,6 +3090,14 @@ export const ResumeJobResponse: MessageFns<ResumeJobResponse> = {
             message.job = Job.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.impact = ScheduleImpact.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2253,13 +3111,19 @@ export const ResumeJobResponse: MessageFns<ResumeJobResponse> = {
   },
 
   fromJSON(object: any): ResumeJobResponse {
-    return { job: isSet(object.job) ? Job.fromJSON(object.job) : undefined };
+    return {
+      job: isSet(object.job) ? Job.fromJSON(object.job) : undefined,
+      impact: isSet(object.impact) ? ScheduleImpact.fromJSON(object.impact) : undefined,
+    };
   },
 
   toJSON(message: ResumeJobResponse): unknown {
     const obj: any = {};
     if (message.job !== undefined) {
       obj.job = Job.toJSON(message.job);
+    }
+    if (message.impact !== undefined) {
+      obj.impact = ScheduleImpact.toJSON(message.impact);
     }
     return obj;
   },
@@ -2270,6 +3134,9 @@ export const ResumeJobResponse: MessageFns<ResumeJobResponse> = {
   fromPartial<I extends Exact<DeepPartial<ResumeJobResponse>, I>>(object: I): ResumeJobResponse {
     const message = createBaseResumeJobResponse();
     message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    message.impact = (object.impact !== undefined && object.impact !== null)
+      ? ScheduleImpact.fromPartial(object.impact)
+      : undefined;
     return message;
   },
 };
@@ -4117,7 +4984,16 @@ export const BatchTriggerJobsResponse: MessageFns<BatchTriggerJobsResponse> = {
 };
 
 function createBaseListUpcomingRunsRequest(): ListUpcomingRunsRequest {
-  return { job: "", endTime: undefined, pageSize: 0, pageToken: "", filter: "" };
+  return {
+    job: "",
+    endTime: undefined,
+    pageSize: 0,
+    pageToken: "",
+    filter: "",
+    startTime: undefined,
+    withDensity: false,
+    bucket: undefined,
+  };
 }
 
 export const ListUpcomingRunsRequest: MessageFns<ListUpcomingRunsRequest> = {
@@ -4136,6 +5012,15 @@ export const ListUpcomingRunsRequest: MessageFns<ListUpcomingRunsRequest> = {
     }
     if (message.filter !== "") {
       writer.uint32(42).string(message.filter);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(50).fork()).join();
+    }
+    if (message.withDensity !== false) {
+      writer.uint32(56).bool(message.withDensity);
+    }
+    if (message.bucket !== undefined) {
+      Duration.encode(message.bucket, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -4193,6 +5078,30 @@ export const ListUpcomingRunsRequest: MessageFns<ListUpcomingRunsRequest> = {
             message.filter = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.withDensity = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.bucket = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4224,6 +5133,17 @@ export const ListUpcomingRunsRequest: MessageFns<ListUpcomingRunsRequest> = {
         ? globalThis.String(object.page_token)
         : "",
       filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      withDensity: isSet(object.withDensity)
+        ? globalThis.Boolean(object.withDensity)
+        : isSet(object.with_density)
+        ? globalThis.Boolean(object.with_density)
+        : false,
+      bucket: isSet(object.bucket) ? Duration.fromJSON(object.bucket) : undefined,
     };
   },
 
@@ -4244,6 +5164,15 @@ export const ListUpcomingRunsRequest: MessageFns<ListUpcomingRunsRequest> = {
     if (message.filter !== "") {
       obj.filter = message.filter;
     }
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.withDensity !== false) {
+      obj.withDensity = message.withDensity;
+    }
+    if (message.bucket !== undefined) {
+      obj.bucket = Duration.toJSON(message.bucket);
+    }
     return obj;
   },
 
@@ -4257,12 +5186,25 @@ export const ListUpcomingRunsRequest: MessageFns<ListUpcomingRunsRequest> = {
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
     message.filter = object.filter ?? "";
+    message.startTime = object.startTime ?? undefined;
+    message.withDensity = object.withDensity ?? false;
+    message.bucket = (object.bucket !== undefined && object.bucket !== null)
+      ? Duration.fromPartial(object.bucket)
+      : undefined;
     return message;
   },
 };
 
 function createBaseListUpcomingRunsResponse(): ListUpcomingRunsResponse {
-  return { upcomingRuns: [], nextPageToken: "" };
+  return {
+    upcomingRuns: [],
+    nextPageToken: "",
+    density: undefined,
+    startTime: undefined,
+    endTime: undefined,
+    truncatedScheduleCount: 0,
+    completeUntil: undefined,
+  };
 }
 
 export const ListUpcomingRunsResponse: MessageFns<ListUpcomingRunsResponse> = {
@@ -4272,6 +5214,21 @@ export const ListUpcomingRunsResponse: MessageFns<ListUpcomingRunsResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.density !== undefined) {
+      UpcomingDensity.encode(message.density, writer.uint32(26).fork()).join();
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(34).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(42).fork()).join();
+    }
+    if (message.truncatedScheduleCount !== 0) {
+      writer.uint32(48).int32(message.truncatedScheduleCount);
+    }
+    if (message.completeUntil !== undefined) {
+      Timestamp.encode(toTimestamp(message.completeUntil), writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -4305,6 +5262,46 @@ export const ListUpcomingRunsResponse: MessageFns<ListUpcomingRunsResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.density = UpcomingDensity.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.truncatedScheduleCount = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.completeUntil = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4329,6 +5326,27 @@ export const ListUpcomingRunsResponse: MessageFns<ListUpcomingRunsResponse> = {
         : isSet(object.next_page_token)
         ? globalThis.String(object.next_page_token)
         : "",
+      density: isSet(object.density) ? UpcomingDensity.fromJSON(object.density) : undefined,
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      truncatedScheduleCount: isSet(object.truncatedScheduleCount)
+        ? globalThis.Number(object.truncatedScheduleCount)
+        : isSet(object.truncated_schedule_count)
+        ? globalThis.Number(object.truncated_schedule_count)
+        : 0,
+      completeUntil: isSet(object.completeUntil)
+        ? fromJsonTimestamp(object.completeUntil)
+        : isSet(object.complete_until)
+        ? fromJsonTimestamp(object.complete_until)
+        : undefined,
     };
   },
 
@@ -4340,6 +5358,21 @@ export const ListUpcomingRunsResponse: MessageFns<ListUpcomingRunsResponse> = {
     if (message.nextPageToken !== "") {
       obj.nextPageToken = message.nextPageToken;
     }
+    if (message.density !== undefined) {
+      obj.density = UpcomingDensity.toJSON(message.density);
+    }
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.truncatedScheduleCount !== 0) {
+      obj.truncatedScheduleCount = Math.round(message.truncatedScheduleCount);
+    }
+    if (message.completeUntil !== undefined) {
+      obj.completeUntil = message.completeUntil.toISOString();
+    }
     return obj;
   },
 
@@ -4350,12 +5383,19 @@ export const ListUpcomingRunsResponse: MessageFns<ListUpcomingRunsResponse> = {
     const message = createBaseListUpcomingRunsResponse();
     message.upcomingRuns = object.upcomingRuns?.map((e) => UpcomingRun.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    message.density = (object.density !== undefined && object.density !== null)
+      ? UpcomingDensity.fromPartial(object.density)
+      : undefined;
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.truncatedScheduleCount = object.truncatedScheduleCount ?? 0;
+    message.completeUntil = object.completeUntil ?? undefined;
     return message;
   },
 };
 
 function createBaseUpcomingRun(): UpcomingRun {
-  return { job: "", scheduleTime: undefined };
+  return { job: "", scheduleTime: undefined, expectedDuration: undefined, slotCount: 0 };
 }
 
 export const UpcomingRun: MessageFns<UpcomingRun> = {
@@ -4365,6 +5405,12 @@ export const UpcomingRun: MessageFns<UpcomingRun> = {
     }
     if (message.scheduleTime !== undefined) {
       Timestamp.encode(toTimestamp(message.scheduleTime), writer.uint32(18).fork()).join();
+    }
+    if (message.expectedDuration !== undefined) {
+      Duration.encode(message.expectedDuration, writer.uint32(26).fork()).join();
+    }
+    if (message.slotCount !== 0) {
+      writer.uint32(32).int32(message.slotCount);
     }
     return writer;
   },
@@ -4398,6 +5444,22 @@ export const UpcomingRun: MessageFns<UpcomingRun> = {
             message.scheduleTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expectedDuration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.slotCount = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4418,6 +5480,16 @@ export const UpcomingRun: MessageFns<UpcomingRun> = {
         : isSet(object.schedule_time)
         ? fromJsonTimestamp(object.schedule_time)
         : undefined,
+      expectedDuration: isSet(object.expectedDuration)
+        ? Duration.fromJSON(object.expectedDuration)
+        : isSet(object.expected_duration)
+        ? Duration.fromJSON(object.expected_duration)
+        : undefined,
+      slotCount: isSet(object.slotCount)
+        ? globalThis.Number(object.slotCount)
+        : isSet(object.slot_count)
+        ? globalThis.Number(object.slot_count)
+        : 0,
     };
   },
 
@@ -4429,6 +5501,12 @@ export const UpcomingRun: MessageFns<UpcomingRun> = {
     if (message.scheduleTime !== undefined) {
       obj.scheduleTime = message.scheduleTime.toISOString();
     }
+    if (message.expectedDuration !== undefined) {
+      obj.expectedDuration = Duration.toJSON(message.expectedDuration);
+    }
+    if (message.slotCount !== 0) {
+      obj.slotCount = Math.round(message.slotCount);
+    }
     return obj;
   },
 
@@ -4439,12 +5517,329 @@ export const UpcomingRun: MessageFns<UpcomingRun> = {
     const message = createBaseUpcomingRun();
     message.job = object.job ?? "";
     message.scheduleTime = object.scheduleTime ?? undefined;
+    message.expectedDuration = (object.expectedDuration !== undefined && object.expectedDuration !== null)
+      ? Duration.fromPartial(object.expectedDuration)
+      : undefined;
+    message.slotCount = object.slotCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseUpcomingDensity(): UpcomingDensity {
+  return {
+    buckets: [],
+    bucket: undefined,
+    jobCount: 0,
+    unknownDurationJobCount: 0,
+    availableSlotCount: 0,
+    truncatedScheduleCount: 0,
+    countedUntil: undefined,
+  };
+}
+
+export const UpcomingDensity: MessageFns<UpcomingDensity> = {
+  encode(message: UpcomingDensity, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.buckets) {
+      UpcomingDensity_Bucket.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.bucket !== undefined) {
+      Duration.encode(message.bucket, writer.uint32(18).fork()).join();
+    }
+    if (message.jobCount !== 0) {
+      writer.uint32(24).int32(message.jobCount);
+    }
+    if (message.unknownDurationJobCount !== 0) {
+      writer.uint32(32).int32(message.unknownDurationJobCount);
+    }
+    if (message.availableSlotCount !== 0) {
+      writer.uint32(40).int32(message.availableSlotCount);
+    }
+    if (message.truncatedScheduleCount !== 0) {
+      writer.uint32(48).int32(message.truncatedScheduleCount);
+    }
+    if (message.countedUntil !== undefined) {
+      Timestamp.encode(toTimestamp(message.countedUntil), writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpcomingDensity {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpcomingDensity();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.buckets.push(UpcomingDensity_Bucket.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.bucket = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.jobCount = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.unknownDurationJobCount = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.availableSlotCount = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.truncatedScheduleCount = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.countedUntil = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpcomingDensity {
+    return {
+      buckets: globalThis.Array.isArray(object?.buckets)
+        ? object.buckets.map((e: any) => UpcomingDensity_Bucket.fromJSON(e))
+        : [],
+      bucket: isSet(object.bucket) ? Duration.fromJSON(object.bucket) : undefined,
+      jobCount: isSet(object.jobCount)
+        ? globalThis.Number(object.jobCount)
+        : isSet(object.job_count)
+        ? globalThis.Number(object.job_count)
+        : 0,
+      unknownDurationJobCount: isSet(object.unknownDurationJobCount)
+        ? globalThis.Number(object.unknownDurationJobCount)
+        : isSet(object.unknown_duration_job_count)
+        ? globalThis.Number(object.unknown_duration_job_count)
+        : 0,
+      availableSlotCount: isSet(object.availableSlotCount)
+        ? globalThis.Number(object.availableSlotCount)
+        : isSet(object.available_slot_count)
+        ? globalThis.Number(object.available_slot_count)
+        : 0,
+      truncatedScheduleCount: isSet(object.truncatedScheduleCount)
+        ? globalThis.Number(object.truncatedScheduleCount)
+        : isSet(object.truncated_schedule_count)
+        ? globalThis.Number(object.truncated_schedule_count)
+        : 0,
+      countedUntil: isSet(object.countedUntil)
+        ? fromJsonTimestamp(object.countedUntil)
+        : isSet(object.counted_until)
+        ? fromJsonTimestamp(object.counted_until)
+        : undefined,
+    };
+  },
+
+  toJSON(message: UpcomingDensity): unknown {
+    const obj: any = {};
+    if (message.buckets?.length) {
+      obj.buckets = message.buckets.map((e) => UpcomingDensity_Bucket.toJSON(e));
+    }
+    if (message.bucket !== undefined) {
+      obj.bucket = Duration.toJSON(message.bucket);
+    }
+    if (message.jobCount !== 0) {
+      obj.jobCount = Math.round(message.jobCount);
+    }
+    if (message.unknownDurationJobCount !== 0) {
+      obj.unknownDurationJobCount = Math.round(message.unknownDurationJobCount);
+    }
+    if (message.availableSlotCount !== 0) {
+      obj.availableSlotCount = Math.round(message.availableSlotCount);
+    }
+    if (message.truncatedScheduleCount !== 0) {
+      obj.truncatedScheduleCount = Math.round(message.truncatedScheduleCount);
+    }
+    if (message.countedUntil !== undefined) {
+      obj.countedUntil = message.countedUntil.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpcomingDensity>, I>>(base?: I): UpcomingDensity {
+    return UpcomingDensity.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpcomingDensity>, I>>(object: I): UpcomingDensity {
+    const message = createBaseUpcomingDensity();
+    message.buckets = object.buckets?.map((e) => UpcomingDensity_Bucket.fromPartial(e)) || [];
+    message.bucket = (object.bucket !== undefined && object.bucket !== null)
+      ? Duration.fromPartial(object.bucket)
+      : undefined;
+    message.jobCount = object.jobCount ?? 0;
+    message.unknownDurationJobCount = object.unknownDurationJobCount ?? 0;
+    message.availableSlotCount = object.availableSlotCount ?? 0;
+    message.truncatedScheduleCount = object.truncatedScheduleCount ?? 0;
+    message.countedUntil = object.countedUntil ?? undefined;
+    return message;
+  },
+};
+
+function createBaseUpcomingDensity_Bucket(): UpcomingDensity_Bucket {
+  return { startTime: undefined, runCount: 0n, expectedSlots: 0 };
+}
+
+export const UpcomingDensity_Bucket: MessageFns<UpcomingDensity_Bucket> = {
+  encode(message: UpcomingDensity_Bucket, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(10).fork()).join();
+    }
+    if (message.runCount !== 0n) {
+      if (BigInt.asIntN(64, message.runCount) !== message.runCount) {
+        throw new globalThis.Error("value provided for field message.runCount of type int64 too large");
+      }
+      writer.uint32(16).int64(message.runCount);
+    }
+    if (message.expectedSlots !== 0) {
+      writer.uint32(25).double(message.expectedSlots);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpcomingDensity_Bucket {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpcomingDensity_Bucket();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.runCount = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.expectedSlots = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpcomingDensity_Bucket {
+    return {
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      runCount: isSet(object.runCount)
+        ? BigInt(object.runCount)
+        : isSet(object.run_count)
+        ? BigInt(object.run_count)
+        : 0n,
+      expectedSlots: isSet(object.expectedSlots)
+        ? globalThis.Number(object.expectedSlots)
+        : isSet(object.expected_slots)
+        ? globalThis.Number(object.expected_slots)
+        : 0,
+    };
+  },
+
+  toJSON(message: UpcomingDensity_Bucket): unknown {
+    const obj: any = {};
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.runCount !== 0n) {
+      obj.runCount = message.runCount.toString();
+    }
+    if (message.expectedSlots !== 0) {
+      obj.expectedSlots = floatToJson(message.expectedSlots);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpcomingDensity_Bucket>, I>>(base?: I): UpcomingDensity_Bucket {
+    return UpcomingDensity_Bucket.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpcomingDensity_Bucket>, I>>(object: I): UpcomingDensity_Bucket {
+    const message = createBaseUpcomingDensity_Bucket();
+    message.startTime = object.startTime ?? undefined;
+    message.runCount = (object.runCount !== undefined && object.runCount !== null) ? BigInt(object.runCount) : 0n;
+    message.expectedSlots = object.expectedSlots ?? 0;
     return message;
   },
 };
 
 function createBasePreviewScheduleRequest(): PreviewScheduleRequest {
-  return { schedule: undefined, count: 0 };
+  return { schedule: undefined, count: 0, startTime: undefined };
 }
 
 export const PreviewScheduleRequest: MessageFns<PreviewScheduleRequest> = {
@@ -4454,6 +5849,9 @@ export const PreviewScheduleRequest: MessageFns<PreviewScheduleRequest> = {
     }
     if (message.count !== 0) {
       writer.uint32(16).int32(message.count);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -4487,6 +5885,14 @@ export const PreviewScheduleRequest: MessageFns<PreviewScheduleRequest> = {
             message.count = reader.int32();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4503,6 +5909,11 @@ export const PreviewScheduleRequest: MessageFns<PreviewScheduleRequest> = {
     return {
       schedule: isSet(object.schedule) ? Schedule.fromJSON(object.schedule) : undefined,
       count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
     };
   },
 
@@ -4513,6 +5924,9 @@ export const PreviewScheduleRequest: MessageFns<PreviewScheduleRequest> = {
     }
     if (message.count !== 0) {
       obj.count = Math.round(message.count);
+    }
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
     }
     return obj;
   },
@@ -4526,12 +5940,13 @@ export const PreviewScheduleRequest: MessageFns<PreviewScheduleRequest> = {
       ? Schedule.fromPartial(object.schedule)
       : undefined;
     message.count = object.count ?? 0;
+    message.startTime = object.startTime ?? undefined;
     return message;
   },
 };
 
 function createBasePreviewScheduleResponse(): PreviewScheduleResponse {
-  return { description: "", scheduleTimes: [], warnings: [] };
+  return { description: "", scheduleTimes: [], warnings: [], compiled: "", localTimes: [] };
 }
 
 export const PreviewScheduleResponse: MessageFns<PreviewScheduleResponse> = {
@@ -4544,6 +5959,12 @@ export const PreviewScheduleResponse: MessageFns<PreviewScheduleResponse> = {
     }
     for (const v of message.warnings) {
       writer.uint32(26).string(v!);
+    }
+    if (message.compiled !== "") {
+      writer.uint32(34).string(message.compiled);
+    }
+    for (const v of message.localTimes) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -4585,6 +6006,22 @@ export const PreviewScheduleResponse: MessageFns<PreviewScheduleResponse> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.compiled = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.localTimes.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4606,6 +6043,12 @@ export const PreviewScheduleResponse: MessageFns<PreviewScheduleResponse> = {
         ? object.schedule_times.map((e: any) => fromJsonTimestamp(e))
         : [],
       warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
+      compiled: isSet(object.compiled) ? globalThis.String(object.compiled) : "",
+      localTimes: globalThis.Array.isArray(object?.localTimes)
+        ? object.localTimes.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.local_times)
+        ? object.local_times.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -4620,6 +6063,12 @@ export const PreviewScheduleResponse: MessageFns<PreviewScheduleResponse> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.compiled !== "") {
+      obj.compiled = message.compiled;
+    }
+    if (message.localTimes?.length) {
+      obj.localTimes = message.localTimes;
+    }
     return obj;
   },
 
@@ -4631,6 +6080,8 @@ export const PreviewScheduleResponse: MessageFns<PreviewScheduleResponse> = {
     message.description = object.description ?? "";
     message.scheduleTimes = object.scheduleTimes?.map((e) => e) || [];
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.compiled = object.compiled ?? "";
+    message.localTimes = object.localTimes?.map((e) => e) || [];
     return message;
   },
 };
@@ -4977,7 +6428,7 @@ export const JobVersion: MessageFns<JobVersion> = {
 };
 
 function createBaseRollbackJobRequest(): RollbackJobRequest {
-  return { name: "", version: 0, note: "" };
+  return { name: "", version: 0, note: "", validateOnly: false };
 }
 
 export const RollbackJobRequest: MessageFns<RollbackJobRequest> = {
@@ -4990,6 +6441,9 @@ export const RollbackJobRequest: MessageFns<RollbackJobRequest> = {
     }
     if (message.note !== "") {
       writer.uint32(26).string(message.note);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
     }
     return writer;
   },
@@ -5031,6 +6485,14 @@ export const RollbackJobRequest: MessageFns<RollbackJobRequest> = {
             message.note = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5048,6 +6510,11 @@ export const RollbackJobRequest: MessageFns<RollbackJobRequest> = {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       version: isSet(object.version) ? globalThis.Number(object.version) : 0,
       note: isSet(object.note) ? globalThis.String(object.note) : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
     };
   },
 
@@ -5062,6 +6529,9 @@ export const RollbackJobRequest: MessageFns<RollbackJobRequest> = {
     if (message.note !== "") {
       obj.note = message.note;
     }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
     return obj;
   },
 
@@ -5073,18 +6543,22 @@ export const RollbackJobRequest: MessageFns<RollbackJobRequest> = {
     message.name = object.name ?? "";
     message.version = object.version ?? 0;
     message.note = object.note ?? "";
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
 
 function createBaseRollbackJobResponse(): RollbackJobResponse {
-  return { job: undefined };
+  return { job: undefined, impact: undefined };
 }
 
 export const RollbackJobResponse: MessageFns<RollbackJobResponse> = {
   encode(message: RollbackJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.job !== undefined) {
       Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message.impact !== undefined) {
+      ScheduleImpact.encode(message.impact, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -5110,6 +6584,14 @@ export const RollbackJobResponse: MessageFns<RollbackJobResponse> = {
             message.job = Job.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.impact = ScheduleImpact.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5123,13 +6605,19 @@ export const RollbackJobResponse: MessageFns<RollbackJobResponse> = {
   },
 
   fromJSON(object: any): RollbackJobResponse {
-    return { job: isSet(object.job) ? Job.fromJSON(object.job) : undefined };
+    return {
+      job: isSet(object.job) ? Job.fromJSON(object.job) : undefined,
+      impact: isSet(object.impact) ? ScheduleImpact.fromJSON(object.impact) : undefined,
+    };
   },
 
   toJSON(message: RollbackJobResponse): unknown {
     const obj: any = {};
     if (message.job !== undefined) {
       obj.job = Job.toJSON(message.job);
+    }
+    if (message.impact !== undefined) {
+      obj.impact = ScheduleImpact.toJSON(message.impact);
     }
     return obj;
   },
@@ -5140,6 +6628,9 @@ export const RollbackJobResponse: MessageFns<RollbackJobResponse> = {
   fromPartial<I extends Exact<DeepPartial<RollbackJobResponse>, I>>(object: I): RollbackJobResponse {
     const message = createBaseRollbackJobResponse();
     message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    message.impact = (object.impact !== undefined && object.impact !== null)
+      ? ScheduleImpact.fromPartial(object.impact)
+      : undefined;
     return message;
   },
 };
@@ -5401,7 +6892,15 @@ export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
 };
 
 function createBaseOccurrence(): Occurrence {
-  return { job: "", scheduledFor: undefined, decideTime: undefined, decision: 0, reason: "", execution: "" };
+  return {
+    job: "",
+    scheduledFor: undefined,
+    decideTime: undefined,
+    decision: 0,
+    reason: "",
+    execution: "",
+    executionState: 0,
+  };
 }
 
 export const Occurrence: MessageFns<Occurrence> = {
@@ -5423,6 +6922,9 @@ export const Occurrence: MessageFns<Occurrence> = {
     }
     if (message.execution !== "") {
       writer.uint32(50).string(message.execution);
+    }
+    if (message.executionState !== 0) {
+      writer.uint32(80).int32(message.executionState);
     }
     return writer;
   },
@@ -5488,6 +6990,14 @@ export const Occurrence: MessageFns<Occurrence> = {
             message.execution = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.executionState = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5516,6 +7026,11 @@ export const Occurrence: MessageFns<Occurrence> = {
       decision: isSet(object.decision) ? occurrence_DecisionFromJSON(object.decision) : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       execution: isSet(object.execution) ? globalThis.String(object.execution) : "",
+      executionState: isSet(object.executionState)
+        ? executionStateFromJSON(object.executionState)
+        : isSet(object.execution_state)
+        ? executionStateFromJSON(object.execution_state)
+        : 0,
     };
   },
 
@@ -5539,6 +7054,9 @@ export const Occurrence: MessageFns<Occurrence> = {
     if (message.execution !== "") {
       obj.execution = message.execution;
     }
+    if (message.executionState !== 0) {
+      obj.executionState = executionStateToJSON(message.executionState);
+    }
     return obj;
   },
 
@@ -5553,6 +7071,381 @@ export const Occurrence: MessageFns<Occurrence> = {
     message.decision = object.decision ?? 0;
     message.reason = object.reason ?? "";
     message.execution = object.execution ?? "";
+    message.executionState = object.executionState ?? 0;
+    return message;
+  },
+};
+
+function createBaseExplainOccurrenceRequest(): ExplainOccurrenceRequest {
+  return { job: "", time: undefined, localTime: "" };
+}
+
+export const ExplainOccurrenceRequest: MessageFns<ExplainOccurrenceRequest> = {
+  encode(message: ExplainOccurrenceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== "") {
+      writer.uint32(10).string(message.job);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(18).fork()).join();
+    }
+    if (message.localTime !== "") {
+      writer.uint32(26).string(message.localTime);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainOccurrenceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainOccurrenceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.localTime = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainOccurrenceRequest {
+    return {
+      job: isSet(object.job) ? globalThis.String(object.job) : "",
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      localTime: isSet(object.localTime)
+        ? globalThis.String(object.localTime)
+        : isSet(object.local_time)
+        ? globalThis.String(object.local_time)
+        : "",
+    };
+  },
+
+  toJSON(message: ExplainOccurrenceRequest): unknown {
+    const obj: any = {};
+    if (message.job !== "") {
+      obj.job = message.job;
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    if (message.localTime !== "") {
+      obj.localTime = message.localTime;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExplainOccurrenceRequest>, I>>(base?: I): ExplainOccurrenceRequest {
+    return ExplainOccurrenceRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExplainOccurrenceRequest>, I>>(object: I): ExplainOccurrenceRequest {
+    const message = createBaseExplainOccurrenceRequest();
+    message.job = object.job ?? "";
+    message.time = object.time ?? undefined;
+    message.localTime = object.localTime ?? "";
+    return message;
+  },
+};
+
+function createBaseExplainOccurrenceResponse(): ExplainOccurrenceResponse {
+  return {
+    verdict: 0,
+    message: "",
+    occurrence: undefined,
+    executionState: 0,
+    executionReason: undefined,
+    executionEndTime: undefined,
+    version: 0,
+    versionCreateTime: undefined,
+    previousTime: undefined,
+    nextTime: undefined,
+    time: undefined,
+  };
+}
+
+export const ExplainOccurrenceResponse: MessageFns<ExplainOccurrenceResponse> = {
+  encode(message: ExplainOccurrenceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verdict !== 0) {
+      writer.uint32(8).int32(message.verdict);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    if (message.occurrence !== undefined) {
+      Occurrence.encode(message.occurrence, writer.uint32(26).fork()).join();
+    }
+    if (message.executionState !== 0) {
+      writer.uint32(32).int32(message.executionState);
+    }
+    if (message.executionReason !== undefined) {
+      Reason.encode(message.executionReason, writer.uint32(42).fork()).join();
+    }
+    if (message.executionEndTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.executionEndTime), writer.uint32(50).fork()).join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(56).int32(message.version);
+    }
+    if (message.versionCreateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.versionCreateTime), writer.uint32(66).fork()).join();
+    }
+    if (message.previousTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.previousTime), writer.uint32(74).fork()).join();
+    }
+    if (message.nextTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextTime), writer.uint32(82).fork()).join();
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(90).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainOccurrenceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainOccurrenceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.verdict = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.occurrence = Occurrence.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.executionState = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.executionReason = Reason.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.executionEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.versionCreateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.previousTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.nextTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainOccurrenceResponse {
+    return {
+      verdict: isSet(object.verdict) ? explainOccurrenceResponse_VerdictFromJSON(object.verdict) : 0,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      occurrence: isSet(object.occurrence) ? Occurrence.fromJSON(object.occurrence) : undefined,
+      executionState: isSet(object.executionState)
+        ? executionStateFromJSON(object.executionState)
+        : isSet(object.execution_state)
+        ? executionStateFromJSON(object.execution_state)
+        : 0,
+      executionReason: isSet(object.executionReason)
+        ? Reason.fromJSON(object.executionReason)
+        : isSet(object.execution_reason)
+        ? Reason.fromJSON(object.execution_reason)
+        : undefined,
+      executionEndTime: isSet(object.executionEndTime)
+        ? fromJsonTimestamp(object.executionEndTime)
+        : isSet(object.execution_end_time)
+        ? fromJsonTimestamp(object.execution_end_time)
+        : undefined,
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+      versionCreateTime: isSet(object.versionCreateTime)
+        ? fromJsonTimestamp(object.versionCreateTime)
+        : isSet(object.version_create_time)
+        ? fromJsonTimestamp(object.version_create_time)
+        : undefined,
+      previousTime: isSet(object.previousTime)
+        ? fromJsonTimestamp(object.previousTime)
+        : isSet(object.previous_time)
+        ? fromJsonTimestamp(object.previous_time)
+        : undefined,
+      nextTime: isSet(object.nextTime)
+        ? fromJsonTimestamp(object.nextTime)
+        : isSet(object.next_time)
+        ? fromJsonTimestamp(object.next_time)
+        : undefined,
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+    };
+  },
+
+  toJSON(message: ExplainOccurrenceResponse): unknown {
+    const obj: any = {};
+    if (message.verdict !== 0) {
+      obj.verdict = explainOccurrenceResponse_VerdictToJSON(message.verdict);
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.occurrence !== undefined) {
+      obj.occurrence = Occurrence.toJSON(message.occurrence);
+    }
+    if (message.executionState !== 0) {
+      obj.executionState = executionStateToJSON(message.executionState);
+    }
+    if (message.executionReason !== undefined) {
+      obj.executionReason = Reason.toJSON(message.executionReason);
+    }
+    if (message.executionEndTime !== undefined) {
+      obj.executionEndTime = message.executionEndTime.toISOString();
+    }
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
+    if (message.versionCreateTime !== undefined) {
+      obj.versionCreateTime = message.versionCreateTime.toISOString();
+    }
+    if (message.previousTime !== undefined) {
+      obj.previousTime = message.previousTime.toISOString();
+    }
+    if (message.nextTime !== undefined) {
+      obj.nextTime = message.nextTime.toISOString();
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExplainOccurrenceResponse>, I>>(base?: I): ExplainOccurrenceResponse {
+    return ExplainOccurrenceResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExplainOccurrenceResponse>, I>>(object: I): ExplainOccurrenceResponse {
+    const message = createBaseExplainOccurrenceResponse();
+    message.verdict = object.verdict ?? 0;
+    message.message = object.message ?? "";
+    message.occurrence = (object.occurrence !== undefined && object.occurrence !== null)
+      ? Occurrence.fromPartial(object.occurrence)
+      : undefined;
+    message.executionState = object.executionState ?? 0;
+    message.executionReason = (object.executionReason !== undefined && object.executionReason !== null)
+      ? Reason.fromPartial(object.executionReason)
+      : undefined;
+    message.executionEndTime = object.executionEndTime ?? undefined;
+    message.version = object.version ?? 0;
+    message.versionCreateTime = object.versionCreateTime ?? undefined;
+    message.previousTime = object.previousTime ?? undefined;
+    message.nextTime = object.nextTime ?? undefined;
+    message.time = object.time ?? undefined;
     return message;
   },
 };
@@ -6260,7 +8153,19 @@ export const JobServiceService = {
     responseSerialize: (value: ApplyJobsResponse): Buffer => Buffer.from(ApplyJobsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ApplyJobsResponse => ApplyJobsResponse.decode(value),
   },
-  /** Lists the next runs of one job or of all jobs. */
+  /** Did a due time run, and if not, why: of any time of a job, also one that was never due or is still to come. */
+  explainOccurrence: {
+    path: "/rota.v1.JobService/ExplainOccurrence" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ExplainOccurrenceRequest): Buffer =>
+      Buffer.from(ExplainOccurrenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExplainOccurrenceRequest => ExplainOccurrenceRequest.decode(value),
+    responseSerialize: (value: ExplainOccurrenceResponse): Buffer =>
+      Buffer.from(ExplainOccurrenceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExplainOccurrenceResponse => ExplainOccurrenceResponse.decode(value),
+  },
+  /** Lists the due times of one job or of all jobs in a window, in order of time then job, and how dense they are. */
   listUpcomingRuns: {
     path: "/rota.v1.JobService/ListUpcomingRuns" as const,
     requestStream: false as const,
@@ -6332,7 +8237,9 @@ export interface JobServiceServer extends UntypedServiceImplementation {
    * does to the next runs. `validate_only` plans, else applies in one transaction.
    */
   applyJobs: handleUnaryCall<ApplyJobsRequest, ApplyJobsResponse>;
-  /** Lists the next runs of one job or of all jobs. */
+  /** Did a due time run, and if not, why: of any time of a job, also one that was never due or is still to come. */
+  explainOccurrence: handleUnaryCall<ExplainOccurrenceRequest, ExplainOccurrenceResponse>;
+  /** Lists the due times of one job or of all jobs in a window, in order of time then job, and how dense they are. */
   listUpcomingRuns: handleUnaryCall<ListUpcomingRunsRequest, ListUpcomingRunsResponse>;
   /** Explains a schedule: description, next times, daylight saving warnings. */
   previewSchedule: handleUnaryCall<PreviewScheduleRequest, PreviewScheduleResponse>;
@@ -6678,7 +8585,23 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ApplyJobsResponse) => void,
   ): ClientUnaryCall;
-  /** Lists the next runs of one job or of all jobs. */
+  /** Did a due time run, and if not, why: of any time of a job, also one that was never due or is still to come. */
+  explainOccurrence(
+    request: ExplainOccurrenceRequest,
+    callback: (error: ServiceError | null, response: ExplainOccurrenceResponse) => void,
+  ): ClientUnaryCall;
+  explainOccurrence(
+    request: ExplainOccurrenceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ExplainOccurrenceResponse) => void,
+  ): ClientUnaryCall;
+  explainOccurrence(
+    request: ExplainOccurrenceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ExplainOccurrenceResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the due times of one job or of all jobs in a window, in order of time then job, and how dense they are. */
   listUpcomingRuns(
     request: ListUpcomingRunsRequest,
     callback: (error: ServiceError | null, response: ListUpcomingRunsResponse) => void,

@@ -158,8 +158,10 @@ describe('rota schedule lint', () => {
     expect(exitCode).toBe(0)
     expect(stderr).toBe('3 files, 0 errors, 1 warnings\n')
     expect(stdout).toMatch(
-      /^warning: .*both\.yml: spec\.schedule\.recurrences\[0\]: Day of month and/,
+      /both\.yml:4:29: warning: spec\.schedule\.recurrences\[0\]: Day of month and .* {2}\[DAYS_COMBINED\]\n {2}hint: /,
     )
+    const strict = await rota(['schedule', 'lint', '-f', folder.path, ...FROM, '--strict'])
+    expect(strict.exitCode).toBe(1)
   })
 
   it('tells every error of every file, and fails', async () => {
@@ -181,14 +183,32 @@ describe('rota schedule lint', () => {
     const { files, findings } = JSON.parse(stdout)
     expect(files).toBe(5)
     expect(
-      findings.map(({ level, reason }: { level: string; reason: string }) => `${level} ${reason}`),
+      findings.map(
+        ({ file, line, column, severity, code }: Record<string, string>) =>
+          `${file?.split('/').at(-1)}:${line}:${column} ${severity} ${code}`,
+      ),
     ).toEqual([
-      'error MESSAGE_MALFORMED',
-      'warning WARNING',
-      'error CRON_INVALID',
-      'error SCHEDULE_AMBIGUOUS',
-      'error TIME_ZONE_INVALID',
+      'broken.yaml:2:3 error MESSAGE_MALFORMED',
+      'both.yml:4:29 warning DAYS_COMBINED',
+      'wrong.json:1:65 error CRON_INVALID',
+      'wrong.json:1:87 error SCHEDULE_AMBIGUOUS',
+      'wrong.json:1:22 error TIME_ZONE_INVALID',
     ])
+  })
+
+  it('tells of many files that are due in one minute, once', async () => {
+    const crowded = await makeTemporaryFolder()
+    for (let index = 0; index < 12; index++) {
+      const text =
+        'spec:\n  task: { shell: { command: date } }\n  schedule: { recurrences: [{ cron: "0 0 * * *" }] }\n'
+      writeFileSync(join(crowded.path, `${String(index).padStart(2, '0')}.yaml`), text)
+    }
+    const { stdout } = await rota(['schedule', 'lint', '-f', crowded.path, ...FROM])
+    await crowded.remove()
+    expect(stdout).toMatch(
+      /00\.yaml:3:3: warning: spec\.schedule: 12 jobs are due in the minute of 2026-11-21T00:00:00Z: .*00\.yaml, .* and 9 more {2}\[PILE_UP\]\n {2}hint: Write H/,
+    )
+    expect(stdout.match(/PILE_UP/g)).toHaveLength(1)
   })
 
   it('needs a path that is there', async () => {
