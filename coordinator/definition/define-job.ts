@@ -25,11 +25,15 @@ import {
   activeState,
   firstDue,
   type SavedJob,
+  saveCalendars,
   saveDependencies,
   saveSchedule,
   specText,
 } from './save-spec.ts'
+import { toSaved } from './saved-job.ts'
+import { transact } from './transact.ts'
 import { applyMask } from './update-mask.ts'
+import { validateCalendars } from './validate-calendars.ts'
 import { validateJob } from './validate-job.ts'
 import { validateJobId } from './validate-job-id.ts'
 
@@ -49,15 +53,6 @@ export interface UpdateJob {
   readonly validateOnly: boolean
 }
 
-/** Throws inside a transaction to undo it, carrying its result out: `validate_only` does everything but stay. */
-class Undo extends Error {
-  readonly row: JobRow
-  constructor(row: JobRow) {
-    super('undone on purpose')
-    this.row = row
-  }
-}
-
 export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> {
   const name = create.jobId || `job-${deps.random.bytes(5).toString('hex')}`
   const wrongId = validateJobId(create.jobId)
@@ -67,7 +62,7 @@ export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> 
     ...(wrongId === undefined ? [] : [wrongId]),
     ...(await findViolations(deps.db, job, now)),
   ])
-  const row = await inTransaction(deps, create.validateOnly, async (tx) => {
+  const row = await transact(deps.db, create.validateOnly, async (tx) => {
     const { resource, isNew } = await once(tx, create.request, name)
     if (!isNew) return requireJob(tx, resource)
     await insertWhole(deps, tx, { ...create, job, name })
@@ -81,7 +76,7 @@ export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> 
 }
 
 export async function updateJob(deps: Deps, update: UpdateJob): Promise<JobRow> {
-  const row = await inTransaction(deps, update.validateOnly, async (tx) => {
+  const row = await transact(deps.db, update.validateOnly, async (tx) => {
     if ((await lockJob(tx, update.name)) === undefined) await requireJob(tx, update.name)
     const before = await requireJob(tx, update.name)
     if (update.job.etag !== '' && update.job.etag !== etagOf(before)) {
@@ -114,23 +109,6 @@ function toDefinition(row: JobRow): Job {
   return Job.fromPartial({ ...fields, spec })
 }
 
-async function inTransaction(
-  deps: Deps,
-  isUndone: boolean,
-  work: (tx: Db) => Promise<JobRow>,
-): Promise<JobRow> {
-  try {
-    return await deps.db.transaction().execute(async (tx) => {
-      const row = await work(tx)
-      if (isUndone) throw new Undo(row)
-      return row
-    })
-  } catch (error) {
-    if (error instanceof Undo) return error.row
-    throw error
-  }
-}
-
 /** The job with the rules of its sentences; those that it had before stay as they were. */
 function withRules(job: Job, now: Date, before?: Job): Job {
   const { spec } = job
@@ -140,7 +118,12 @@ function withRules(job: Job, now: Date, before?: Job): Job {
 }
 
 async function findViolations(db: Db, job: Job, now: Date): Promise<FieldViolation[]> {
-  return validateJob(job, { ...(await readFleetNames(db)), now })
+  const violations = validateJob(job, { ...(await readFleetNames(db)), now })
+  const field = 'job.spec.schedule'
+  const isReadable = !violations.some((wrong) => wrong.field.startsWith(field))
+  const { schedule } = job.spec ?? {}
+  if (!isReadable || schedule === undefined) return violations
+  return [...violations, ...(await validateCalendars(db, { field, schedule, now }))]
 }
 
 /** A schedule that is over may stay as it is; only a new one must have something to do. */
@@ -160,7 +143,8 @@ async function insertWhole(
   const dueAt = firstDue({ uid, createdAt: now, spec }, now)
   const definition = { ...fieldsOf(create.job), name: create.name, state: activeState(spec, dueAt) }
   const { id, created_at } = await insertJob(tx, { ...definition, uid })
-  const saved = { id, uid, name: create.name, createdAt: created_at, version: 1, spec }
+  const { labels } = create.job
+  const saved = { id, uid, name: create.name, createdAt: created_at, version: 1, spec, labels }
   await insertJobVersion(tx, {
     jobId: id,
     version: 1,
@@ -168,6 +152,7 @@ async function insertWhole(
     createdBy: create.actor,
   })
   await saveDependencies(tx, saved)
+  await saveCalendars(tx, saved)
   await saveSchedule(tx, saved, { now, dueAt: firstDue(saved, now) })
   await recordJobEvents(tx, [id], { change: 'created', actor: create.actor, message: '' })
 }
@@ -181,8 +166,8 @@ async function saveChange(
   const spec = specOrThrow(change.job)
   const isNewVersion = specText(spec) !== specText(specOrThrow(toDefinition(before)))
   const version = isNewVersion ? before.version + 1 : before.version
-  const { id, uid, name, created_at: createdAt } = before
-  const saved: SavedJob = { id, uid, name, createdAt, version, spec }
+  const { id, name } = before
+  const saved: SavedJob = { ...toSaved(before), version, spec, labels: change.job.labels }
   const now = await databaseNow(tx)
   const dueAt = firstDue(saved, now)
   const state = before.state === 'paused' || !isNewVersion ? before.state : activeState(spec, dueAt)
@@ -192,8 +177,9 @@ async function saveChange(
   if (!isNewVersion) return
   await insertJobVersion(tx, { jobId: id, version, spec: specText(spec), createdBy: change.actor })
   await saveDependencies(tx, saved)
+  await saveCalendars(tx, saved)
   if (isOldSchedule(toDefinition(before), change.job)) await setScheduleVersion(tx, id, version)
-  else await saveSchedule(tx, saved, { now, dueAt: state === 'active' ? dueAt : undefined })
+  else await saveSchedule(tx, saved, { now, dueAt })
 }
 
 function fieldsOf(job: Job): Omit<JobDefinition, 'name' | 'state'> {

@@ -53,7 +53,8 @@ export function* repetitions(
   const to = Math.min(span.to, rule.until)
   if (first >= span.from && first <= span.to) yield first
   for (let day = Math.max(span.from, first + 1); day <= to; ) {
-    if (effort !== undefined && (effort.days -= 1) < 0) return
+    if (effort !== undefined) effort.days -= 1
+    if (effort !== undefined && effort.days < 0) return
     const next = skipPeriod(rule, first, day)
     if (next > day) day = next
     else {

@@ -152,6 +152,8 @@ function insertJob(
     tags: [],
     state: 'active',
     pause_reason: '',
+    paused_by: '',
+    resume_at: null,
     version: 1,
     revision: 1,
     created_at: now,
@@ -177,5 +179,17 @@ function insertJob(
   })
   const dueAt = firstDue({ uid, createdAt: now, spec }, now)
   if (dueAt === undefined) return
-  tables.schedule.insert(tx, { job_id: id, job_version: 1, marked_at: now, due_at: dueAt })
+  tables.schedule.insert(tx, {
+    job_id: id,
+    job_version: 1,
+    marked_at: now,
+    due_at: dueAt,
+    run_at: dueAt,
+    is_paused: false,
+    resume_at: null,
+    pause_note: '',
+    skip_left: 0,
+    skip_after: null,
+    skip_note: '',
+  })
 }
