@@ -92,6 +92,38 @@ const completeJobs: StatementModel = ({ tx, tables, parameters, now }) => {
   return []
 }
 
+const countSkips: StatementModel = ({ tx, tables, parameters }) => {
+  const [jobIds, left] = parameters as [JobId[], number[]]
+  for (const [index, jobId] of jobIds.entries()) {
+    const row = tables.schedule.get(tx, jobId)
+    if (row !== undefined) tables.schedule.update(tx, { ...row, skip_left: left[index] ?? 0 })
+  }
+  return []
+}
+
+const endPauses: StatementModel = ({ tx, tables, parameters }) => {
+  const [jobIds] = parameters as [JobId[]]
+  for (const jobId of jobIds) {
+    const row = tables.schedule.get(tx, jobId)
+    const ended = { is_paused: false, resume_at: null, pause_note: '' }
+    if (row !== undefined) tables.schedule.update(tx, { ...row, ...ended })
+  }
+  return []
+}
+
+const resumeJobs: StatementModel = ({ tx, tables, parameters, now }) => {
+  const [jobIds] = parameters as [JobId[]]
+  const resumed: object[] = []
+  for (const jobId of jobIds) {
+    const row = tables.job.get(tx, jobId)
+    if (row?.state !== 'paused') continue
+    const active = { state: 'active' as const, pause_reason: '', paused_by: '', resume_at: null }
+    tables.job.update(tx, { ...row, ...active, revision: row.revision + 1, updated_at: now })
+    resumed.push({ id: jobId })
+  }
+  return resumed
+}
+
 /** There are no freezes here. */
 const nextThawMs: StatementModel = () => []
 
@@ -107,5 +139,8 @@ export const SCHEDULE_STATEMENTS: Readonly<Record<string, StatementModel>> = {
   recordLastDue,
   deleteSchedules,
   completeJobs,
+  countSkips,
+  endPauses,
+  resumeJobs,
   nextThawMs,
 }

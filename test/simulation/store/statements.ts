@@ -41,7 +41,7 @@ const BUILT: readonly (readonly [RegExp, string])[] = [
   ],
   [/^insert into "rota"\."placement_class" /, 'insertClasses'],
   [/^select "v"\."job_id".* from "rota"\."job_version" as "v" /, 'readSpecs'],
-  [/^select "j"\."id".* where j\.name = any .* and "j"\."state" <> /, 'readJobsByName'],
+  [/^select "j"\."id".* where j\.name = any .* and "j"\."state" <> /s, 'readJobsByName'],
   [/^select "e"\."id".* from "rota"\."execution_any" .* where "e"\."id" = /, 'readExecution'],
 ]
 
