@@ -112,6 +112,12 @@ export async function lockCalendar(db: Db, name: string): Promise<void> {
     select from rota.calendar where name = ${name} for no key update`.execute(db)
 }
 
+/** Locks a calendar that is to go, once the jobs that just begin to use it have done so. */
+export async function lockUnused(db: Db, name: string): Promise<void> {
+  await sql`/* lockUnusedCalendar */
+    select from rota.calendar where name = ${name} for update`.execute(db)
+}
+
 export async function updateCalendarRow(db: Db, calendar: CalendarDefinition): Promise<void> {
   const { name, displayName, description, days } = calendar
   await sql`/* updateCalendar */
@@ -120,7 +126,6 @@ export async function updateCalendarRow(db: Db, calendar: CalendarDefinition): P
     where name = ${name}`.execute(db)
 }
 
-/** Fails with the constraint `job_calendar_calendar_id_fkey` when a job has begun to use it meanwhile. */
 export async function deleteCalendarRow(db: Db, id: number): Promise<void> {
   await sql`/* deleteCalendar */
     delete from rota.calendar where id = ${id}`.execute(db)
@@ -157,6 +162,7 @@ export async function replaceJobCalendars(
   const { rows } = await sql`/* insertJobCalendars */
     insert into rota.job_calendar (job_id, calendar_id)
     select ${jobId}::bigint, c.id from rota.calendar c where c.name = any (${names}::text[])
+    order by c.id for key share
     returning calendar_id`.execute(db)
   return rows.length
 }
@@ -164,9 +170,11 @@ export async function replaceJobCalendars(
 /** Has the schedules that use a calendar looked at, so that they say anew when they run next. */
 export async function wakeUsers(db: Db, calendarIdNumber: number): Promise<void> {
   await sql`/* wakeCalendarUsers */
+    with touched as materialized (
+      select s.job_id from rota.schedule s join rota.job_calendar u on u.job_id = s.job_id
+      where u.calendar_id = ${calendarIdNumber}
+      order by s.job_id for no key update of s
+    )
     update rota.schedule s set due_at = greatest(clock_timestamp(), s.marked_at + interval '1 millisecond')
-    from rota.job_calendar u
-    where u.calendar_id = ${calendarIdNumber} and s.job_id = u.job_id and s.due_at > clock_timestamp()`.execute(
-    db,
-  )
+    from touched t where s.job_id = t.job_id and s.due_at > clock_timestamp()`.execute(db)
 }

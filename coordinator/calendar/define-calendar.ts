@@ -22,6 +22,7 @@ import {
   deleteCalendarRow,
   insertCalendar,
   lockCalendar,
+  lockUnused,
   readCalendar,
   readUsers,
   someCalendarNames,
@@ -85,7 +86,7 @@ export async function deleteCalendar(
   { id, etag }: { readonly id: string; readonly etag: string },
 ): Promise<void> {
   await deps.db.transaction().execute(async (tx) => {
-    await lockCalendar(tx, id)
+    await lockUnused(tx, id)
     const row = await requireCalendar(tx, id)
     refuseStale(row, etag)
     const users = await readUsers(tx, row.id, TOLD_MAX)

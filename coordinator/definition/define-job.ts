@@ -1,4 +1,5 @@
 /** Creating and updating jobs. Everything that follows from a definition changes in its transaction. */
+import { isDeepStrictEqual } from 'node:util'
 import { Job, type JobSpec, Schedule } from '../../proto/gen/rota/v1/job.ts'
 import { type FieldViolation, RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
 import { newId } from '../../shared/ids.ts'
@@ -18,6 +19,7 @@ import {
   lockJob,
   setScheduleVersion,
   updateJobRow,
+  wakeSchedule,
 } from './definition-queries.ts'
 import { requireJob } from './find-job.ts'
 import { once, type RequestKey } from './request-key.ts'
@@ -174,6 +176,8 @@ async function saveChange(
   await updateJobRow(tx, id, { ...fieldsOf(change.job), name, state, version })
   const message = isNewVersion ? `version ${version}` : ''
   await recordJobEvents(tx, [id], { change: 'updated', actor: change.actor, message })
+  // Freezes go by labels.
+  if (!isDeepStrictEqual(before.labels, change.job.labels)) await wakeSchedule(tx, id)
   if (!isNewVersion) return
   await insertJobVersion(tx, { jobId: id, version, spec: specText(spec), createdBy: change.actor })
   await saveDependencies(tx, saved)

@@ -208,6 +208,13 @@ export async function setScheduleVersion(db: Db, jobId: JobId, version: number):
     .execute()
 }
 
+/** Has a schedule looked at, so that it says anew when it runs next. */
+export async function wakeSchedule(db: Db, jobId: JobId): Promise<void> {
+  await sql`/* wakeSchedule */
+    update rota.schedule set due_at = greatest(clock_timestamp(), marked_at + interval '1 millisecond')
+    where job_id = ${jobId} and due_at > clock_timestamp()`.execute(db)
+}
+
 export async function deleteSchedule(db: Db, jobId: JobId): Promise<void> {
   await db.deleteFrom('rota.schedule').where('job_id', '=', jobId).execute()
 }

@@ -27,7 +27,9 @@ import {
   lockFreeze,
   readFreeze,
   someFreezeNames,
+  type Touched,
   wakeFrozen,
+  wakeThawed,
 } from './freeze-queries.ts'
 
 export interface CreateFreeze {
@@ -66,8 +68,9 @@ export async function createFreeze(deps: Deps, create: CreateFreeze): Promise<Fr
       after: wordFromEnum(Freeze_After, freeze.after) ?? 'skip',
       includeManual: freeze.includeManual,
     })
-    await wakeFrozen(tx, freeze.jobPrefix)
-    return requireFreeze(tx, id)
+    const row = await requireFreeze(tx, id)
+    await wakeFrozen(tx, touchedBy(row))
+    return row
   }).catch((error: unknown) => {
     if (!isUniqueViolation(error, 'freeze_name_key')) throw error
     throw new RotaError('FREEZE_ALREADY_EXISTS', `freeze ${id} exists already`, { cause: error })
@@ -88,7 +91,7 @@ export async function endFreeze(deps: Deps, id: string): Promise<FreezeRow> {
     }
     if (row.state !== 'active') return row
     await endFreezeNow(tx, row.id)
-    await wakeFrozen(tx, row.job_prefix)
+    await wakeThawed(tx, touchedBy(row))
     return requireFreeze(tx, id)
   })
   deps.hints.give('schedules')
@@ -105,7 +108,7 @@ export async function deleteFreeze(deps: Deps, id: string): Promise<void> {
       throw new RotaError('FREEZE_STATE_CONFLICT', `freeze ${id} ${what}`)
     }
     await deleteFreezeRow(tx, row.id)
-    if (row.state === 'pending') await wakeFrozen(tx, row.job_prefix)
+    if (row.state === 'pending') await wakeThawed(tx, touchedBy(row))
   })
   deps.hints.give('schedules')
 }
@@ -118,6 +121,10 @@ export async function requireFreeze(db: Db, id: string): Promise<FreezeRow> {
   throw new RotaError('FREEZE_NOT_FOUND', `there is no freeze ${show(id)}`, {
     ...(hint === undefined ? {} : { hint }),
   })
+}
+
+function touchedBy({ job_prefix, starts_at, ends_at }: FreezeRow): Touched {
+  return { jobPrefix: job_prefix, from: starts_at, until: ends_at }
 }
 
 function checkFreeze(field: string, freeze: Freeze, now: Date): FieldViolation[] {

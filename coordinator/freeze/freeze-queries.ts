@@ -176,14 +176,36 @@ export async function deleteFreezeRow(db: Db, id: number): Promise<void> {
     delete from rota.freeze where id = ${id}`.execute(db)
 }
 
-/** Has the schedules of jobs whose id begins so looked at, so that they say anew when they run next. */
-export async function wakeFrozen(db: Db, jobPrefix: string): Promise<void> {
+/** Which schedules a freeze touches: by the ids of their jobs, and by times that lie in it. */
+export interface Touched {
+  readonly jobPrefix: string
+  readonly from: Date
+  readonly until: Date
+}
+
+/** Has the schedules looked at whose next run falls into a freeze that is new. */
+export async function wakeFrozen(db: Db, touched: Touched): Promise<void> {
   await sql`/* wakeFrozen */
+    with touched as materialized (
+      select s.job_id from rota.schedule s join rota.job j on j.id = s.job_id
+      where starts_with(j.name, ${touched.jobPrefix}) and s.run_at >= ${touched.from} and s.run_at < ${touched.until}
+      order by s.job_id for no key update of s
+    )
     update rota.schedule s set due_at = greatest(clock_timestamp(), s.marked_at + interval '1 millisecond')
-    from rota.job j
-    where j.id = s.job_id and starts_with(j.name, ${jobPrefix}) and s.due_at > clock_timestamp()`.execute(
-    db,
-  )
+    from touched t where s.job_id = t.job_id and s.due_at > clock_timestamp()`.execute(db)
+}
+
+/** Has the schedules looked at that are due where a freeze was that has gone. */
+export async function wakeThawed(db: Db, touched: Touched): Promise<void> {
+  await sql`/* wakeThawed */
+    with touched as materialized (
+      select s.job_id from rota.schedule s join rota.job j on j.id = s.job_id
+      where starts_with(j.name, ${touched.jobPrefix}) and s.due_at < ${touched.until}
+        and (s.run_at >= ${touched.from} or s.run_at is null)
+      order by s.job_id for no key update of s
+    )
+    update rota.schedule s set due_at = greatest(clock_timestamp(), s.marked_at + interval '1 millisecond')
+    from touched t where s.job_id = t.job_id and s.due_at > clock_timestamp()`.execute(db)
 }
 
 /** In how many ms the next freeze ends that has not been thawed; undefined when there is none. */

@@ -134,6 +134,20 @@ describe('a freeze', () => {
 })
 
 describe('the jobs in its scope', () => {
+  test('run next as before when it is deleted before it begins', async () => {
+    await rota.createJob('planned', hourly)
+    const before = (await nextFire('planned'))!
+    const startTime = new Date(before.getTime() - 60_000)
+    const window = { startTime: startTime > new Date() ? startTime : inHours(0.001) }
+    await create('planned', { ...window, jobPrefix: 'planned', endTime: inHours(5) })
+    await until('it runs later', async () => ((await nextFire('planned')) ?? before) > before)
+    if ((await get('planned')).state !== Freeze_State.PENDING) return
+    await rota.freezes.deleteFreeze({ name: 'freezes/planned' })
+    await until('it runs as before', async () => {
+      return (await nextFire('planned'))?.getTime() === before.getTime()
+    })
+  })
+
   test('run next after it, by prefix and by label, and others as ever', async () => {
     const labels = { team: 'payments' }
     const [job] = [Job.fromJSON({ spec: hourly })]
@@ -150,6 +164,11 @@ describe('the jobs in its scope', () => {
     expect(await nextFire('other')).toEqual(before)
     const made = await rota.jobs.createJob({ jobId: 'scope.new', job: { ...job, labels } })
     expect(made.job?.nextFireTime).toEqual(thawed)
+    const other = { ...made.job!, labels: { team: 'other' } }
+    await rota.jobs.updateJob({ job: other, updateMask: ['labels'] })
+    await until('it has left the scope', async () => {
+      return (await nextFire('scope.new'))?.getTime() === before.getTime()
+    })
     await rota.freezes.endFreeze({ name: 'freezes/scope' })
     await until('it runs as before', async () => {
       return (await nextFire('scope.labelled'))?.getTime() === before.getTime()
