@@ -46,6 +46,18 @@ const GROUPS: readonly Group[] = [
     register: async (...to) => (await import('./commands/schedule.ts')).registerSchedule(...to),
   },
   {
+    name: 'calendar',
+    summary: 'name days on which schedules run, or do not',
+    heading: 'Jobs and runs:',
+    register: async (...to) => (await import('./commands/calendar.ts')).registerCalendar(...to),
+  },
+  {
+    name: 'freeze',
+    summary: 'let nothing that is due run for a while',
+    heading: 'Jobs and runs:',
+    register: async (...to) => (await import('./commands/freeze.ts')).registerFreeze(...to),
+  },
+  {
     name: 'exec',
     summary: 'see, follow and cancel executions',
     heading: 'Jobs and runs:',

@@ -31,6 +31,10 @@ const COLOURS: Readonly<Record<string, Paint>> = {
   paused: 'yellow',
   completed: 'dim',
   deleted: 'dim',
+  // Freezes.
+  pending: 'dim',
+  ending: 'yellow',
+  ended: 'dim',
   // Workers and components.
   healthy: 'green',
   warning: 'yellow',

@@ -33,6 +33,7 @@ import type { Fleet as MatchFleet } from './match/fleet.ts'
 import { createMatch, type Match } from './match/match-loop.ts'
 import { createReportReceiver, type ReportSteps } from './report/receive-report.ts'
 import { createScheduleLoop } from './schedule/schedule-loop.ts'
+import { createThawLoop } from './schedule/thaw-loop.ts'
 import { createExpireLoop } from './settle/expire-loop.ts'
 import { createSettle, type EndedAttempt, type Settle } from './settle/settle.ts'
 import type { Hint } from './store/hints.ts'
@@ -95,6 +96,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   // schedule -> enqueue -> match -> dispatch
   const { endExecutions, settleLost } = settle
   const schedule = createScheduleLoop(deps, enqueue)
+  const thaw = createThawLoop(deps, enqueue)
   const release = createReleaseLoop(deps, endExecutions)
   const dependencies = createDependencyLoop(deps, { enqueue, endExecutions })
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
@@ -107,7 +109,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const expire = createExpireLoop(deps, expireWith(fleet, { ...options, settle, onEnded }))
 
   wakeOn(deps, {
-    schedules: [schedule],
+    schedules: [schedule, thaw],
     queue: [match.loop, release],
     dependencies: [dependencies],
     cancels: [control],
@@ -125,7 +127,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   return {
     ...{ triggerJob, endExecutions, membership, conduct, recovery },
     loops: [
-      ...[schedule, release, dependencies, match.loop, renew, control, ...workers, expire],
+      ...[schedule, thaw, release, dependencies, match.loop, renew, control, ...workers, expire],
       ...[conduct.loop, recover],
     ],
     converse: (peer) => createConversation(deps, conversation, peer),

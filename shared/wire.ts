@@ -1,7 +1,7 @@
 /** Resource names of the contract and enum literals, to and from the words used inside. */
 import { RotaError } from './errors/rota-error.ts'
 
-export type Collection = 'jobs' | 'executions' | 'workers'
+export type Collection = 'jobs' | 'executions' | 'workers' | 'calendars' | 'freezes'
 
 /** `jobs/backup` from `backup`. */
 export function resourceName(collection: Collection, id: string): string {

@@ -10,6 +10,7 @@ import { addJobFlags } from './job/flags.ts'
 import { getJob } from './job/get.ts'
 import { listJobs } from './job/list.ts'
 import { showOccurrences } from './job/occurrences.ts'
+import { skipJob } from './job/skip.ts'
 import { getJobStatus } from './job/status.ts'
 import { triggerJob } from './job/trigger.ts'
 import { updateJob } from './job/update.ts'
@@ -132,6 +133,20 @@ function registerSwitches(job: Command, run: Run): void {
     .option('--dry-run', 'show what it would do to the due times, change nothing')
   addExamples(resume, 'rota job resume backup', 'rota job resume backup -o json')
   setAction(resume, run, resumeJob)
+
+  const skip = job.command('skip').argument('<name>', 'the job')
+  skip
+    .description('Skip the next scheduled run of a job, or several.')
+    .option('--count <number>', 'how many of the next runs (default 1)')
+    .option('--reason <text>', 'why; stands in the ledger')
+    .option('--undo', 'skip none of them any more')
+  addExamples(
+    skip,
+    'rota job skip backup --reason "disk is being replaced"',
+    'rota job skip backup --count 3',
+    'rota job skip backup --undo',
+  )
+  setAction(skip, run, skipJob)
 }
 
 function registerTrigger(job: Command, run: Run): void {

@@ -1,4 +1,5 @@
 /** Creating and updating jobs. Everything that follows from a definition changes in its transaction. */
+import { isDeepStrictEqual } from 'node:util'
 import { Job, type JobSpec, Schedule } from '../../proto/gen/rota/v1/job.ts'
 import { type FieldViolation, RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
 import { newId } from '../../shared/ids.ts'
@@ -18,6 +19,7 @@ import {
   lockJob,
   setScheduleVersion,
   updateJobRow,
+  wakeSchedule,
 } from './definition-queries.ts'
 import { requireJob } from './find-job.ts'
 import { inTransaction, type JobChange } from './rehearse.ts'
@@ -26,11 +28,15 @@ import {
   activeState,
   firstDue,
   type SavedJob,
+  saveCalendars,
   saveDependencies,
   saveSchedule,
   specText,
 } from './save-spec.ts'
+import { toSaved } from './saved-job.ts'
+import { transact } from './transact.ts'
 import { applyMask } from './update-mask.ts'
+import { validateCalendars } from './validate-calendars.ts'
 import { validateJob } from './validate-job.ts'
 import { validateJobId } from './validate-job-id.ts'
 
@@ -61,7 +67,7 @@ export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> 
     ...(wrongId === undefined ? [] : [wrongId]),
     ...(await findViolations(deps.db, job, now)),
   ])
-  const row = await inTransaction(deps, create.validateOnly, async (tx) => {
+  const row = await transact(deps.db, create.validateOnly, async (tx) => {
     const { resource, isNew } = await once(tx, create.request, name)
     if (!isNew) return requireJob(tx, resource)
     await insertWhole(deps, tx, { ...create, job, name })
@@ -117,7 +123,12 @@ function withRules(job: Job, now: Date, before?: Job): Job {
 }
 
 async function findViolations(db: Db, job: Job, now: Date): Promise<FieldViolation[]> {
-  return validateJob(job, { ...(await readFleetNames(db)), now })
+  const violations = validateJob(job, { ...(await readFleetNames(db)), now })
+  const field = 'job.spec.schedule'
+  const isReadable = !violations.some((wrong) => wrong.field.startsWith(field))
+  const { schedule } = job.spec ?? {}
+  if (!isReadable || schedule === undefined) return violations
+  return [...violations, ...(await validateCalendars(db, { field, schedule, now }))]
 }
 
 /** A schedule that is over may stay as it is; only a new one must have something to do. */
@@ -137,7 +148,8 @@ async function insertWhole(
   const dueAt = firstDue({ uid, createdAt: now, spec }, now)
   const definition = { ...fieldsOf(create.job), name: create.name, state: activeState(spec, dueAt) }
   const { id, created_at } = await insertJob(tx, { ...definition, uid })
-  const saved = { id, uid, name: create.name, createdAt: created_at, version: 1, spec }
+  const { labels } = create.job
+  const saved = { id, uid, name: create.name, createdAt: created_at, version: 1, spec, labels }
   await insertJobVersion(tx, {
     jobId: id,
     version: 1,
@@ -146,6 +158,7 @@ async function insertWhole(
     note: '',
   })
   await saveDependencies(tx, saved)
+  await saveCalendars(tx, saved)
   await saveSchedule(tx, saved, { now, dueAt: firstDue(saved, now) })
   await recordJobEvents(tx, [id], { change: 'created', actor: create.actor, message: '' })
 }
@@ -159,20 +172,23 @@ async function saveChange(
   const spec = specOrThrow(change.job)
   const isNewVersion = specText(spec) !== specText(specOrThrow(toDefinition(before)))
   const version = isNewVersion ? before.version + 1 : before.version
-  const { id, uid, name, created_at: createdAt } = before
-  const saved: SavedJob = { id, uid, name, createdAt, version, spec }
+  const { id, name } = before
+  const saved: SavedJob = { ...toSaved(before), version, spec, labels: change.job.labels }
   const now = await databaseNow(tx)
   const dueAt = firstDue(saved, now)
   const state = before.state === 'paused' || !isNewVersion ? before.state : activeState(spec, dueAt)
   await updateJobRow(tx, id, { ...fieldsOf(change.job), name, state, version })
   const message = isNewVersion ? `version ${version}` : ''
   await recordJobEvents(tx, [id], { change: 'updated', actor: change.actor, message })
+  // Freezes go by labels.
+  if (!isDeepStrictEqual(before.labels, change.job.labels)) await wakeSchedule(tx, id)
   if (!isNewVersion) return
   const { actor: createdBy, note } = change
   await insertJobVersion(tx, { jobId: id, version, spec: specText(spec), createdBy, note })
   await saveDependencies(tx, saved)
+  await saveCalendars(tx, saved)
   if (isOldSchedule(toDefinition(before), change.job)) await setScheduleVersion(tx, id, version)
-  else await saveSchedule(tx, saved, { now, dueAt: state === 'active' ? dueAt : undefined })
+  else await saveSchedule(tx, saved, { now, dueAt })
 }
 
 function fieldsOf(job: Job): Omit<JobDefinition, 'name' | 'state'> {

@@ -95,13 +95,23 @@ export async function lockJob(db: Db, name: string): Promise<JobId | undefined> 
 export async function setJobState(
   db: Db,
   id: JobId,
-  change: { readonly state: JobState; readonly pauseReason: string },
+  change: {
+    readonly state: JobState
+    /** Of a job that is paused: why, by whom, and until when. */
+    readonly pause?: {
+      readonly reason: string
+      readonly by: string
+      readonly until: Date | undefined
+    }
+  },
 ): Promise<void> {
   await db
     .updateTable('rota.job')
     .set({
       state: change.state,
-      pause_reason: change.pauseReason,
+      pause_reason: change.pause?.reason ?? '',
+      paused_by: change.pause?.by ?? '',
+      resume_at: change.pause?.until ?? null,
       revision: sql<number>`revision + 1`,
       updated_at: sql<Date>`clock_timestamp()`,
       deleted_at: change.state === 'deleted' ? sql<Date>`clock_timestamp()` : null,
@@ -117,26 +127,78 @@ export async function databaseNow(db: Db): Promise<Date> {
   return rows[0]?.now ?? new Date(Number.NaN)
 }
 
-/** Sets the next due time; everything up to `markedAt` counts as decided. */
+/** Sets the next due time; everything up to `markedAt` counts as decided. What is to be skipped stays. */
 export async function putSchedule(
   db: Db,
   schedule: {
     readonly jobId: JobId
     readonly jobVersion: number
     readonly markedAt: Date
+    /** When it must be looked at: the next due time, or the end of its pause. */
     readonly dueAt: Date
+    readonly runAt: Date | undefined
+    readonly pause: SchedulePause | undefined
   },
 ): Promise<void> {
+  const { pause } = schedule
   const values = {
     job_version: schedule.jobVersion,
     marked_at: schedule.markedAt,
     due_at: schedule.dueAt,
+    run_at: schedule.runAt ?? null,
+    is_paused: pause !== undefined,
+    resume_at: pause?.until ?? null,
+    pause_note: pause?.note ?? '',
   }
   await db
     .insertInto('rota.schedule')
     .values({ job_id: schedule.jobId, ...values })
     .onConflict((conflict) => conflict.column('job_id').doUpdateSet(values))
     .execute()
+}
+
+export interface SchedulePause {
+  /** Undefined: for good. */
+  readonly until: Date | undefined
+  /** Stands in the ledger. */
+  readonly note: string
+}
+
+/**
+ * Pauses a schedule, or says when its pause ends, without moving its mark: the loop decides what is due by then as paused.
+ * False when there is no schedule.
+ */
+export async function pauseSchedule(
+  db: Db,
+  jobId: JobId,
+  change: SchedulePause & { readonly runAt: Date | undefined },
+): Promise<boolean> {
+  const { rows } = await sql`/* pauseSchedule */
+    update rota.schedule
+    set is_paused = true, resume_at = ${change.until ?? null}, pause_note = ${change.note}, run_at = ${change.runAt ?? null},
+      due_at = greatest(clock_timestamp(), marked_at + interval '1 millisecond')
+    where job_id = ${jobId}
+    returning job_id`.execute(db)
+  return rows.length > 0
+}
+
+/** Says how many of the next runs are skipped. False when there is no schedule. */
+export async function skipRuns(
+  db: Db,
+  jobId: JobId,
+  skip: {
+    readonly count: number
+    readonly after: Date
+    readonly note: string
+    readonly runAt: Date | undefined
+  },
+): Promise<boolean> {
+  const { rows } = await sql`/* skipRuns */
+    update rota.schedule
+    set skip_left = ${skip.count}, skip_after = ${skip.after}, skip_note = ${skip.note}, run_at = ${skip.runAt ?? null}
+    where job_id = ${jobId}
+    returning job_id`.execute(db)
+  return rows.length > 0
 }
 
 /** A new version with the same schedule: nothing that is due or decided changes. */
@@ -146,6 +208,13 @@ export async function setScheduleVersion(db: Db, jobId: JobId, version: number):
     .set({ job_version: version })
     .where('job_id', '=', jobId)
     .execute()
+}
+
+/** Has a schedule looked at, so that it says anew when it runs next. */
+export async function wakeSchedule(db: Db, jobId: JobId): Promise<void> {
+  await sql`/* wakeSchedule */
+    update rota.schedule set due_at = greatest(clock_timestamp(), marked_at + interval '1 millisecond')
+    where job_id = ${jobId} and due_at > clock_timestamp()`.execute(db)
 }
 
 export async function deleteSchedule(db: Db, jobId: JobId): Promise<void> {

@@ -1,11 +1,11 @@
 import { assert } from '../../shared/assert.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { COMPARED_MAX, nearNames } from '../../shared/near-names.ts'
-import { type JobRow, readJobsByName, someJobNames } from '../query/job-queries.ts'
+import { type NamedJobRow, readJobsByName, someJobNames } from '../query/job-queries.ts'
 import type { Db } from '../store/database.ts'
 
 /** The job of this id, or JOB_NOT_FOUND with names that are near. */
-export async function requireJob(db: Db, name: string): Promise<JobRow> {
+export async function requireJob(db: Db, name: string): Promise<NamedJobRow> {
   const [found] = await findJobs(db, [name])
   if (found instanceof RotaError) throw found
   assert(found !== undefined, 'one name, one answer')
@@ -13,7 +13,10 @@ export async function requireJob(db: Db, name: string): Promise<JobRow> {
 }
 
 /** For each of these ids its job, or JOB_NOT_FOUND: the first of those say which names come near. */
-export async function findJobs(db: Db, names: readonly string[]): Promise<(JobRow | RotaError)[]> {
+export async function findJobs(
+  db: Db,
+  names: readonly string[],
+): Promise<(NamedJobRow | RotaError)[]> {
   const jobs = new Map((await readJobsByName(db, names)).map((row) => [row.name, row]))
   const missing = [...new Set(names)].filter((name) => !jobs.has(name))
   const known = missing.length === 0 ? [] : await someJobNames(db)

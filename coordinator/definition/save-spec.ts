@@ -2,7 +2,11 @@
 import { JobSpec } from '../../proto/gen/rota/v1/job.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { nearNames } from '../../shared/near-names.ts'
+import { isoSeconds } from '../../shared/rfc-3339.ts'
 import { nextDue } from '../../shared/schedule/next-due.ts'
+import { replaceJobCalendars } from '../calendar/calendar-queries.ts'
+import { calendarsOf } from '../calendar/known-calendars.ts'
+import { type RunningJob, readUpcomingRuns } from '../calendar/upcoming-runs.ts'
 import { findCycle } from '../job/dependencies.ts'
 import type { JobId } from '../job/execution.ts'
 import { someJobNames } from '../query/job-queries.ts'
@@ -15,6 +19,7 @@ import {
   putSchedule,
   readDependencyGraph,
   replaceDependencies,
+  type SchedulePause,
 } from './definition-queries.ts'
 
 export interface SavedJob {
@@ -24,6 +29,10 @@ export interface SavedJob {
   readonly createdAt: Date
   readonly version: number
   readonly spec: JobSpec
+  readonly labels: Readonly<Record<string, string>>
+  /** Undefined: it is not paused. */
+  readonly pause?: SchedulePause | undefined
+  readonly skip?: RunningJob['skip']
 }
 
 /** The text of a spec as it is stored. */
@@ -46,19 +55,49 @@ export function activeState(spec: JobSpec, dueAt: Date | undefined): JobState {
   return spec.schedule !== undefined && dueAt === undefined ? 'completed' : 'active'
 }
 
+/** The first time after `after` at which the job will really run; undefined when there is none for years. */
+export async function firstRun(db: Db, job: SavedJob, after: Date): Promise<Date | undefined> {
+  const { schedule } = job.spec
+  if (schedule === undefined) return undefined
+  const running = { ...job, schedule }
+  const runsOf = await readUpcomingRuns(db, [running])
+  return runsOf(running, after).next().value ?? undefined
+}
+
 /** Moves the schedule's mark to `now`, so that saving or resuming never makes past work. */
 export async function saveSchedule(
   db: Db,
   job: SavedJob,
   due: { readonly now: Date; readonly dueAt: Date | undefined },
 ): Promise<void> {
-  if (due.dueAt === undefined) return deleteSchedule(db, job.id)
+  const { pause } = job
+  const times = [due.dueAt, pause?.until].filter((time) => time !== undefined)
+  if (times.length === 0) return deleteSchedule(db, job.id)
   await putSchedule(db, {
     jobId: job.id,
     jobVersion: job.version,
     markedAt: due.now,
-    dueAt: due.dueAt,
+    dueAt: new Date(Math.max(due.now.getTime() + 1, Math.min(...times.map(Number)))),
+    runAt: due.dueAt && (await firstRun(db, job, due.now)),
+    pause,
   })
+}
+
+/** What the ledger says of a due time of a paused job. */
+export function pauseNote(pause: {
+  readonly reason: string
+  readonly by: string
+  readonly until: Date | undefined
+}): string {
+  const until = pause.until === undefined ? '' : ` until ${isoSeconds(pause.until)}`
+  return [`paused by ${pause.by}${until}`, pause.reason].filter(Boolean).join(': ')
+}
+
+/** The calendars that its schedule uses; one that has gone since it was looked for is refused. */
+export async function saveCalendars(db: Db, job: SavedJob): Promise<void> {
+  const names = calendarsOf(job.spec.schedule)
+  if ((await replaceJobCalendars(db, job.id, names)) === names.length) return
+  throw new RotaError('CALENDAR_NOT_FOUND', `one of the calendars ${names.join(', ')} was deleted`)
 }
 
 /** Replaces the dependencies; refuses unknown jobs and cycles. */

@@ -1,6 +1,6 @@
 /** Pausing, resuming and deleting jobs. */
-import { Job } from '../../proto/gen/rota/v1/job.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
+import { replaceJobCalendars } from '../calendar/calendar-queries.ts'
 import type { Deps } from '../deps.ts'
 import { recordJobEvents } from '../events/record-event-queries.ts'
 import type { ExecutionId } from '../job/execution.ts'
@@ -12,6 +12,7 @@ import {
   deleteSchedule,
   lockDependencies,
   lockJob,
+  pauseSchedule,
   readDependents,
   readLiveExecutions,
   replaceDependencies,
@@ -19,7 +20,15 @@ import {
 } from './definition-queries.ts'
 import { requireJob } from './find-job.ts'
 import { inTransaction, type JobChange } from './rehearse.ts'
-import { activeState, firstDue, saveSchedule } from './save-spec.ts'
+import {
+  activeState,
+  firstDue,
+  firstRun,
+  pauseNote,
+  type SavedJob,
+  saveSchedule,
+} from './save-spec.ts'
+import { toSaved } from './saved-job.ts'
 
 export interface SwitchJob {
   readonly name: string
@@ -27,18 +36,37 @@ export interface SwitchJob {
   readonly validateOnly: boolean
 }
 
-/** Stops future scheduled runs; what runs or is queued goes on. Pausing twice changes only the reason. */
-export async function pauseJob(
-  deps: Deps,
-  { name, actor, reason, validateOnly }: SwitchJob & { readonly reason: string },
-): Promise<JobChange> {
-  return inTransaction(deps, validateOnly, async (tx) => {
+export interface PauseJob extends SwitchJob {
+  readonly reason: string
+  /** When it goes on by itself; undefined: when somebody resumes it. */
+  readonly until: Date | undefined
+}
+
+/** Stops future scheduled runs; what runs or is queued goes on. Pausing twice changes the reason and the end. */
+export async function pauseJob(deps: Deps, request: PauseJob): Promise<JobChange> {
+  const { name, actor, reason, until, validateOnly } = request
+  const change = await inTransaction(deps, validateOnly, async (tx) => {
     const job = await lockWhole(tx, name)
-    await setJobState(tx, job.id, { state: 'paused', pauseReason: reason })
-    await deleteSchedule(tx, job.id)
+    const now = await databaseNow(tx)
+    if (until !== undefined && until <= now) throw hasPassed(until, now)
+    const pause = { reason, by: actor, until }
+    await setJobState(tx, job.id, { state: 'paused', pause })
+    const note = pauseNote(pause)
+    const saved = { ...toSaved(job), pause: { until, note } }
+    const runAt = await firstRun(tx, saved, now)
+    const hasSchedule = await pauseSchedule(tx, job.id, { until, note, runAt })
+    if (!hasSchedule) await saveSchedule(tx, saved, { now, dueAt: undefined })
     await recordJobEvents(tx, [job.id], { change: 'paused', actor, message: reason })
     return { before: job, after: await requireJob(tx, name) }
   })
+  deps.hints.give('schedules')
+  return change
+}
+
+function hasPassed(until: Date, now: Date): RotaError {
+  const message = `${until.toISOString()} is not after ${now.toISOString()}`
+  const violations = [{ field: 'resume_time', reason: 'FIELD_INVALID' as const, message }]
+  return new RotaError('FIELD_INVALID', `resume_time: ${message}`, { violations })
 }
 
 /** Goes on with the next due time from now; what came due meanwhile is not made up for. */
@@ -50,17 +78,31 @@ export async function resumeJob(
     const job = await lockWhole(tx, name)
     if (job.state === 'active') return { before: job, after: job }
     const now = await databaseNow(tx)
-    const { spec } = Job.fromJSON({ spec: job.spec })
-    if (spec === undefined) throw new Error(`job ${name} has no spec`)
-    const saved = { ...job, createdAt: job.created_at, spec }
+    const saved = { ...toSaved(job), pause: undefined }
     const dueAt = firstDue(saved, now)
-    await setJobState(tx, job.id, { state: activeState(spec, dueAt), pauseReason: '' })
-    await saveSchedule(tx, saved, { now, dueAt })
+    await setJobState(tx, job.id, { state: activeState(saved.spec, dueAt) })
+    await endPause(tx, saved, { job, now, dueAt })
     await recordJobEvents(tx, [job.id], { change: 'resumed', actor, message: '' })
     return { before: job, after: await requireJob(tx, name) }
   })
   deps.hints.give('schedules')
   return change
+}
+
+/** The loop still has to record what came due before `now`. */
+async function endPause(
+  tx: Db,
+  saved: SavedJob,
+  {
+    job,
+    now,
+    dueAt,
+  }: { readonly job: JobRow; readonly now: Date; readonly dueAt?: Date | undefined },
+): Promise<void> {
+  const note = pauseNote({ reason: job.pause_reason, by: job.paused_by, until: undefined })
+  const runAt = dueAt && (await firstRun(tx, saved, now))
+  const hasSchedule = await pauseSchedule(tx, job.id, { until: now, note, runAt })
+  if (!hasSchedule) await saveSchedule(tx, saved, { now, dueAt })
 }
 
 export interface DeleteJob extends SwitchJob {
@@ -84,9 +126,10 @@ export async function deleteJob(deps: Deps, request: DeleteJob): Promise<JobRow>
       const message = `job ${name} is a dependency of ${dependents.join(', ')}`
       throw new RotaError('JOB_HAS_DEPENDENTS', message)
     }
-    await setJobState(tx, job.id, { state: 'deleted', pauseReason: '' })
+    await setJobState(tx, job.id, { state: 'deleted' })
     await deleteSchedule(tx, job.id)
     await replaceDependencies(tx, job.id, [])
+    await replaceJobCalendars(tx, job.id, [])
     await recordJobEvents(tx, [job.id], { change: 'deleted', actor, message: '' })
     return job
   })

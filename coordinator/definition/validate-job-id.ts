@@ -23,13 +23,23 @@ export function checkJobName(field: string, name: string): FieldViolation[] {
   return wrong === undefined ? [] : [wrong]
 }
 
+/** The same rule for the ids of other things. */
+export function checkResourceId(field: string, id: string, noun: string): FieldViolation[] {
+  const wrong = wrongId(field, id, noun)
+  return wrong === undefined ? [] : [wrong]
+}
+
 function wrongJobId(field: string, id: string): FieldViolation | undefined {
+  return wrongId(field, id, 'job')
+}
+
+function wrongId(field: string, id: string, noun: string): FieldViolation | undefined {
   if (id.length > ID_LENGTH_MAX) {
     const message = `is longer than ${ID_LENGTH_MAX} characters`
     return violation(field, { reason: 'FIELD_TOO_LONG', message })
   }
   if (ID.test(id)) return undefined
-  const message = `${show(id)} is no job id: segments of a-z, 0-9 and hyphens, with dots between`
+  const message = `${show(id)} is no ${noun} id: segments of a-z, 0-9 and hyphens, with dots between`
   const near = nearestId(id)
   const hint = ID.test(near) ? `Use ${near}.` : undefined
   return violation(field, { reason: 'NAME_INVALID', message, hint })

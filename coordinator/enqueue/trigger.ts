@@ -10,10 +10,13 @@ import { RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
 import { newId } from '../../shared/ids.ts'
 import { MicroBatcher } from '../../shared/micro-batcher.ts'
 import { COMPARED_MAX } from '../../shared/near-names.ts'
+import { isoSeconds } from '../../shared/rfc-3339.ts'
 import { findJobs } from '../definition/find-job.ts'
 import { once, type RequestKey } from '../definition/request-key.ts'
 import { readParameters, validateParameters } from '../definition/validate-parameters.ts'
 import type { Deps } from '../deps.ts'
+import { type ActiveFreeze, readActiveFreezes } from '../freeze/freeze-queries.ts'
+import { isInScope } from '../freeze/freeze-scope.ts'
 import type { ExecutionId } from '../job/execution.ts'
 import type { NewExecution } from '../job/new-execution.ts'
 import { readFleetNames } from '../query/fleet-queries.ts'
@@ -70,6 +73,8 @@ interface Lookups {
 interface FoundJob {
   readonly row: JobRow
   readonly spec: JobSpec
+  /** Refuses it. */
+  readonly freeze: ActiveFreeze | undefined
 }
 
 function createLookups({ db, specs }: Deps): Lookups {
@@ -81,9 +86,16 @@ function createLookups({ db, specs }: Deps): Lookups {
         const found = await findJobs(db, names)
         const refs = found.flatMap((each) => (each instanceof RotaError ? [] : [toRef(each)]))
         const loaded = await specs.load(db, refs)
-        return found.map((each) =>
-          each instanceof RotaError ? each : { row: each, spec: specOf(loaded, toRef(each)).spec },
+        const isFrozen = found.some(
+          (each) => !(each instanceof RotaError) && each.has_manual_freeze,
         )
+        const freezes = isFrozen ? await readActiveFreezes(db) : []
+        const manual = freezes.filter(({ include_manual }) => include_manual)
+        return found.map((each) => {
+          if (each instanceof RotaError) return each
+          const freeze = manual.find((one) => isInScope(one, each))
+          return { row: each, spec: specOf(loaded, toRef(each)).spec, freeze }
+        })
       },
     }),
     workers: new MicroBatcher<string, RotaError | undefined>({
@@ -110,6 +122,7 @@ function toRef({ id, version }: JobRow): JobVersionRef {
 async function prepare(deps: Deps, lookups: Lookups, trigger: Trigger): Promise<Prepared> {
   const found = await lookups.jobs.add(trigger.job)
   if (found instanceof RotaError) throw found
+  if (found.freeze !== undefined) throw frozen(found.row.name, found.freeze)
   const { parameters: declared } = found.spec
   refuseViolations(validateParameters(declared, trigger.parameters))
   const wrong = trigger.worker === '' ? undefined : await lookups.workers.add(trigger.worker)
@@ -128,6 +141,12 @@ async function prepare(deps: Deps, lookups: Lookups, trigger: Trigger): Promise<
       requestedBy: trigger.actor,
     },
   }
+}
+
+function frozen(job: string, { name, reason, ends_at }: ActiveFreeze): RotaError {
+  const why = reason === '' ? '' : ` (${reason})`
+  const message = `job ${job} is frozen until ${isoSeconds(ends_at)} by ${name}${why}`
+  return new RotaError('JOB_FROZEN', message, { metadata: { freeze: name } })
 }
 
 function storeTriggered(storeNew: StoreNew, prepared: readonly Prepared[]): Promise<ExecutionId[]> {

@@ -91,6 +91,7 @@ const SKIPPED: Readonly<Record<Exclude<Decision, 'enqueued'>, string>> = {
   skipped_calendar: 'a calendar excludes the day',
   skipped_paused: 'the schedule was paused',
   skipped_freeze: 'a freeze was in force',
+  skipped_requested: 'somebody asked to skip it',
   missed: 'it was missed',
   coalesced: 'it was folded into a newer due time',
 }

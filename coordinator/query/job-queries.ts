@@ -15,6 +15,9 @@ export interface JobRow {
   readonly tags: string[]
   readonly state: JobState
   readonly pause_reason: string
+  readonly paused_by: string
+  /** When its pause ends by itself. */
+  readonly resume_at: Date | null
   readonly version: number
   readonly revision: number
   readonly created_at: Date
@@ -23,6 +26,10 @@ export interface JobRow {
   readonly due_at: Date | null
   /** Everything up to here is decided; null without a next due time. */
   readonly marked_at: Date | null
+  /** The next due time that will really run. */
+  readonly run_at: Date | null
+  readonly skip_left: number
+  readonly skip_after: Date | null
   readonly last_due_at: Date | null
   readonly last_execution_id: ExecutionId | null
   readonly consecutive_failures: number
@@ -35,7 +42,7 @@ export const JOB_COLUMNS = {
   display_name: sql<string>`j.display_name`,
   create_time: sql<Date>`j.created_at`,
   update_time: sql<Date>`j.updated_at`,
-  next_fire_time: sql<Date>`coalesce(s.due_at, 'infinity')`,
+  next_fire_time: sql<Date>`coalesce(s.run_at, 'infinity')`,
   labels: sql`j.labels`,
   tags: sql`j.tags`,
 } as const
@@ -60,6 +67,8 @@ const JOB_ROW = [
   'j.tags',
   'j.state',
   'j.pause_reason',
+  'j.paused_by',
+  'j.resume_at',
   'j.version',
   'j.revision',
   'j.created_at',
@@ -67,19 +76,31 @@ const JOB_ROW = [
   'v.spec',
   's.due_at',
   's.marked_at',
+  's.run_at',
+  's.skip_after',
+  sql<number>`coalesce(s.skip_left, 0)`.as('skip_left'),
   'a.last_due_at',
   'a.last_execution_id',
   'a.consecutive_failures',
 ] as const
 
+export interface NamedJobRow extends JobRow {
+  /** Some freeze of now refuses triggers by hand; of which jobs, it says itself. */
+  readonly has_manual_freeze: boolean
+}
+
+const HAS_MANUAL_FREEZE = sql<boolean>`exists (select from rota.freeze f
+  where f.include_manual and f.starts_at <= clock_timestamp() and f.ends_at > clock_timestamp())`
+
 /** Jobs by their ids in the API; deleted ones are not found. */
-export async function readJobsByName(db: Db, names: readonly string[]): Promise<JobRow[]> {
+export async function readJobsByName(db: Db, names: readonly string[]): Promise<NamedJobRow[]> {
   const rows = await jobs(db)
     .select(JOB_ROW)
+    .select(HAS_MANUAL_FREEZE.as('has_manual_freeze'))
     .where(sql<boolean>`j.name = any (${names}::text[])`)
     .where('j.state', '<>', 'deleted')
     .execute()
-  return rows as unknown as JobRow[]
+  return rows as unknown as NamedJobRow[]
 }
 
 /** These jobs, also when they were deleted. */

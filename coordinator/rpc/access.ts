@@ -17,6 +17,8 @@ const SERVICE_ACCESS: Readonly<Record<string, Access>> = {
   'rota.v1.JobService': 'token',
   'rota.v1.ExecutionService': 'token',
   'rota.v1.WorkerService': 'token',
+  'rota.v1.CalendarService': 'token',
+  'rota.v1.FreezeService': 'token',
   'rota.v1.SystemService': 'token',
   'rota.agent.v1.AgentService': 'agent',
   'grpc.health.v1.Health': 'public',

@@ -11,6 +11,7 @@ import { requireJob } from '../definition/find-job.ts'
 import type { JobChange } from '../definition/rehearse.ts'
 import { requestKey } from '../definition/request-key.ts'
 import { rollbackJob } from '../definition/rollback-job.ts'
+import { readSkip, skipJob } from '../definition/skip-job.ts'
 import { deleteJob, pauseJob, resumeJob, type SwitchJob } from '../definition/switch-job.ts'
 import type { Deps } from '../deps.ts'
 import { principalName } from '../identity/principal.ts'
@@ -26,6 +27,7 @@ import { JOB_LIST, OCCURRENCE_LIST } from './lists.ts'
 import { preview } from './preview-schedule.ts'
 import { readWholeExecution } from './read-whole-execution.ts'
 import { refuseFeature } from './refuse-feature.ts'
+import { required } from './required.ts'
 import { impactOf } from './schedule-impact.ts'
 import { type Caller, complete, unary } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
@@ -54,8 +56,8 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
       status(deps, jobId(name)),
     ),
     pauseJob: serve('PauseJob', async (request: api.PauseJobRequest, caller) => {
-      refuseFeature('resume_time', request.resumeTime !== undefined)
-      const pause = { ...switchOf(request, caller), reason: request.reason }
+      const { reason, resumeTime } = request
+      const pause = { ...switchOf(request, caller), reason, until: resumeTime }
       return changed(deps, request, await pauseJob(deps, pause))
     }),
     resumeJob: serve('ResumeJob', async (request: api.ResumeJobRequest, caller) =>
@@ -64,6 +66,13 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     rollbackJob: serve('RollbackJob', async (request: api.RollbackJobRequest, caller) => {
       const change = await rollbackJob(deps, { ...request, ...switchOf(request, caller) })
       return changed(deps, request, change)
+    }),
+    skipJob: serve('SkipJob', async (request: api.SkipJobRequest, caller) => {
+      const { job, skippedTimes } = await skipJob(
+        deps,
+        readSkip(request, switchOf({ ...request, validateOnly: false }, caller)),
+      )
+      return { job: toJob(job), skippedTimes: [...skippedTimes] }
     }),
     triggerJob: unary(
       { ...deps, calls: deps.gatheredCalls },
@@ -220,7 +229,7 @@ async function status(deps: ServiceDeps, name: string): Promise<api.GetJobStatus
     successRatio: figures.settled === 0 ? 0 : figures.succeeded / figures.settled,
     durationP50: figures.p50_ms === null ? undefined : durationFromMs(figures.p50_ms),
     durationP95: figures.p95_ms === null ? undefined : durationFromMs(figures.p95_ms),
-    nextRunTime: job.due_at ?? undefined,
+    nextRunTime: job.run_at ?? undefined,
     queueReason: await reasonOfQueue(deps, job.id),
   })
 }
@@ -288,9 +297,4 @@ function negative(field: string): RotaError {
   const message = 'must not be negative'
   const violations = [{ field, reason: 'FIELD_INVALID' as const, message }]
   return new RotaError('FIELD_INVALID', `${field}: ${message}`, { violations })
-}
-
-function required(field: string): RotaError {
-  const violations = [{ field, reason: 'FIELD_REQUIRED' as const, message: 'is missing' }]
-  return new RotaError('FIELD_REQUIRED', `${field}: is missing`, { violations })
 }

@@ -1,5 +1,7 @@
 /** What each list can be filtered and sorted by. */
 
+import { CALENDAR_COLUMNS } from '../calendar/calendar-queries.ts'
+import { FREEZE_COLUMNS } from '../freeze/freeze-queries.ts'
 import { FINAL_STATES, LIVE_STATES } from '../job/execution.ts'
 import { EXECUTION_COLUMNS } from '../query/execution-queries.ts'
 import { WORKER_COLUMNS } from '../query/fleet-queries.ts'
@@ -65,6 +67,29 @@ export const WORKER_LIST: ListDefinition<typeof WORKER_COLUMNS> = {
   order: [{ field: 'name', isDescending: false }],
 }
 
+export const CALENDAR_LIST: ListDefinition<typeof CALENDAR_COLUMNS> = {
+  columns: CALENDAR_COLUMNS,
+  fields: { name: 'text', display_name: 'text', create_time: 'time', update_time: 'time' },
+  sortable: ['name', 'display_name', 'create_time', 'update_time'],
+  order: [{ field: 'name', isDescending: false }],
+}
+
+export const FREEZE_LIST: ListDefinition<typeof FREEZE_COLUMNS> = {
+  columns: FREEZE_COLUMNS,
+  fields: {
+    name: 'text',
+    state: { oneOf: ['PENDING', 'ACTIVE', 'ENDING', 'ENDED'] },
+    owner: 'text',
+    start_time: 'time',
+    end_time: 'time',
+  },
+  sortable: ['name', 'owner', 'start_time', 'end_time'],
+  order: [
+    { field: 'end_time', isDescending: true },
+    { field: 'name', isDescending: false },
+  ],
+}
+
 export const OCCURRENCE_LIST: ListDefinition<typeof OCCURRENCE_COLUMNS> = {
   columns: OCCURRENCE_COLUMNS,
   fields: {
@@ -78,6 +103,7 @@ export const OCCURRENCE_LIST: ListDefinition<typeof OCCURRENCE_COLUMNS> = {
         'SKIPPED_CALENDAR',
         'SKIPPED_PAUSED',
         'SKIPPED_FREEZE',
+        'SKIPPED_REQUESTED',
         'MISSED',
         'COALESCED',
       ],

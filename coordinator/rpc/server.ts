@@ -7,7 +7,9 @@ import {
   AgentServiceService,
   ConnectResponse,
 } from '../../proto/gen/rota/agent/v1/agent_service.ts'
+import { CalendarServiceService } from '../../proto/gen/rota/v1/calendar_service.ts'
 import { ExecutionServiceService } from '../../proto/gen/rota/v1/execution_service.ts'
+import { FreezeServiceService } from '../../proto/gen/rota/v1/freeze_service.ts'
 import { JobServiceService } from '../../proto/gen/rota/v1/job_service.ts'
 import { SystemServiceService } from '../../proto/gen/rota/v1/system_service.ts'
 import { WorkerServiceService } from '../../proto/gen/rota/v1/worker_service.ts'
@@ -19,8 +21,10 @@ import type { Authenticator } from '../identity/principal.ts'
 import { requireAccess } from './access.ts'
 import { type AgentServiceDeps, createAgentService } from './agent-service.ts'
 import { createAuthInterceptor } from './auth-interceptor.ts'
+import { createCalendarService } from './calendar-service.ts'
 import { createCertificateProvider } from './certificate-provider.ts'
 import { createExecutionService } from './execution-service.ts'
+import { createFreezeService } from './freeze-service.ts'
 import { createHealthService } from './health-service.ts'
 import { createJobService } from './job-service.ts'
 import { createCallLimits } from './limits/call-limits.ts'
@@ -116,6 +120,8 @@ function services(deps: AgentServiceDeps): [object, UntypedServiceImplementation
     [JobServiceService, createJobService(deps)],
     [ExecutionServiceService, createExecutionService(deps)],
     [WorkerServiceService, createWorkerService(deps)],
+    [CalendarServiceService, createCalendarService(deps)],
+    [FreezeServiceService, createFreezeService(deps)],
     [SystemServiceService, createSystemService(deps)],
     [AGENT_SERVICE, createAgentService(deps)],
   ]

@@ -17,10 +17,12 @@ export function toJob(row: JobRow): Job {
     version: row.version,
     createTime: row.created_at,
     updateTime: row.updated_at,
-    nextFireTime: row.due_at ?? undefined,
+    nextFireTime: row.run_at ?? undefined,
     lastFireTime: row.last_due_at ?? undefined,
     pauseReason: row.pause_reason,
     etag: etagOf(row),
+    resumeTime: row.resume_at ?? undefined,
+    skipCount: row.skip_left,
   })
 }
 

@@ -10,16 +10,25 @@
 import { occurrenceExecutionId } from '../../shared/ids.ts'
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
-import type { ExecutionId } from '../job/execution.ts'
+import type { ExecutionId, JobId } from '../job/execution.ts'
 import type { NewExecution } from '../job/new-execution.ts'
 import type { Db } from '../store/database.ts'
 import { isDatabaseUnavailable } from '../store/database-errors.ts'
-import { type JobVersionRef, type StoredSpec, specOf } from '../store/job-specs.ts'
+import { type JobVersionRef, specOf } from '../store/job-specs.ts'
 import { type DueDecision, decideDue } from './decide-due.ts'
 import {
+  type CircumstancesOf,
+  createReadCircumstances,
+  type DueJob,
+  type ReadCircumstances,
+} from './read-circumstances.ts'
+import {
   advanceSchedules,
-  completeSchedules,
+  completeJobs,
+  countSkips,
   type DueSchedule,
+  deleteSchedules,
+  endPauses,
   insertOccurrences,
   lockDueSchedules,
   nextDueMs,
@@ -46,14 +55,20 @@ const PUT_OFF_MS = 60_000
 
 type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<unknown>
 
+interface ScheduleSteps {
+  readonly enqueue: Enqueue
+  readonly read: ReadCircumstances
+}
+
 export function createScheduleLoop(deps: Deps, enqueue: Enqueue): Ticker {
   let isCrowded = false
+  const steps = { enqueue, read: createReadCircumstances(deps) }
   return new Ticker({
     ...deps,
     name: 'schedule',
     runOnce: async () => {
       const lanes = Array.from({ length: isCrowded ? LANES : 1 }, async () => {
-        const decided = await decideBatch(deps, enqueue)
+        const decided = await decideBatch(deps, steps)
         if (decided > 0) deps.hints.give('queue')
         return decided
       })
@@ -72,25 +87,25 @@ async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
 }
 
 /** At most `BATCH` due schedules; answers how many there were. */
-async function decideBatch(deps: Deps, enqueue: Enqueue): Promise<number> {
+async function decideBatch(deps: Deps, steps: ScheduleSteps): Promise<number> {
   try {
-    return await decideDueSchedules(deps, enqueue, { limit: BATCH })
+    return await decideDueSchedules(deps, steps, { limit: BATCH })
   } catch (error) {
     if (isDatabaseUnavailable(error)) throw error
     deps.logger.warn({ err: error }, 'due schedules cannot be decided together; one by one (S4)')
-    return decideOneByOne(deps, enqueue)
+    return decideOneByOne(deps, steps)
   }
 }
 
 /** As many as a batch has, each in a transaction of its own. */
-async function decideOneByOne(deps: Deps, enqueue: Enqueue): Promise<number> {
+async function decideOneByOne(deps: Deps, steps: ScheduleSteps): Promise<number> {
   for (let decided = 0; decided < BATCH; decided++) {
     let row: DueSchedule | undefined
     const onLocked = (rows: readonly DueSchedule[]) => {
       row = rows[0]
     }
     try {
-      const count = await decideDueSchedules(deps, enqueue, { limit: 1, onLocked })
+      const count = await decideDueSchedules(deps, steps, { limit: 1, onLocked })
       if (count === 0) return decided
     } catch (error) {
       if (row === undefined || isDatabaseUnavailable(error)) throw error
@@ -109,7 +124,7 @@ function putOff(
   const what = { err: error, jobId: row.job_id, ...(job === undefined ? {} : { job }) }
   logger.error(what, 'a schedule cannot be decided; put off (S4)')
   const dueAt = new Date(row.now.getTime() + PUT_OFF_MS)
-  return { jobId: row.job_id, markedAt: row.marked_at, dueAt }
+  return { jobId: row.job_id, markedAt: row.marked_at, dueAt, runAt: null }
 }
 
 interface DueBatch {
@@ -120,7 +135,7 @@ interface DueBatch {
 /** One transaction over at most `limit` due schedules; answers how many there were. */
 async function decideDueSchedules(
   deps: Deps,
-  enqueue: Enqueue,
+  { enqueue, read }: ScheduleSteps,
   { limit, onLocked }: DueBatch,
 ): Promise<number> {
   return deps.db.transaction().execute(async (tx) => {
@@ -128,26 +143,28 @@ async function decideDueSchedules(
     if (due.length === 0) return 0
     onLocked?.(due)
     const specs = await deps.specs.load(tx, due.map(toRef))
-    const plans = due.map((row) => planSchedule(deps, row, specOf(specs, toRef(row))))
+    const jobs = due.map((row) => ({ row, stored: specOf(specs, toRef(row)) }))
+    const aroundOf = await read(tx, jobs)
+    const plans = jobs.map((job) => planSchedule(deps, job, aroundOf))
     await apply(tx, enqueue, plans)
     return due.length
   })
 }
 
-interface SchedulePlan {
-  readonly row: DueSchedule
-  readonly stored: StoredSpec
+interface SchedulePlan extends DueJob {
   readonly decisions: readonly DueDecision[]
   readonly mark: Date
   /** Undefined: it is never due again. */
   readonly nextDueAt: Date | undefined
+  readonly nextRunAt: Date | undefined
+  readonly skipLeft: number
 }
 
-function planSchedule(deps: Deps, row: DueSchedule, stored: StoredSpec): SchedulePlan {
+function planSchedule(deps: Deps, job: DueJob, aroundOf: CircumstancesOf): SchedulePlan {
+  const { row, stored } = job
   const { schedule } = stored.spec
-  if (schedule === undefined) {
-    return { row, stored, decisions: [], mark: row.now, nextDueAt: undefined }
-  }
+  const nothing = { decisions: [], nextDueAt: undefined, nextRunAt: undefined, skipLeft: 0 }
+  if (schedule === undefined) return { ...job, ...nothing, mark: row.now }
   try {
     const decided = decideDue({
       schedule,
@@ -156,11 +173,12 @@ function planSchedule(deps: Deps, row: DueSchedule, stored: StoredSpec): Schedul
       mark: row.marked_at,
       now: row.now,
       limit: DECISIONS_MAX,
+      around: aroundOf(job),
     })
-    return { row, stored, ...decided }
+    return { ...job, ...decided }
   } catch (error) {
     const { dueAt, markedAt } = putOff(deps, row, { error, job: stored.jobName })
-    return { row, stored, decisions: [], mark: markedAt, nextDueAt: dueAt }
+    return { ...job, ...nothing, mark: markedAt, nextDueAt: dueAt, skipLeft: row.skip_left }
   }
 }
 
@@ -172,6 +190,7 @@ async function apply(tx: Db, enqueue: Enqueue, plans: readonly SchedulePlan[]): 
       decision: decision.decision,
       reason: decision.reason,
       executionId: decision.decision === 'enqueued' ? executionIdOf(plan, decision) : null,
+      freezeId: decision.freezeId ?? null,
     })),
   )
   const fresh = rows.length === 0 ? new Set<string>() : await insertOccurrences(tx, rows)
@@ -194,20 +213,51 @@ async function moveMarks(tx: Db, plans: readonly SchedulePlan[]): Promise<void> 
     tx,
     plans.map(({ row, decisions }) => ({ jobId: row.job_id, lastDueAt: lastDue(decisions) })),
   )
-  const over = plans.filter(({ nextDueAt }) => nextDueAt === undefined)
-  if (over.length > 0)
-    await completeSchedules(
+  const skipped = plans.filter(({ row, skipLeft }) => skipLeft !== row.skip_left)
+  if (skipped.length > 0) {
+    await countSkips(
       tx,
-      over.map(({ row }) => row.job_id),
+      skipped.map(({ row, skipLeft }) => ({ jobId: row.job_id, left: skipLeft })),
     )
+  }
+  const resumed = plans.filter(isResumed)
+  if (resumed.length > 0) await endPauses(tx, resumed.map(toJobId))
+  const over = plans.filter((plan) => lookAt(plan) === undefined)
+  if (over.length === 0) return
+  await deleteSchedules(tx, over.map(toJobId))
+  await completeJobs(tx, over.filter(({ stored }) => stored.spec.schedule).map(toJobId))
 }
 
-function toMark({ row, mark, nextDueAt }: SchedulePlan): ScheduleMark[] {
-  return nextDueAt === undefined ? [] : [{ jobId: row.job_id, markedAt: mark, dueAt: nextDueAt }]
+/** The pause is over, and everything within it is decided. */
+function isResumed({ row, nextDueAt }: SchedulePlan): boolean {
+  const { is_paused, now, resume_at } = row
+  if (!is_paused || resume_at === null || resume_at > now) return false
+  return nextDueAt === undefined || nextDueAt >= resume_at
+}
+
+/** When the schedule must be looked at again; undefined: never. */
+function lookAt({ row, nextDueAt }: SchedulePlan): Date | undefined {
+  const { is_paused, now, resume_at } = row
+  const resumesAt = is_paused && resume_at !== null && resume_at > now ? resume_at : undefined
+  if (nextDueAt === undefined || resumesAt === undefined) return nextDueAt ?? resumesAt
+  return resumesAt < nextDueAt ? resumesAt : nextDueAt
+}
+
+function toMark(plan: SchedulePlan): ScheduleMark[] {
+  const dueAt = lookAt(plan)
+  if (dueAt === undefined) return []
+  const runAt = plan.nextRunAt ?? null
+  return [{ jobId: plan.row.job_id, markedAt: plan.mark, dueAt, runAt }]
+}
+
+function toJobId({ row }: SchedulePlan): JobId {
+  return row.job_id
 }
 
 function lastDue(decisions: readonly DueDecision[]): Date | null {
-  const times = decisions.map(({ scheduledFor }) => scheduledFor.getTime())
+  const times = decisions
+    .filter(({ decision }) => !decision.startsWith('skipped_'))
+    .map(({ scheduledFor }) => scheduledFor.getTime())
   return times.length === 0 ? null : new Date(Math.max(...times))
 }
 

@@ -8,6 +8,15 @@ export interface DueSchedule {
   readonly job_id: JobId
   readonly job_version: number
   readonly marked_at: Date
+  readonly is_paused: boolean
+  /** When its pause ends; null: not by itself. */
+  readonly resume_at: Date | null
+  readonly pause_note: string
+  readonly skip_left: number
+  readonly skip_after: Date | null
+  readonly skip_note: string
+  /** The end of the last of all freezes. */
+  readonly frozen_until: Date | null
   /** The database's clock, which alone decides what is due. */
   readonly now: Date
 }
@@ -15,7 +24,8 @@ export interface DueSchedule {
 /** Schedules that are due, locked; those that another coordinator holds are left to it. */
 export async function lockDueSchedules(db: Db, limit: number): Promise<DueSchedule[]> {
   const { rows } = await sql<DueSchedule>`/* lockDueSchedules */
-    select job_id, job_version, marked_at, clock_timestamp()::timestamptz(3) as now
+    select job_id, job_version, marked_at, is_paused, resume_at, pause_note, skip_left, skip_after, skip_note,
+      (select max(ends_at) from rota.freeze) as frozen_until, clock_timestamp()::timestamptz(3) as now
     from rota.schedule
     where due_at <= clock_timestamp()
     order by due_at limit ${limit}
@@ -37,6 +47,8 @@ export interface OccurrenceInsert {
   readonly decision: Decision
   readonly reason: string
   readonly executionId: ExecutionId | null
+  /** Of the freeze that holds it back. */
+  readonly freezeId: number | null
 }
 
 /** Writes the ledger. Answers the ones that were new: a due time that was decided before keeps its decision. */
@@ -46,9 +58,10 @@ export async function insertOccurrences(
 ): Promise<ReadonlySet<string>> {
   const column = <K extends keyof OccurrenceInsert>(key: K) => occurrences.map((row) => row[key])
   const { rows } = await sql<{ job_id: JobId; scheduled_for: Date }>`/* insertOccurrences */
-    insert into rota.occurrence (job_id, scheduled_for, decision, reason, execution_id)
+    insert into rota.occurrence (job_id, scheduled_for, decision, reason, execution_id, freeze_id)
     select * from unnest(${column('jobId')}::bigint[], ${column('scheduledFor')}::timestamptz[],
-      ${column('decision')}::text[], ${column('reason')}::text[], ${column('executionId')}::uuid[])
+      ${column('decision')}::text[], ${column('reason')}::text[], ${column('executionId')}::uuid[],
+      ${column('freezeId')}::bigint[])
     on conflict (job_id, scheduled_for) do nothing
     returning job_id, scheduled_for`.execute(db)
   return new Set(rows.map((row) => occurrenceKey(row.job_id, row.scheduled_for)))
@@ -62,15 +75,17 @@ export interface ScheduleMark {
   readonly jobId: JobId
   readonly markedAt: Date
   readonly dueAt: Date
+  /** The next due time that will really run; null when there is none for years. */
+  readonly runAt: Date | null
 }
 
 /** Moves the marks forward. */
 export async function advanceSchedules(db: Db, marks: readonly ScheduleMark[]): Promise<void> {
   const column = <K extends keyof ScheduleMark>(key: K) => marks.map((mark) => mark[key])
   await sql`/* advanceSchedules */
-    update rota.schedule s set marked_at = m.marked_at, due_at = m.due_at
-    from unnest(${column('jobId')}::bigint[], ${column('markedAt')}::timestamptz[], ${column('dueAt')}::timestamptz[])
-      as m (job_id, marked_at, due_at)
+    update rota.schedule s set marked_at = m.marked_at, due_at = m.due_at, run_at = m.run_at
+    from unnest(${column('jobId')}::bigint[], ${column('markedAt')}::timestamptz[], ${column('dueAt')}::timestamptz[],
+      ${column('runAt')}::timestamptz[]) as m (job_id, marked_at, due_at, run_at)
     where s.job_id = m.job_id and s.marked_at <= m.marked_at`.execute(db)
 }
 
@@ -86,10 +101,41 @@ export async function recordLastDue(
     where a.job_id = m.job_id and m.last_due_at is not null`.execute(db)
 }
 
-/** Schedules that will never be due again: they go, and a job that has nothing else to run it is completed. */
-export async function completeSchedules(db: Db, jobIds: readonly JobId[]): Promise<void> {
+/** How many due times are still to be skipped on request. */
+export async function countSkips(
+  db: Db,
+  skips: readonly { readonly jobId: JobId; readonly left: number }[],
+): Promise<void> {
+  await sql`/* countSkips */
+    update rota.schedule s set skip_left = m.skip_left
+    from unnest(${skips.map(({ jobId }) => jobId)}::bigint[], ${skips.map(({ left }) => left)}::int[])
+      as m (job_id, skip_left)
+    where s.job_id = m.job_id`.execute(db)
+}
+
+/** Pauses that are over: their jobs are active again, unless they were resumed by hand before. */
+export async function endPauses(db: Db, jobIds: readonly JobId[]): Promise<void> {
+  await sql`/* endPauses */
+    update rota.schedule set is_paused = false, resume_at = null, pause_note = ''
+    where job_id = any (${jobIds}::bigint[])`.execute(db)
+  const { rows } = await sql<{ id: JobId }>`/* resumeJobs */
+    update rota.job set state = 'active', pause_reason = '', paused_by = '', resume_at = null, revision = revision + 1,
+      updated_at = clock_timestamp()
+    where id = any (${jobIds}::bigint[]) and state = 'paused'
+    returning id`.execute(db)
+  const resumed = rows.map(({ id }) => id)
+  if (resumed.length === 0) return
+  await recordJobEvents(db, resumed, { change: 'resumed', actor: '', message: 'its pause is over' })
+}
+
+/** Nothing is to be decided about them any more. */
+export async function deleteSchedules(db: Db, jobIds: readonly JobId[]): Promise<void> {
   await sql`/* deleteSchedules */
     delete from rota.schedule where job_id = any (${jobIds}::bigint[])`.execute(db)
+}
+
+/** Jobs that will never be due again, and have nothing else to run them. */
+export async function completeJobs(db: Db, jobIds: readonly JobId[]): Promise<void> {
   const { rows } = await sql<{ id: JobId }>`/* completeJobs */
     update rota.job set state = 'completed', revision = revision + 1, updated_at = clock_timestamp()
     where id = any (${jobIds}::bigint[]) and state = 'active'
@@ -97,4 +143,14 @@ export async function completeSchedules(db: Db, jobIds: readonly JobId[]): Promi
   const completed = rows.map(({ id }) => id)
   if (completed.length === 0) return
   await recordJobEvents(db, completed, { change: 'completed', actor: '', message: '' })
+}
+
+/** Labels of jobs, which are no part of their versions. */
+export async function readLabels(
+  db: Db,
+  jobIds: readonly JobId[],
+): Promise<ReadonlyMap<JobId, Readonly<Record<string, string>>>> {
+  const { rows } = await sql<{ id: JobId; labels: Record<string, string> }>`/* readLabels */
+    select id, labels from rota.job where id = any (${jobIds}::bigint[])`.execute(db)
+  return new Map(rows.map(({ id, labels }) => [id, labels]))
 }

@@ -27,15 +27,21 @@ export type Decision =
   | 'skipped_calendar'
   | 'skipped_paused'
   | 'skipped_freeze'
+  | 'skipped_requested'
   | 'missed'
   | 'coalesced'
+
+export type FreezeAfter = 'skip' | 'run_once' | 'run_all'
 
 export interface Tables {
   'rota.job': JobTable
   'rota.job_version': JobVersionTable
   'rota.dependency': { job_id: JobId; on_job_id: JobId }
   'rota.job_activity': JobActivityTable
-  'rota.schedule': { job_id: JobId; job_version: number; marked_at: Date; due_at: Date }
+  'rota.schedule': ScheduleTable
+  'rota.calendar': CalendarTable
+  'rota.job_calendar': { job_id: JobId; calendar_id: number }
+  'rota.freeze': FreezeTable
   'rota.occurrence': OccurrenceTable
   'rota.placement_class': PlacementClassTable
   'rota.execution': ExecutionTable
@@ -70,6 +76,8 @@ interface JobTable {
   tags: Generated<string[]>
   state: JobState
   pause_reason: Generated<string>
+  paused_by: Generated<string>
+  resume_at: Date | null
   version: number
   revision: Generated<number>
   created_at: StampedAt
@@ -96,6 +104,48 @@ interface JobActivityTable {
   dependency_mark: StampedAt
 }
 
+interface ScheduleTable {
+  job_id: JobId
+  job_version: number
+  marked_at: Date
+  due_at: Date
+  run_at: Date | null
+  is_paused: Generated<boolean>
+  resume_at: Date | null
+  pause_note: Generated<string>
+  skip_left: Generated<number>
+  skip_after: Date | null
+  skip_note: Generated<string>
+}
+
+interface CalendarTable {
+  id: Generated<number>
+  name: string
+  display_name: Generated<string>
+  description: Generated<string>
+  days: JsonObject
+  revision: Generated<number>
+  created_at: StampedAt
+  updated_at: StampedAt
+}
+
+interface FreezeTable {
+  id: Generated<number>
+  name: string
+  reason: Generated<string>
+  owner: string
+  job_prefix: Generated<string>
+  selector: Generated<string>
+  starts_at: Date
+  ends_at: Date
+  after: FreezeAfter
+  include_manual: Generated<boolean>
+  created_at: StampedAt
+  thawed_up_to: Generated<number>
+  thawed_at: Date | null
+  execution_count: Generated<number>
+}
+
 interface OccurrenceTable {
   job_id: JobId
   scheduled_for: Date
@@ -103,6 +153,7 @@ interface OccurrenceTable {
   decision: Decision
   reason: Generated<string>
   execution_id: ExecutionId | null
+  freeze_id: number | null
 }
 
 interface PlacementClassTable {

@@ -73,6 +73,11 @@ export const CATALOGUE = {
     title: 'The schedule has no due time in the future.',
     hint: 'Check `at`, `not_before`, `not_after` and dates that do not exist.',
   },
+  ICS_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'An iCalendar file cannot be read.',
+    hint: 'Correct the line named in the error; docs/time.md says what is read.',
+  },
   CAPABILITY_UNKNOWN: {
     code: 'INVALID_ARGUMENT',
     title: 'No worker has ever advertised this capability.',
@@ -145,6 +150,46 @@ export const CATALOGUE = {
     title: 'Other jobs depend on this job.',
     hint: 'Remove the dependency from the jobs named in the message first.',
   },
+  JOB_HAS_NO_RUNS: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The job has no scheduled run ahead.',
+    hint: 'See its schedule and its state with `rota job get`.',
+  },
+  JOB_FROZEN: {
+    code: 'FAILED_PRECONDITION',
+    title: 'A freeze keeps the job from running, also by hand.',
+    hint: 'Wait for its end, or end it: `rota freeze end`.',
+  },
+  CALENDAR_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    title: 'There is no calendar of this name.',
+    hint: 'List calendars with `rota calendar list`.',
+  },
+  CALENDAR_ALREADY_EXISTS: {
+    code: 'ALREADY_EXISTS',
+    title: 'There is a calendar of this name already.',
+    hint: 'Choose another name, or change it with `rota calendar update`.',
+  },
+  CALENDAR_IN_USE: {
+    code: 'FAILED_PRECONDITION',
+    title: 'Schedules of jobs use this calendar.',
+    hint: 'Take it out of the schedules of the jobs named in the message first.',
+  },
+  FREEZE_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    title: 'There is no freeze of this name.',
+    hint: 'List freezes with `rota freeze list`.',
+  },
+  FREEZE_ALREADY_EXISTS: {
+    code: 'ALREADY_EXISTS',
+    title: 'There is a freeze of this name already, or there was.',
+    hint: 'Choose another name; the list shows those that are over, too.',
+  },
+  FREEZE_STATE_CONFLICT: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The freeze is in a state in which that cannot be done.',
+    hint: 'See its state with `rota freeze get`; one that is active is ended first: `rota freeze end`.',
+  },
   EXECUTION_NOT_FOUND: {
     code: 'NOT_FOUND',
     title: 'There is no execution of this id.',
@@ -182,7 +227,7 @@ export const CATALOGUE = {
   },
   ETAG_MISMATCH: {
     code: 'ABORTED',
-    title: 'Somebody changed the job since it was read.',
+    title: 'Somebody changed it since it was read.',
     hint: 'Read it again, and apply the change to what it is now.',
   },
   REQUEST_ID_REUSED: {

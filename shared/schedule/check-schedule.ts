@@ -15,6 +15,7 @@ import {
   checkDuration,
   checkEnum,
   checkInteger,
+  checkRepeats,
   checkTime,
   refuseFeature,
   refuseUnless,
@@ -30,6 +31,7 @@ import { checkTimeZone } from './zone/time-zone.ts'
 
 const RECURRENCES_MAX = 50
 const CATCH_UP_EXECUTIONS_MAX = 1_000
+const CALENDARS_MAX = 20
 
 /** `now` decides whether the schedule has any due time left. */
 export function checkSchedule(
@@ -45,12 +47,8 @@ export function checkSchedule(
     ...validateCatchUp(`${field}.catch_up`, schedule.catchUp),
     ...validateDst(`${field}.dst`, schedule.dst),
     ...refuseFeature(schedule.jitter !== undefined, `${field}.jitter`, 'Jitter'),
-    ...refuseFeature(
-      schedule.excludeCalendars.length > 0,
-      `${field}.exclude_calendars`,
-      'Calendars',
-    ),
-    ...refuseFeature(schedule.onlyCalendars.length > 0, `${field}.only_calendars`, 'Calendars'),
+    ...checkCalendarNames(`${field}.exclude_calendars`, schedule.excludeCalendars),
+    ...checkCalendarNames(`${field}.only_calendars`, schedule.onlyCalendars),
   ]
   return violations.length > 0 ? violations : validateHasDueTime(field, schedule, now)
 }
@@ -174,6 +172,21 @@ function refuseText({ path, timeZone, now }: Place, text: string): FieldViolatio
   const zone = checkTimeZone(timeZone) === undefined ? timeZone : ''
   const reading = readSentence({ field: `${path}.text`, text, now, timeZone: zone })
   return reading.kind === 'refused' ? [reading.violation] : []
+}
+
+/** Whether there are such calendars only the coordinator knows. */
+function checkCalendarNames(field: string, names: readonly string[]): FieldViolation[] {
+  return [
+    ...checkCount(field, names, CALENDARS_MAX),
+    ...checkRepeats(field, names.slice(0, CALENDARS_MAX)),
+    ...names.slice(0, CALENDARS_MAX).flatMap((name, index) =>
+      refuseUnless(/^(calendars\/)?[a-z0-9.-]{1,200}$/.test(name), `${field}[${index}]`, {
+        reason: 'NAME_INVALID',
+        message: `${show(name)} is not of the form calendars/ID`,
+        hint: 'Write it as calendars/ID.',
+      }),
+    ),
+  ]
 }
 
 function validateWindow(field: string, { notBefore, notAfter }: Schedule): FieldViolation[] {

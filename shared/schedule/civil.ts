@@ -65,3 +65,13 @@ export function daysInMonth(year: number, month: number): number {
 function isLeap(year: number): boolean {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
 }
+
+/** Days since 1970-01-01 of a date of the years 1 to 9999; undefined for a date that does not exist. */
+export function readDay(text: string): number | undefined {
+  const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
+  const [year = 0, month = 0, day = 0] = match?.slice(1).map(Number) ?? []
+  if (year < 1 || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) {
+    return undefined
+  }
+  return dayNumber(year, month, day)
+}

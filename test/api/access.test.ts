@@ -85,7 +85,9 @@ describe('every method of the contract', () => {
       'grpc.reflection.v1.ServerReflection',
       'grpc.reflection.v1alpha.ServerReflection',
       'rota.agent.v1.AgentService',
+      'rota.v1.CalendarService',
       'rota.v1.ExecutionService',
+      'rota.v1.FreezeService',
       'rota.v1.JobService',
       'rota.v1.SystemService',
       'rota.v1.WorkerService',
@@ -219,7 +221,7 @@ function answersToday(): string[] {
   return [
     ...['ListJobs', 'GetJob', 'CreateJob', 'UpdateJob', 'DeleteJob', 'GetJobStatus', 'PauseJob'],
     ...['ResumeJob', 'TriggerJob', 'BatchTriggerJobs', 'ListJobVersions', 'ListOccurrences'],
-    ...['PreviewSchedule', 'ListUpcomingRuns', 'RollbackJob', 'ExplainOccurrence'],
+    ...['PreviewSchedule', 'ListUpcomingRuns', 'RollbackJob', 'ExplainOccurrence', 'SkipJob'],
   ]
     .map((name) => `/rota.v1.JobService/${name}`)
     .concat(
@@ -231,6 +233,13 @@ function answersToday(): string[] {
         ...['ListWorkers', 'GetWorker', 'CreateEnrollmentToken', 'CordonWorker', 'DrainWorker'],
         ...['ReleaseWorker', 'DeleteWorker', 'UpdateWorker', 'GetWorkerStats'],
       ].map((name) => `/rota.v1.WorkerService/${name}`),
+      [
+        ...['ListCalendars', 'GetCalendar', 'CreateCalendar', 'UpdateCalendar', 'DeleteCalendar'],
+        'ImportCalendar',
+      ].map((name) => `/rota.v1.CalendarService/${name}`),
+      ['ListFreezes', 'GetFreeze', 'CreateFreeze', 'EndFreeze', 'DeleteFreeze'].map(
+        (name) => `/rota.v1.FreezeService/${name}`,
+      ),
       ['GetHealth', 'GetStats', 'GetServerInfo', 'WatchEvents'].map(
         (name) => `/rota.v1.SystemService/${name}`,
       ),

@@ -170,6 +170,7 @@ describe('a due time', () => {
       decision: 'missed' as const,
       reason: 'late',
       executionId: null,
+      freezeId: null,
     }
     const written = await Promise.all(
       Array.from({ length: 5 }, () => insertOccurrences(db, [occurrence])),

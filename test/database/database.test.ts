@@ -235,6 +235,26 @@ describe('the constraints hold', () => {
       `insert into rota.schedule (job_id, job_version, marked_at, due_at) select id, 1, now(), now() - interval '1 s' from one_job`,
     ],
     [
+      'an execution of a due time that was missed',
+      `insert into rota.occurrence (job_id, scheduled_for, decision, execution_id) values (1, now(), 'missed', gen_random_uuid())`,
+    ],
+    [
+      'a freeze of a due time that it did not skip',
+      `insert into rota.occurrence (job_id, scheduled_for, decision, freeze_id) values (1, now(), 'skipped_paused', 1)`,
+    ],
+    [
+      'a schedule that is to be resumed and not paused',
+      `insert into rota.schedule (job_id, job_version, marked_at, due_at, resume_at) select id, 1, now(), now() + interval '1 s', now() from one_job`,
+    ],
+    [
+      'runs to skip from no time on',
+      `insert into rota.schedule (job_id, job_version, marked_at, due_at, skip_left) select id, 1, now(), now() + interval '1 s', 1 from one_job`,
+    ],
+    [
+      'a freeze that ends before it begins',
+      `insert into rota.freeze (name, owner, starts_at, ends_at, after) values ('a', '', now(), now() - interval '1 s', 'skip')`,
+    ],
+    [
       'a job that depends on itself',
       `insert into rota.dependency (job_id, on_job_id) select id, id from one_job`,
     ],

@@ -101,24 +101,35 @@ test('a job that is due at one time runs then, and is completed', async () => {
   expect(after?.nextFireTime).toBeUndefined()
 })
 
-test('a paused job is not due, and resuming makes up for nothing', async () => {
+test('a paused job does not run what is due, and resuming makes up for nothing', async () => {
   await rota.createJob('paused', { ...shell('true'), ...everySecond })
   await untilDecided('paused', 1)
   const { job } = await rota.jobs.pauseJob({ name: 'jobs/paused', reason: 'lunch' })
   expect(job).toMatchObject({ state: JobState.PAUSED, pauseReason: 'lunch' })
-  const before = await occurrencesOf('paused')
-  // Another job proves that due times have passed.
-  await rota.createJob('meanwhile', { ...shell('true'), ...everySecond })
-  await untilDecided('meanwhile', 3)
-  expect(await occurrencesOf('paused')).toEqual(before)
+  expect(job?.nextFireTime).toBeUndefined()
+  const before = (await occurrencesOf('paused')).filter(
+    ({ decision }) => decision === Occurrence_Decision.ENQUEUED,
+  ).length
+  const paused = (await untilDecided('paused', before + 3)).slice(before)
+  for (const { decision, execution, reason } of paused) {
+    expect(decision).toBe(Occurrence_Decision.SKIPPED_PAUSED)
+    expect([execution, reason]).toEqual(['', 'paused by token:admin: lunch'])
+  }
   await expect(rota.trigger('paused')).resolves.toMatchObject({ trigger: Trigger.MANUAL })
   const resumedAt = Date.now()
   await rota.jobs.resumeJob({ name: 'jobs/paused' })
-  const after = (await untilDecided('paused', before.length + 1)).slice(before.length)
-  for (const { scheduledFor } of after) {
+  const all = await until('it ran again', async () => {
+    const found = await occurrencesOf('paused')
+    return found.at(-1)?.decision === Occurrence_Decision.ENQUEUED && found
+  })
+  const ran = all.slice(before).filter(({ execution }) => execution !== '')
+  for (const { scheduledFor } of ran) {
     expect(scheduledFor!.getTime()).toBeGreaterThanOrEqual(resumedAt)
   }
-  for (const name of ['paused', 'meanwhile']) await rota.jobs.pauseJob({ name: `jobs/${name}` })
+  // The ledger has no gap.
+  const times = all.map(({ scheduledFor }) => scheduledFor!.getTime())
+  for (const [index, timeMs] of times.slice(1).entries()) expect(timeMs - times[index]!).toBe(1_000)
+  await rota.jobs.pauseJob({ name: 'jobs/paused' })
 })
 
 test('a changed schedule takes over from now; the old one is not due any more', async () => {

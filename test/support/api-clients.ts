@@ -7,7 +7,9 @@ import {
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js'
+import { CalendarServiceClient } from '../../proto/gen/rota/v1/calendar_service.ts'
 import { ExecutionServiceClient } from '../../proto/gen/rota/v1/execution_service.ts'
+import { FreezeServiceClient } from '../../proto/gen/rota/v1/freeze_service.ts'
 import { JobServiceClient } from '../../proto/gen/rota/v1/job_service.ts'
 import { SystemServiceClient } from '../../proto/gen/rota/v1/system_service.ts'
 import { WorkerServiceClient } from '../../proto/gen/rota/v1/worker_service.ts'
@@ -32,6 +34,8 @@ export interface ApiClients {
   readonly jobs: Promised<JobServiceClient>
   readonly executions: Promised<ExecutionServiceClient>
   readonly workers: Promised<WorkerServiceClient>
+  readonly calendars: Promised<CalendarServiceClient>
+  readonly freezes: Promised<FreezeServiceClient>
   readonly system: Promised<SystemServiceClient>
 }
 
@@ -57,6 +61,8 @@ export function openClients(
     jobs: new JobServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
     executions: new ExecutionServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
     workers: new WorkerServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
+    calendars: new CalendarServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
+    freezes: new FreezeServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
     system: new SystemServiceClient(address, secure, CLIENT_CHANNEL_OPTIONS),
   }
   return {
@@ -64,6 +70,8 @@ export function openClients(
       jobs: promised(all.jobs, call),
       executions: promised(all.executions, call),
       workers: promised(all.workers, call),
+      calendars: promised(all.calendars, call),
+      freezes: promised(all.freezes, call),
       system: promised(all.system, call),
     },
     close: () => Object.values(all).forEach((client) => void client.close()),
@@ -104,6 +112,7 @@ const DEFAULTS: Readonly<Record<string, object>> = {
   pauseJob: { reason: '', validateOnly: false },
   resumeJob: { validateOnly: false },
   rollbackJob: { note: '', validateOnly: false },
+  skipJob: { count: 0, reason: '', undo: false },
   triggerJob: { requestId: '', worker: '', validateOnly: false },
   listOccurrences: { job: '', filter: '', pageSize: 0, pageToken: '' },
   previewSchedule: { count: 0 },
@@ -113,6 +122,14 @@ const DEFAULTS: Readonly<Record<string, object>> = {
   listExecutions: { ...LIST, job: '' },
   listExecutionEvents: { execution: '', pageSize: 0, pageToken: '' },
   cancelExecution: { reason: '', force: false },
+  listCalendars: LIST,
+  createCalendar: { calendarId: '', requestId: '', validateOnly: false },
+  updateCalendar: { validateOnly: false },
+  deleteCalendar: { etag: '', allowMissing: false },
+  importCalendar: { keep: false, validateOnly: false },
+  listFreezes: LIST,
+  createFreeze: { freezeId: '', requestId: '', validateOnly: false },
+  deleteFreeze: { allowMissing: false },
   listWorkers: { ...LIST, capability: '' },
   cordonWorker: { reason: '' },
   drainWorker: { force: false, reason: '' },

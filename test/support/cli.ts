@@ -15,7 +15,9 @@ import {
 import type { Host, Sink } from '../../cli/host.ts'
 import { runCli } from '../../cli/run.ts'
 import { makeAuthority, openAuthority } from '../../coordinator/identity/certificate-authority.ts'
+import { CalendarServiceService } from '../../proto/gen/rota/v1/calendar_service.ts'
 import { ExecutionServiceService } from '../../proto/gen/rota/v1/execution_service.ts'
+import { FreezeServiceService } from '../../proto/gen/rota/v1/freeze_service.ts'
 import { JobServiceService } from '../../proto/gen/rota/v1/job_service.ts'
 import { SystemServiceService } from '../../proto/gen/rota/v1/system_service.ts'
 import { WorkerServiceService } from '../../proto/gen/rota/v1/worker_service.ts'
@@ -30,6 +32,8 @@ const METHODS = {
   ...JobServiceService,
   ...ExecutionServiceService,
   ...WorkerServiceService,
+  ...CalendarServiceService,
+  ...FreezeServiceService,
   ...SystemServiceService,
 }
 type Methods = typeof METHODS
@@ -75,6 +79,8 @@ export async function startScriptedServer(script: Script): Promise<ScriptedServe
     JobServiceService,
     ExecutionServiceService,
     WorkerServiceService,
+    CalendarServiceService,
+    FreezeServiceService,
     SystemServiceService,
   ]) {
     server.addService(service, implement(service, script, authorizations))

@@ -10,8 +10,10 @@ import { ensureJoined } from '../../agent/identity/ensure-joined.ts'
 import { type Coordinator, composeCoordinator } from '../../coordinator/compose.ts'
 import { readConfig } from '../../coordinator/config.ts'
 import { type Database, openDatabase } from '../../coordinator/store/database.ts'
+import type { CalendarServiceClient } from '../../proto/gen/rota/v1/calendar_service.ts'
 import { type Execution, ExecutionState } from '../../proto/gen/rota/v1/execution.ts'
 import type { ExecutionServiceClient } from '../../proto/gen/rota/v1/execution_service.ts'
+import type { FreezeServiceClient } from '../../proto/gen/rota/v1/freeze_service.ts'
 import { Job } from '../../proto/gen/rota/v1/job.ts'
 import type { JobServiceClient } from '../../proto/gen/rota/v1/job_service.ts'
 import type { SystemServiceClient } from '../../proto/gen/rota/v1/system_service.ts'
@@ -43,6 +45,8 @@ export interface TestCoordinator {
   readonly jobs: Promised<JobServiceClient>
   readonly executions: Promised<ExecutionServiceClient>
   readonly workers: Promised<WorkerServiceClient>
+  readonly calendars: Promised<CalendarServiceClient>
+  readonly freezes: Promised<FreezeServiceClient>
   readonly system: Promised<SystemServiceClient>
   /** `host:port` of its gRPC. */
   address(): string

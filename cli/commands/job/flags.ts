@@ -24,6 +24,8 @@ export interface JobFlags {
   // When.
   readonly schedule?: readonly string[]
   readonly tz?: string
+  readonly excludeCalendar?: readonly string[]
+  readonly onlyCalendar?: readonly string[]
   readonly after?: readonly string[]
   // Where.
   readonly capability?: readonly string[]
@@ -81,6 +83,8 @@ const SECTIONS: readonly (readonly [heading: string, options: readonly Declarati
         '"*/5 * * * *", @daily, "every 10s", "in 5m", or a time; may be repeated',
       ],
       ['--tz <zone>', 'time zone of the schedule, e.g. Europe/Paris (default UTC)'],
+      ['--exclude-calendar <name...>', 'not on the days of this calendar; may be repeated'],
+      ['--only-calendar <name...>', 'only on the days of this calendar, or of another such'],
       ['--after <job...>', 'when that job succeeded; JOB:failed or JOB:completed for other ends'],
     ],
   ],

@@ -46,7 +46,14 @@ function aboutLines(job: Job, screen: Screen): Detail[] {
       [state, job.pauseReason].filter(Boolean).join(': '),
       (line) => paintState(screen, state, line),
     ],
+    ['resumes', at(job.resumeTime)],
     ['next run', at(job.nextFireTime)],
+    [
+      'skips',
+      job.skipCount === 0
+        ? ''
+        : `the next ${job.skipCount === 1 ? 'run' : `${job.skipCount} runs`}`,
+    ],
     ['last run', at(job.lastFireTime)],
     ['labels', pairs(job.labels)],
     ['tags', job.tags.join(', ')],
@@ -67,6 +74,8 @@ function specLines(job: Job): Detail[] {
     ...surroundingLines(job),
     ['schedule', schedule?.recurrences.map(describeRecurrence).join('\n')],
     ['time zone', schedule?.timeZone],
+    ['not on', schedule?.excludeCalendars.map(toId).join(', ')],
+    ['only on', schedule?.onlyCalendars.map(toId).join(', ')],
     ['after', describeDependencies(spec)],
     ['capabilities', spec?.placement?.capabilities.join(', ')],
     ['selector', spec?.placement?.selector],

@@ -45,7 +45,11 @@ function changeLine(job: Job, done: string, now: Date): string {
 
 /** `next run in 8s, 2026-11-20T10:15:00Z`; empty where the dependencies say it. */
 function describeNext(job: Job, now: Date): string {
-  if (job.state === JobState.PAUSED) return 'its schedule is paused'
+  if (job.state === JobState.PAUSED) {
+    const { resumeTime } = job
+    if (resumeTime === undefined) return 'its schedule is paused'
+    return `its schedule is paused until ${isoSeconds(resumeTime)} (${relativeTime(resumeTime, now)})`
+  }
   if (job.nextFireTime !== undefined) {
     return `next run ${relativeTime(job.nextFireTime, now)}, ${isoSeconds(job.nextFireTime)}`
   }

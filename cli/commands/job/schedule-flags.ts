@@ -9,7 +9,7 @@ import { durationFromMs, parseDurationMs } from '../../../shared/duration.ts'
 import { parseRfc3339 } from '../../../shared/rfc-3339.ts'
 import { enumFromWord } from '../../../shared/wire.ts'
 import { toName } from '../../names.ts'
-import { NONE, readWord, usageError } from '../../option-values.ts'
+import { NONE, readWord, usageError, withoutNone } from '../../option-values.ts'
 import { wordsOf } from '../../words.ts'
 
 /**
@@ -31,20 +31,43 @@ export function parseRecurrence(text: string, now: Date): Recurrence {
   )
 }
 
-/** The schedule after `--schedule` and `--tz`; null when they are not given, undefined when it is to be removed. */
+interface ScheduleFlags {
+  readonly schedule?: readonly string[]
+  readonly tz?: string
+  readonly excludeCalendar?: readonly string[]
+  readonly onlyCalendar?: readonly string[]
+}
+
+/** The schedule after its options; null when none is given, undefined when it is to be removed. */
 export function changeSchedule(
   base: Schedule | undefined,
-  flags: { readonly schedule?: readonly string[]; readonly tz?: string },
+  flags: ScheduleFlags,
   now: Date,
 ): Schedule | undefined | null {
-  const { schedule: texts, tz } = flags
-  if (texts === undefined && tz === undefined) return null
+  const { excludeCalendar, onlyCalendar, schedule: texts, tz } = flags
+  const others = {
+    '--tz': tz,
+    '--exclude-calendar': excludeCalendar,
+    '--only-calendar': onlyCalendar,
+  }
+  const other = Object.entries(others).find(([, value]) => value !== undefined)?.[0]
+  if (texts === undefined && other === undefined) return null
   if (texts?.length === 1 && texts[0] === NONE) return undefined
-  if (texts === undefined && base === undefined) {
-    throw usageError('--tz', 'there is no schedule that it could be for', 'Give --schedule too.')
+  if (texts === undefined && base === undefined && other !== undefined) {
+    throw usageError(other, 'there is no schedule that it could be for', 'Give --schedule too.')
   }
   const recurrences = texts?.map((text) => parseRecurrence(text, now)) ?? base?.recurrences ?? []
-  return Schedule.fromPartial({ ...base, recurrences, timeZone: tz ?? base?.timeZone ?? '' })
+  return Schedule.fromPartial({
+    ...base,
+    recurrences,
+    timeZone: tz ?? base?.timeZone ?? '',
+    ...(excludeCalendar && { excludeCalendars: calendarNames(excludeCalendar) }),
+    ...(onlyCalendar && { onlyCalendars: calendarNames(onlyCalendar) }),
+  })
+}
+
+function calendarNames(texts: readonly string[]): string[] {
+  return withoutNone(texts).map((text) => toName('calendars', text))
 }
 
 /** `backup`, `backup:failed`, `jobs/backup:completed`. */

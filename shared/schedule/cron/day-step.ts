@@ -1,5 +1,5 @@
 /** `every 2 weeks from 2026-11-24` behind a cron expression: only some of the days that it names. */
-import { dayNumber, daysInMonth } from '../civil.ts'
+import { readDay } from '../civil.ts'
 import { quote, type RuleProblem, ruleProblem, type Word } from '../rule-problem.ts'
 import type { DayStep } from './month-days.ts'
 
@@ -39,14 +39,4 @@ export function readDayStep(
     return ruleProblem(`${quote(extra.text)} is too much`, extra.at, HINT)
   }
   return { kind: 'step', step: { every, unit, from: day } }
-}
-
-/** Days since 1970-01-01 of a date of the years 1 to 9999; undefined for a date that does not exist. */
-function readDay(text: string): number | undefined {
-  const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
-  const [year = 0, month = 0, day = 0] = match?.slice(1).map(Number) ?? []
-  if (year < 1 || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) {
-    return undefined
-  }
-  return dayNumber(year, month, day)
 }

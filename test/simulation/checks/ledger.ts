@@ -29,6 +29,7 @@ export function checkLedger(around: CheckSurroundings): Check {
     findings.check(2, dueMs <= commit.latestMs + ROUNDING_MS, {
       why: () => `${what()} was decided early`,
     })
+    checkHeld(row, job)
     const quietSinceMs = around.quietSinceMs()
     if (quietSinceMs === undefined) return
     const dueInWorldMs = dueMs - world.startMs - database.offsetMs
@@ -36,6 +37,22 @@ export function checkLedger(around: CheckSurroundings): Check {
     const lagMs = commit.clockMs - dueMs
     findings.check(3, lagMs <= LAG_MS, {
       why: () => `${what()} was decided ${Math.round(lagMs)} ms late`,
+    })
+  }
+
+  /** Due times so far that a job was asked to skip; they come in order. */
+  const skipped = new Map<string, number>()
+
+  /** What is due within a pause is skipped for it, and of the first runs those that are to be skipped. */
+  const checkHeld = ({ decision, job_id, scheduled_for }: OccurrenceRow, job: SimulatedJob) => {
+    const isPaused = scheduled_for.getTime() < createdMs(job_id) + job.pausedForMs
+    const count = skipped.get(job.name) ?? 0
+    const isSkipped = !isPaused && count < job.skipCount
+    if (isSkipped) skipped.set(job.name, count + 1)
+    const expected = isPaused ? 'skipped_paused' : isSkipped ? 'skipped_requested' : 'others'
+    const found = decision.startsWith('skipped_') ? decision : 'others'
+    findings.check(2, found === expected, {
+      why: () => `${job.name} at ${scheduled_for.toISOString()} is ${decision}, not ${expected}`,
     })
   }
 

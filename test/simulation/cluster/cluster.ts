@@ -142,6 +142,7 @@ function insertJob(
   { id, uid, job }: { readonly id: JobId; readonly uid: string; readonly job: SimulatedJob },
 ): void {
   const spec = specOfJob(job, now)
+  const resumeAt = job.pausedForMs > 0 ? new Date(now.getTime() + job.pausedForMs) : null
   tables.job.insert(tx, {
     id,
     uid,
@@ -150,8 +151,10 @@ function insertJob(
     description: '',
     labels: {},
     tags: [],
-    state: 'active',
+    state: job.pausedForMs > 0 ? 'paused' : 'active',
     pause_reason: '',
+    paused_by: '',
+    resume_at: resumeAt,
     version: 1,
     revision: 1,
     created_at: now,
@@ -177,5 +180,17 @@ function insertJob(
   })
   const dueAt = firstDue({ uid, createdAt: now, spec }, now)
   if (dueAt === undefined) return
-  tables.schedule.insert(tx, { job_id: id, job_version: 1, marked_at: now, due_at: dueAt })
+  tables.schedule.insert(tx, {
+    job_id: id,
+    job_version: 1,
+    marked_at: now,
+    due_at: dueAt,
+    run_at: dueAt,
+    is_paused: resumeAt !== null,
+    resume_at: resumeAt,
+    pause_note: '',
+    skip_left: job.skipCount,
+    skip_after: now,
+    skip_note: '',
+  })
 }

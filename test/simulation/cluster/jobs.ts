@@ -32,6 +32,10 @@ export interface SimulatedJob {
   readonly catchUp: 'last' | 'all' | 'none'
   readonly dependsOn: readonly string[]
   readonly startDeadlineMs: number | undefined
+  /** Paused when the run begins, for so long. */
+  readonly pausedForMs: number
+  /** So many of its first runs are to be skipped. */
+  readonly skipCount: number
 }
 
 const DEFAULTS: Omit<SimulatedJob, 'name' | 'due' | 'behaviour'> = {
@@ -45,6 +49,8 @@ const DEFAULTS: Omit<SimulatedJob, 'name' | 'due' | 'behaviour'> = {
   catchUp: 'last',
   dependsOn: [],
   startDeadlineMs: undefined,
+  pausedForMs: 0,
+  skipCount: 0,
 }
 
 /** Longer than any lease, so that attempts outlive what happens to their hosts. */
@@ -68,7 +74,14 @@ export function simulatedJobs(random: SeededRandom): SimulatedJob[] {
       behaviour: long,
       guarantee: 'exclusive',
     },
-    { ...DEFAULTS, name: 'once', due: every(4, 8), behaviour: quick, guarantee: 'at_most_once' },
+    {
+      ...DEFAULTS,
+      name: 'once',
+      due: every(4, 8),
+      behaviour: quick,
+      guarantee: 'at_most_once',
+      skipCount: 2,
+    },
     {
       ...DEFAULTS,
       name: 'once-long',
@@ -96,6 +109,7 @@ export function simulatedJobs(random: SeededRandom): SimulatedJob[] {
     {
       ...DEFAULTS,
       name: 'failing',
+      pausedForMs: 20_000,
       due: every(7, 12),
       behaviour: { durationMs: [10, 500], failureRate: 0.7, isDeaf: false },
       maxRetries: 3,

@@ -30,7 +30,12 @@ const readJobsByName: StatementModel = ({ tx, tables, parameters }) => {
   return jobs.map((job) => {
     const { spec } = tables.jobVersion.get(tx, `${job.id}/${job.version}`) ?? { spec: {} }
     const activity = tables.activity.get(tx, job.id)
-    return { ...job, ...activity, spec, due_at: tables.schedule.get(tx, job.id)?.due_at ?? null }
+    const {
+      run_at = null,
+      skip_left = 0,
+      skip_after = null,
+    } = tables.schedule.get(tx, job.id) ?? {}
+    return { ...job, ...activity, spec, run_at, skip_left, skip_after, has_manual_freeze: false }
   })
 }
 

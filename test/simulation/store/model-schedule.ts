@@ -12,7 +12,7 @@ const lockDueSchedules: StatementModel = ({ tx, tables, parameters, nowMs, now }
     if (rows.length === limit) break
     if (tables.schedule.tryLock(tx, row.job_id, FOR_UPDATE)) rows.push(row)
   }
-  return rows.map(({ job_id, job_version, marked_at }) => ({ job_id, job_version, marked_at, now }))
+  return rows.map((row) => ({ ...row, frozen_until: null, now }))
 }
 
 const nextDueMs: StatementModel = ({ tx, tables, nowMs }) => {
@@ -21,12 +21,13 @@ const nextDueMs: StatementModel = ({ tx, tables, nowMs }) => {
 }
 
 const insertOccurrences: StatementModel = ({ tx, tables, parameters, now }) => {
-  const [jobIds, times, decisions, reasons, executionIds] = parameters as [
+  const [jobIds, times, decisions, reasons, executionIds, freezeIds] = parameters as [
     JobId[],
     Date[],
     Decision[],
     string[],
     (ExecutionId | null)[],
+    (number | null)[],
   ]
   const inserted: object[] = []
   for (const [index, job_id] of jobIds.entries()) {
@@ -38,6 +39,7 @@ const insertOccurrences: StatementModel = ({ tx, tables, parameters, now }) => {
       decision: decisions[index] as Decision,
       reason: reasons[index] as string,
       execution_id: executionIds[index] ?? null,
+      freeze_id: freezeIds[index] ?? null,
     })
     if (isNew) inserted.push({ job_id, scheduled_for })
   }
@@ -45,12 +47,13 @@ const insertOccurrences: StatementModel = ({ tx, tables, parameters, now }) => {
 }
 
 const advanceSchedules: StatementModel = ({ tx, tables, parameters }) => {
-  const [jobIds, marks, dues] = parameters as [JobId[], Date[], Date[]]
+  const [jobIds, marks, dues, runs] = parameters as [JobId[], Date[], Date[], (Date | null)[]]
   for (const [index, jobId] of jobIds.entries()) {
     const row = tables.schedule.get(tx, jobId)
     const marked_at = marks[index] as Date
     if (row === undefined || row.marked_at > marked_at) continue
-    tables.schedule.update(tx, { ...row, marked_at, due_at: dues[index] as Date })
+    const run_at = runs[index] ?? null
+    tables.schedule.update(tx, { ...row, marked_at, due_at: dues[index] as Date, run_at })
   }
   return []
 }
@@ -89,6 +92,41 @@ const completeJobs: StatementModel = ({ tx, tables, parameters, now }) => {
   return []
 }
 
+const countSkips: StatementModel = ({ tx, tables, parameters }) => {
+  const [jobIds, left] = parameters as [JobId[], number[]]
+  for (const [index, jobId] of jobIds.entries()) {
+    const row = tables.schedule.get(tx, jobId)
+    if (row !== undefined) tables.schedule.update(tx, { ...row, skip_left: left[index] ?? 0 })
+  }
+  return []
+}
+
+const endPauses: StatementModel = ({ tx, tables, parameters }) => {
+  const [jobIds] = parameters as [JobId[]]
+  for (const jobId of jobIds) {
+    const row = tables.schedule.get(tx, jobId)
+    const ended = { is_paused: false, resume_at: null, pause_note: '' }
+    if (row !== undefined) tables.schedule.update(tx, { ...row, ...ended })
+  }
+  return []
+}
+
+const resumeJobs: StatementModel = ({ tx, tables, parameters, now }) => {
+  const [jobIds] = parameters as [JobId[]]
+  const resumed: object[] = []
+  for (const jobId of jobIds) {
+    const row = tables.job.get(tx, jobId)
+    if (row?.state !== 'paused') continue
+    const active = { state: 'active' as const, pause_reason: '', paused_by: '', resume_at: null }
+    tables.job.update(tx, { ...row, ...active, revision: row.revision + 1, updated_at: now })
+    resumed.push({ id: jobId })
+  }
+  return resumed
+}
+
+/** There are no freezes here. */
+const nextThawMs: StatementModel = () => []
+
 function byDue(a: ScheduleRow, b: ScheduleRow): number {
   return a.due_at.getTime() - b.due_at.getTime()
 }
@@ -101,4 +139,8 @@ export const SCHEDULE_STATEMENTS: Readonly<Record<string, StatementModel>> = {
   recordLastDue,
   deleteSchedules,
   completeJobs,
+  countSkips,
+  endPauses,
+  resumeJobs,
+  nextThawMs,
 }

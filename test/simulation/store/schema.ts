@@ -7,7 +7,7 @@ import { VersionedTable } from './versioned-table.ts'
 export type JobRow = Selectable<Tables['rota.job']>
 export type JobVersionRow = Selectable<Tables['rota.job_version']>
 export type ActivityRow = Selectable<Tables['rota.job_activity']>
-export type ScheduleRow = Tables['rota.schedule']
+export type ScheduleRow = Selectable<Tables['rota.schedule']>
 export type OccurrenceRow = Selectable<Tables['rota.occurrence']>
 export type ClassRow = Selectable<Tables['rota.placement_class']>
 export type ExecutionRow = Selectable<Tables['rota.execution']>

@@ -112,6 +112,7 @@ const JOB = {
   version: 1,
   pauseReason: '',
   etag: '',
+  skipCount: 0,
 }
 
 describe('files that the CLI sends', () => {

@@ -154,6 +154,12 @@ export interface Job {
   pauseReason: string;
   /** Optimistic concurrency token (AIP-154). */
   etag: string;
+  /** When its pause ends by itself. */
+  resumeTime?:
+    | Date
+    | undefined;
+  /** So many of its next runs are to be skipped still. */
+  skipCount: number;
 }
 
 export interface Job_LabelsEntry {
@@ -348,7 +354,10 @@ export interface Schedule {
   catchUp?:
     | CatchUp
     | undefined;
-  /** Named calendars whose days are excluded, or the only ones allowed. */
+  /**
+   * `calendars/{calendar}`, at most 20 each. Nothing runs on a day of one of the first, and something runs on the days of one
+   * of the second only.
+   */
   excludeCalendars: string[];
   onlyCalendars: string[];
   /** Up to this much later, stable per job. */
@@ -1097,6 +1106,8 @@ function createBaseJob(): Job {
     lastFireTime: undefined,
     pauseReason: "",
     etag: "",
+    resumeTime: undefined,
+    skipCount: 0,
   };
 }
 
@@ -1146,6 +1157,12 @@ export const Job: MessageFns<Job> = {
     }
     if (message.etag !== "") {
       writer.uint32(122).string(message.etag);
+    }
+    if (message.resumeTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.resumeTime), writer.uint32(130).fork()).join();
+    }
+    if (message.skipCount !== 0) {
+      writer.uint32(136).int32(message.skipCount);
     }
     return writer;
   },
@@ -1286,6 +1303,22 @@ export const Job: MessageFns<Job> = {
             message.etag = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.resumeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.skipCount = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1352,6 +1385,16 @@ export const Job: MessageFns<Job> = {
         ? globalThis.String(object.pause_reason)
         : "",
       etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      resumeTime: isSet(object.resumeTime)
+        ? fromJsonTimestamp(object.resumeTime)
+        : isSet(object.resume_time)
+        ? fromJsonTimestamp(object.resume_time)
+        : undefined,
+      skipCount: isSet(object.skipCount)
+        ? globalThis.Number(object.skipCount)
+        : isSet(object.skip_count)
+        ? globalThis.Number(object.skip_count)
+        : 0,
     };
   },
 
@@ -1408,6 +1451,12 @@ export const Job: MessageFns<Job> = {
     if (message.etag !== "") {
       obj.etag = message.etag;
     }
+    if (message.resumeTime !== undefined) {
+      obj.resumeTime = message.resumeTime.toISOString();
+    }
+    if (message.skipCount !== 0) {
+      obj.skipCount = Math.round(message.skipCount);
+    }
     return obj;
   },
 
@@ -1439,6 +1488,8 @@ export const Job: MessageFns<Job> = {
     message.lastFireTime = object.lastFireTime ?? undefined;
     message.pauseReason = object.pauseReason ?? "";
     message.etag = object.etag ?? "";
+    message.resumeTime = object.resumeTime ?? undefined;
+    message.skipCount = object.skipCount ?? 0;
     return message;
   },
 };

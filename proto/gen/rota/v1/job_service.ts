@@ -201,6 +201,26 @@ export interface ResumeJobResponse {
   impact?: ScheduleImpact | undefined;
 }
 
+export interface SkipJobRequest {
+  name: string;
+  /**
+   * How many of the next runs. Due times that would not run anyway do not count. Default 1, at most 1000; replaces what was
+   * asked for before.
+   */
+  count: number;
+  reason: string;
+  /** Skip none of them any more. */
+  undo: boolean;
+}
+
+export interface SkipJobResponse {
+  job?:
+    | Job
+    | undefined;
+  /** The times that are skipped as things are now, the first 100. */
+  skippedTimes: Date[];
+}
+
 export interface TriggerJobRequest {
   name: string;
   parameters?: { [key: string]: any } | undefined;
@@ -471,6 +491,7 @@ export interface Occurrence {
   decideTime?: Date | undefined;
   decision: Occurrence_Decision;
   reason: string;
+  /** Of ENQUEUED; of SKIPPED_FREEZE when it ran after the freeze. */
   execution: string;
   /** Of the execution, while its history is kept. */
   executionState: ExecutionState;
@@ -487,6 +508,8 @@ export const Occurrence_Decision = {
   MISSED: 6,
   /** COALESCED - Folded into a newer one by catch-up LAST. */
   COALESCED: 7,
+  /** SKIPPED_REQUESTED - Somebody asked to skip it (SkipJob). */
+  SKIPPED_REQUESTED: 8,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -501,6 +524,7 @@ export namespace Occurrence_Decision {
   export type SKIPPED_FREEZE = typeof Occurrence_Decision.SKIPPED_FREEZE;
   export type MISSED = typeof Occurrence_Decision.MISSED;
   export type COALESCED = typeof Occurrence_Decision.COALESCED;
+  export type SKIPPED_REQUESTED = typeof Occurrence_Decision.SKIPPED_REQUESTED;
   export type UNRECOGNIZED = typeof Occurrence_Decision.UNRECOGNIZED;
 }
 
@@ -530,6 +554,9 @@ export function occurrence_DecisionFromJSON(object: any): Occurrence_Decision {
     case 7:
     case "DECISION_COALESCED":
       return Occurrence_Decision.COALESCED;
+    case 8:
+    case "DECISION_SKIPPED_REQUESTED":
+      return Occurrence_Decision.SKIPPED_REQUESTED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -555,6 +582,8 @@ export function occurrence_DecisionToJSON(object: Occurrence_Decision): string {
       return "DECISION_MISSED";
     case Occurrence_Decision.COALESCED:
       return "DECISION_COALESCED";
+    case Occurrence_Decision.SKIPPED_REQUESTED:
+      return "DECISION_SKIPPED_REQUESTED";
     case Occurrence_Decision.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -3137,6 +3166,212 @@ export const ResumeJobResponse: MessageFns<ResumeJobResponse> = {
     message.impact = (object.impact !== undefined && object.impact !== null)
       ? ScheduleImpact.fromPartial(object.impact)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseSkipJobRequest(): SkipJobRequest {
+  return { name: "", count: 0, reason: "", undo: false };
+}
+
+export const SkipJobRequest: MessageFns<SkipJobRequest> = {
+  encode(message: SkipJobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).int32(message.count);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.undo !== false) {
+      writer.uint32(32).bool(message.undo);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SkipJobRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSkipJobRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.undo = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SkipJobRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      undo: isSet(object.undo) ? globalThis.Boolean(object.undo) : false,
+    };
+  },
+
+  toJSON(message: SkipJobRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.count !== 0) {
+      obj.count = Math.round(message.count);
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.undo !== false) {
+      obj.undo = message.undo;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SkipJobRequest>, I>>(base?: I): SkipJobRequest {
+    return SkipJobRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SkipJobRequest>, I>>(object: I): SkipJobRequest {
+    const message = createBaseSkipJobRequest();
+    message.name = object.name ?? "";
+    message.count = object.count ?? 0;
+    message.reason = object.reason ?? "";
+    message.undo = object.undo ?? false;
+    return message;
+  },
+};
+
+function createBaseSkipJobResponse(): SkipJobResponse {
+  return { job: undefined, skippedTimes: [] };
+}
+
+export const SkipJobResponse: MessageFns<SkipJobResponse> = {
+  encode(message: SkipJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== undefined) {
+      Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.skippedTimes) {
+      Timestamp.encode(toTimestamp(v!), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SkipJobResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSkipJobResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = Job.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.skippedTimes.push(fromTimestamp(Timestamp.decode(reader, reader.uint32())));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SkipJobResponse {
+    return {
+      job: isSet(object.job) ? Job.fromJSON(object.job) : undefined,
+      skippedTimes: globalThis.Array.isArray(object?.skippedTimes)
+        ? object.skippedTimes.map((e: any) => fromJsonTimestamp(e))
+        : globalThis.Array.isArray(object?.skipped_times)
+        ? object.skipped_times.map((e: any) => fromJsonTimestamp(e))
+        : [],
+    };
+  },
+
+  toJSON(message: SkipJobResponse): unknown {
+    const obj: any = {};
+    if (message.job !== undefined) {
+      obj.job = Job.toJSON(message.job);
+    }
+    if (message.skippedTimes?.length) {
+      obj.skippedTimes = message.skippedTimes.map((e) => e.toISOString());
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SkipJobResponse>, I>>(base?: I): SkipJobResponse {
+    return SkipJobResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SkipJobResponse>, I>>(object: I): SkipJobResponse {
+    const message = createBaseSkipJobResponse();
+    message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    message.skippedTimes = object.skippedTimes?.map((e) => e) || [];
     return message;
   },
 };
@@ -8018,6 +8253,16 @@ export const JobServiceService = {
     responseSerialize: (value: ResumeJobResponse): Buffer => Buffer.from(ResumeJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeJobResponse => ResumeJobResponse.decode(value),
   },
+  /** Skips the next scheduled runs of a job, or takes that back. */
+  skipJob: {
+    path: "/rota.v1.JobService/SkipJob" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SkipJobRequest): Buffer => Buffer.from(SkipJobRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SkipJobRequest => SkipJobRequest.decode(value),
+    responseSerialize: (value: SkipJobResponse): Buffer => Buffer.from(SkipJobResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SkipJobResponse => SkipJobResponse.decode(value),
+  },
   /** Runs the job now, optionally with parameters and on a given worker. */
   triggerJob: {
     path: "/rota.v1.JobService/TriggerJob" as const,
@@ -8210,6 +8455,8 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   pauseJob: handleUnaryCall<PauseJobRequest, PauseJobResponse>;
   /** Resumes scheduled runs. */
   resumeJob: handleUnaryCall<ResumeJobRequest, ResumeJobResponse>;
+  /** Skips the next scheduled runs of a job, or takes that back. */
+  skipJob: handleUnaryCall<SkipJobRequest, SkipJobResponse>;
   /** Runs the job now, optionally with parameters and on a given worker. */
   triggerJob: handleUnaryCall<TriggerJobRequest, TriggerJobResponse>;
   /** Creates executions for missed or past schedule times. */
@@ -8389,6 +8636,22 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeJobResponse) => void,
+  ): ClientUnaryCall;
+  /** Skips the next scheduled runs of a job, or takes that back. */
+  skipJob(
+    request: SkipJobRequest,
+    callback: (error: ServiceError | null, response: SkipJobResponse) => void,
+  ): ClientUnaryCall;
+  skipJob(
+    request: SkipJobRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SkipJobResponse) => void,
+  ): ClientUnaryCall;
+  skipJob(
+    request: SkipJobRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SkipJobResponse) => void,
   ): ClientUnaryCall;
   /** Runs the job now, optionally with parameters and on a given worker. */
   triggerJob(

@@ -41,6 +41,7 @@ test.each([
   [{ recurrences: cron('@daily'), dst: DstPolicy.fromPartial({ gap: DstPolicy_Gap.SHIFT }) }],
   [{ recurrences: cron('30 2 LW * *; @every 6h phase 15m') }],
   [{ recurrences: every(21_600_000, 900_000) }],
+  [{ recurrences: cron('@daily'), excludeCalendars: ['holidays', 'calendars/weekends'] }],
   [{ recurrences: at('2020-01-01T00:00:00Z').concat(cron('@daily')) }],
   [
     {
@@ -146,10 +147,24 @@ describe('refused is', () => {
   })
 
   test.each([
-    ['jitter', { jitter: durationFromMs(1) }],
-    ['exclude_calendars', { excludeCalendars: ['holidays'] }],
-    ['only_calendars', { onlyCalendars: ['holidays'] }],
-  ] satisfies [string, Partial<Schedule>][])(
+    [
+      { excludeCalendars: ['holidays', 'Holidays'] },
+      '.exclude_calendars[1] NAME_INVALID: "Holidays" is not of the form calendars/ID',
+    ],
+    [
+      { onlyCalendars: ['calendars/a', 'calendars/a'] },
+      '.only_calendars[1] FIELD_INVALID: "calendars/a" is in the list already',
+    ],
+    [
+      { onlyCalendars: Array.from({ length: 21 }, (_, index) => `c-${index}`) },
+      '.only_calendars FIELD_TOO_LONG: has 21 entries, more than 20',
+    ],
+  ] satisfies [Partial<Schedule>, string][])('calendars %o', (of, wrong) => {
+    const broken = schedule({ recurrences: every(1_000), ...of })
+    expect(wrongs(job({ schedule: broken }))).toEqual([`${FIELD}${wrong}`])
+  })
+
+  test.each([['jitter', { jitter: durationFromMs(1) }]] satisfies [string, Partial<Schedule>][])(
     '%s, which this release does not have',
     (field, of) => {
       const wrong = wrongs(job({ schedule: schedule({ recurrences: every(1_000), ...of }) }))

@@ -54,6 +54,8 @@ describe('on time', () => {
       decisions: [],
       mark: later(59.999),
       nextDueAt: later(60),
+      nextRunAt: later(60),
+      skipLeft: 0,
     })
   })
 
@@ -75,6 +77,8 @@ describe('on time', () => {
       decisions: [],
       mark: later(60),
       nextDueAt: later(120),
+      nextRunAt: later(120),
+      skipLeft: 0,
     })
   })
 

@@ -87,8 +87,17 @@ describe('--schedule and --tz over a schedule', () => {
     expect(changeSchedule(base, { schedule: ['none'] }, NOW)).toBeUndefined()
   })
 
-  it('refuses a zone without a schedule', () => {
+  it('names calendars, all of them anew; the word none removes them', () => {
+    const changed = changeSchedule(base, { excludeCalendar: ['a', 'calendars/b'] }, NOW)
+    expect(changed).toEqual({ ...base, excludeCalendars: ['calendars/a', 'calendars/b'] })
+    const only = changeSchedule(changed!, { excludeCalendar: ['none'], onlyCalendar: ['c'] }, NOW)
+    expect(only).toEqual({ ...base, excludeCalendars: [], onlyCalendars: ['calendars/c'] })
+  })
+
+  it('refuses a zone or a calendar without a schedule', () => {
     expect(() => changeSchedule(undefined, { tz: 'Asia/Tokyo' }, NOW)).toThrow('--tz')
+    const calendar = { onlyCalendar: ['a'] }
+    expect(() => changeSchedule(undefined, calendar, NOW)).toThrow('--only-calendar')
   })
 })
 
