@@ -3,6 +3,7 @@ import type { Report } from '../proto/gen/rota/agent/v1/agent_service.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
 import { newId } from '../shared/ids.ts'
 import type { Ticker } from '../shared/ticker.ts'
+import { cancelExecution } from './cancel/cancel.ts'
 import { createMembership, type Membership } from './cluster/membership.ts'
 import { Rebalancer } from './cluster/rebalancer.ts'
 import { type Conduct, createConduct } from './conduct/conduct.ts'
@@ -25,6 +26,7 @@ import { createRenewLoop } from './dispatch/renew-loop.ts'
 import { createMover, sendAllElsewhere } from './dispatch/send-elsewhere.ts'
 import { createDependencyLoop } from './enqueue/dependency-loop.ts'
 import { createEnqueue } from './enqueue/enqueue.ts'
+import { createOverlap, type Overlap } from './enqueue/overlap-loop.ts'
 import { createReleaseLoop } from './enqueue/release-loop.ts'
 import { createTriggerJob, type TriggerJob } from './enqueue/trigger.ts'
 import type { SessionId, WorkerId } from './job/execution.ts'
@@ -78,13 +80,13 @@ const LARGE_FLEET = 200
 export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const fleet = createFleet()
   const settle = createSettle(deps)
-  const enqueue = createEnqueue(deps)
+  const { enqueue, overlap, release, dependencies } = enqueueWith(deps, settle)
   const heartbeatMs = options.leaseMs / HEARTBEATS_PER_LEASE
   const coordinatorId = newId(deps.clock, deps.random)
   const membership = joinCluster(deps, fleet, { ...options, coordinatorId })
   let isLeaving = false
   const conduct = createConduct({ ...deps, cordon: cordonWith(deps) })
-  const onEnded = (ended: readonly EndedAttempt[]) => freeSlots(deps, fleet, ended)
+  const onEnded = endedWith(deps, fleet, overlap)
   const { recovery, recover, receive } = recoverWith(deps, fleet, {
     ...{ coordinatorId, settle, onEnded },
     leaseMs: options.leaseMs,
@@ -94,8 +96,6 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   // schedule -> enqueue -> match -> dispatch
   const { endExecutions, settleLost } = settle
   const schedule = createScheduleLoop(deps, enqueue)
-  const release = createReleaseLoop(deps, endExecutions)
-  const dependencies = createDependencyLoop(deps, { enqueue, endExecutions })
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
   const triggerJob = createTriggerJob(deps, { enqueue, assign: { claim: match.claimNew } })
   const renew = createRenewLoop(deps, fleet, heartbeatMs)
@@ -109,6 +109,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     schedules: [schedule],
     queue: [match.loop, release],
     dependencies: [dependencies],
+    overlap: [overlap.loop],
     cancels: [control],
     workers: [renew, ...workers],
   })
@@ -124,8 +125,8 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   return {
     ...{ triggerJob, endExecutions, membership, conduct, recovery },
     loops: [
-      ...[schedule, release, dependencies, match.loop, renew, control, ...workers, expire],
-      ...[conduct.loop, recover],
+      ...[schedule, release, dependencies, overlap.loop, match.loop, renew, control, ...workers],
+      ...[expire, conduct.loop, recover],
     ],
     converse: (peer) => createConversation(deps, conversation, peer),
     async leave() {
@@ -212,6 +213,44 @@ function expireWith(
     },
   }
 }
+
+/** The way in, and what lets go on what waits there. */
+function enqueueWith(deps: Deps, settle: Settle) {
+  const { endExecutions } = settle
+  const enqueue = createEnqueue(deps)
+  return {
+    enqueue,
+    overlap: overlapWith(deps, settle),
+    release: createReleaseLoop(deps, endExecutions),
+    dependencies: createDependencyLoop(deps, { enqueue, endExecutions }),
+  }
+}
+
+/** What follows when attempts have ended: room on their workers, and for what waits behind them. */
+function endedWith(deps: Deps, fleet: Fleet, overlap: Overlap) {
+  return (ended: readonly EndedAttempt[]): void => {
+    freeSlots(deps, fleet, ended)
+    overlap.noteEnded(ended)
+  }
+}
+
+/** How what waits for others of its job is let in, and what is in its way ended. */
+function overlapWith(deps: Deps, { endExecutions }: Settle): Overlap {
+  return createOverlap(deps, {
+    endExecutions,
+    async cancel(id, reason) {
+      try {
+        await cancelExecution(deps, endExecutions, { id, reason, actor: 'overlap', force: false })
+      } catch (error) {
+        if (error instanceof RotaError && CANCEL_IS_OVER.has(error.reason)) return
+        throw error
+      }
+    },
+  })
+}
+
+/** It has ended meanwhile. */
+const CANCEL_IS_OVER: ReadonlySet<string> = new Set(['EXECUTION_FINISHED', 'EXECUTION_NOT_FOUND'])
 
 /** How Rota itself takes a worker out of service. */
 function cordonWith(deps: Deps): Parameters<typeof createConduct>[0]['cordon'] {

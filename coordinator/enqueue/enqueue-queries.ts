@@ -10,7 +10,7 @@ export interface ExecutionInsert {
   readonly jobId: JobId
   readonly jobVersion: number
   readonly state: 'waiting' | 'queued'
-  readonly reasonCode: '' | 'SCHEDULED_LATER' | 'DEPENDENCY'
+  readonly reasonCode: '' | 'SCHEDULED_LATER' | 'DEPENDENCY' | 'OVERLAP'
   readonly trigger: Trigger
   readonly priority: number
   readonly classId: number
@@ -18,11 +18,13 @@ export interface ExecutionInsert {
   readonly scheduledFor: Date | null
   /** Null: now. Infinity: when something releases it. */
   readonly availableAt: Date | 'infinity' | null
-  /** After it became available, in ms. */
+  /** After its due time, or where it has none after it became available, in ms. */
   readonly startDeadlineMs: number | null
   readonly parameters: string
   readonly requestedBy: string
   readonly maxAttempts: number
+  /** What lets it in (overlap.ts); null: nothing has to. */
+  readonly gate: string | null
 }
 
 /** Inserts executions; one whose id is there already stays as it is. */
@@ -31,19 +33,19 @@ export async function insertExecutions(db: Db, rows: readonly ExecutionInsert[])
   await sql`/* insertExecutions */
     with moved as (
       insert into rota.execution as e (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee,
-        scheduled_for, available_at, start_deadline_at, parameters, requested_by, max_attempts)
+        scheduled_for, available_at, start_deadline_at, parameters, requested_by, max_attempts, gate)
       select id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
         coalesce(available_at, clock_timestamp()),
-        coalesce(nullif(available_at, 'infinity'), clock_timestamp()) + start_deadline_ms * interval '1 millisecond',
-        parameters, requested_by, max_attempts
+        coalesce(scheduled_for, nullif(available_at, 'infinity'), clock_timestamp()) + start_deadline_ms * interval '1 millisecond',
+        parameters, requested_by, max_attempts, gate
       from unnest(${column('id')}::uuid[], ${column('jobId')}::bigint[], ${column('jobVersion')}::int[],
         ${column('state')}::text[], ${column('reasonCode')}::text[], ${column('trigger')}::text[],
         ${column('priority')}::smallint[], ${column('classId')}::int[], ${column('guarantee')}::text[],
         ${column('scheduledFor')}::timestamptz[], ${column('availableAt')}::timestamptz[],
         ${column('startDeadlineMs')}::float8[], ${column('parameters')}::jsonb[], ${column('requestedBy')}::text[],
-        ${column('maxAttempts')}::int[])
+        ${column('maxAttempts')}::int[], ${column('gate')}::uuid[])
         as new (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
-          available_at, start_deadline_ms, parameters, requested_by, max_attempts)
+          available_at, start_deadline_ms, parameters, requested_by, max_attempts, gate)
       on conflict (id) do nothing
       returning ${MOVED}, e.requested_by
     )
@@ -83,22 +85,27 @@ export async function insertDependencyChecks(db: Db, jobIds: readonly JobId[]): 
     insert into rota.dependency_check (job_id) select unnest(${jobIds}::bigint[])`.execute(db)
 }
 
-/** Move `release`: backoff that is over and waits for a time that has come. Answers how many there were. */
-export async function releaseDue(db: Db, limit: number): Promise<number> {
-  const { rows } = await sql`/* releaseDue */
+/**
+ * Move `release`: backoff that is over and waits for a time that has come. What must be let in first goes on waiting, for
+ * that. Answers the new state of each.
+ */
+export async function releaseDue(db: Db, limit: number): Promise<('queued' | 'waiting')[]> {
+  const { rows } = await sql<{ state: 'queued' | 'waiting' }>`/* releaseDue */
     with due as materialized (
-      select id from rota.execution
+      select id, state = 'waiting' and gate is not null as is_held from rota.execution
       where state in ('waiting', 'backoff') and available_at <= clock_timestamp()
       order by available_at limit ${limit}
       for update skip locked
-    ), moved as (
+    ), changed as (
       update rota.execution e
-      set state = 'queued', reason_code = '', reason_message = '', available_at = clock_timestamp()
+      set state = case when due.is_held then 'waiting' else 'queued' end,
+        reason_code = case when due.is_held then e.reason_code else '' end, reason_message = '',
+        available_at = case when due.is_held then 'infinity' else clock_timestamp() end
       from due where e.id = due.id and e.state = any (${[...MOVES.release.from]}::text[])
       returning ${MOVED}
-    ), told as (${tellMoved('queued')})
-    select id from moved`.execute(db)
-  return rows.length
+    ), moved as (select * from changed where state = 'queued'), told as (${tellMoved('queued')})
+    select state from changed`.execute(db)
+  return rows.map(({ state }) => state)
 }
 
 /** In how many ms the next one is due for release; undefined when none waits for a time. */

@@ -20,6 +20,8 @@ import {
   readClasses,
 } from './enqueue-queries.ts'
 
+import { type Admitted, type LeftOut, type Planned, passGates } from './overlap.ts'
+
 /** An execution that is queued from now on. */
 export interface Enqueued {
   readonly id: ExecutionId
@@ -28,11 +30,15 @@ export interface Enqueued {
   readonly priority: number
 }
 
-/**
- * Inserts executions within the caller's transaction; answers those that wait for nothing. The caller gives the hint `queue`
- * after its commit.
- */
-export type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<readonly Enqueued[]>
+export interface EnqueueOutcome {
+  /** Those that wait for nothing. */
+  readonly queued: readonly Enqueued[]
+  /** Those that their job's overlap policy leaves out: they are not stored. */
+  readonly leftOut: readonly LeftOut[]
+}
+
+/** Inserts executions within the caller's transaction. The caller gives the hint `queue` after its commit. */
+export type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<EnqueueOutcome>
 
 export const PRIORITY_DEFAULT = 50
 
@@ -40,29 +46,35 @@ export function createEnqueue(deps: Pick<Deps, 'hints' | 'specs'>): Enqueue {
   const classes = createClassIds()
   deps.hints.on('recovery', classes.forget)
   return async (tx, requests) => {
-    if (requests.length === 0) return []
+    if (requests.length === 0) return NOTHING
     const specs = await deps.specs.load(tx, requests)
     const planned = requests.map((request) => {
-      const { spec } = specOf(specs, request)
-      return { request, spec, needs: placementNeeds(spec, request.pinnedWorker) }
+      const { spec, jobUid } = specOf(specs, request)
+      return { request, spec, jobUid, needs: placementNeeds(spec, request.pinnedWorker) }
     })
+    const { admitted, leftOut } = await passGates(tx, planned)
+    if (admitted.length === 0) return { queued: [], leftOut }
     const classIds = await classes.load(
       tx,
-      planned.map(({ needs }) => needs),
+      admitted.map(({ planned: { needs } }) => needs),
     )
-    const rows = planned.map(({ request, spec, needs }) => {
+    const rows = admitted.map((each) => {
+      const { needs } = each.planned
       const classId = classIds.get(placementKey(needs))
       assert(classId !== undefined, 'every class was loaded')
-      return { ...toInsert(request, spec, classId), needs }
+      return { ...toInsert(each, classId), needs }
     })
     await insertExecutions(tx, rows)
-    const waiting = requests.filter((request) => request.waitsForDependencies)
+    const waiting = rows.filter(({ reasonCode }) => reasonCode === 'DEPENDENCY')
     if (waiting.length > 0) {
       await insertDependencyChecks(tx, [...new Set(waiting.map(({ jobId }) => jobId))])
     }
-    return rows.filter(({ state }) => state === 'queued')
+    if (admitted.some(({ isHeld }) => isHeld)) deps.hints.give('overlap')
+    return { queued: rows.filter(({ state }) => state === 'queued'), leftOut }
   }
 }
+
+const NOTHING: EnqueueOutcome = { queued: [], leftOut: [] }
 
 /** Ids of placement classes. Only those found committed are remembered: a class of a rolled back transaction is none. */
 function createClassIds() {
@@ -86,27 +98,36 @@ function createClassIds() {
   }
 }
 
-function toInsert(request: NewExecution, spec: JobSpec, classId: number): ExecutionInsert {
+function toInsert(admitted: Admitted<Planned>, classId: number): ExecutionInsert {
+  const { request, spec } = admitted.planned
   return {
     id: request.id,
     jobId: request.jobId,
     jobVersion: request.jobVersion,
-    ...initialState(request),
+    ...initialState(admitted),
     trigger: request.trigger,
     priority: spec.priority ?? PRIORITY_DEFAULT,
     classId,
     guarantee: wordFromEnum(Guarantee, spec.guarantee) ?? 'at_least_once',
     scheduledFor: request.scheduledFor ?? null,
-    startDeadlineMs: durationToMs(spec.startDeadline) ?? null,
+    startDeadlineMs: startDeadlineMs(request, spec),
     parameters: JSON.stringify({ ...defaultParameters(spec.parameters), ...request.parameters }),
     requestedBy: request.requestedBy,
     maxAttempts: 1 + retryPlan(spec.retry).maxRetries,
+    gate: admitted.gate,
   }
 }
 
-function initialState(
-  request: NewExecution,
-): Pick<ExecutionInsert, 'state' | 'reasonCode' | 'availableAt'> {
+/** The due times of a backfill are long past. */
+function startDeadlineMs({ backfillId }: NewExecution, spec: JobSpec): number | null {
+  return backfillId === undefined ? (durationToMs(spec.startDeadline) ?? null) : null
+}
+
+function initialState({
+  planned: { request },
+  isHeld,
+}: Admitted<Planned>): Pick<ExecutionInsert, 'state' | 'reasonCode' | 'availableAt'> {
+  if (isHeld) return { state: 'waiting', reasonCode: 'OVERLAP', availableAt: 'infinity' }
   if (request.waitsForDependencies) {
     return { state: 'waiting', reasonCode: 'DEPENDENCY', availableAt: 'infinity' }
   }

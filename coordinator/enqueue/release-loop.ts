@@ -34,9 +34,10 @@ export function createReleaseLoop(
     name: 'release',
     runOnce: async () => {
       const released = await releaseDue(deps.db, BATCH)
-      if (released > 0) deps.hints.give('queue')
+      if (released.includes('queued')) deps.hints.give('queue')
+      if (released.includes('waiting')) deps.hints.give('overlap')
       const expired = await expireDeadlines()
-      if (released === BATCH || expired === BATCH) return 0
+      if (released.length === BATCH || expired === BATCH) return 0
       return Math.max(0, Math.min(LOOK_MS, (await nextReleaseMs(deps.db)) ?? LOOK_MS))
     },
   })

@@ -12,6 +12,7 @@ import { MicroBatcher } from '../../shared/micro-batcher.ts'
 import { COMPARED_MAX } from '../../shared/near-names.ts'
 import { findJobs } from '../definition/find-job.ts'
 import { once, type RequestKey } from '../definition/request-key.ts'
+import { forgetRequest } from '../definition/request-queries.ts'
 import { readParameters, validateParameters } from '../definition/validate-parameters.ts'
 import type { Deps } from '../deps.ts'
 import type { ExecutionId } from '../job/execution.ts'
@@ -23,6 +24,7 @@ import type { Db } from '../store/database.ts'
 import { isUndone } from '../store/database-errors.ts'
 import { type JobVersionRef, specOf } from '../store/job-specs.ts'
 import type { Enqueue, Enqueued } from './enqueue.ts'
+import type { LeftOut } from './overlap.ts'
 
 export interface Trigger {
   readonly job: string
@@ -63,14 +65,17 @@ export function createTriggerJob(
   steps: { readonly enqueue: Enqueue; readonly assign: AssignNew },
 ): TriggerJob {
   const lookups = createLookups(deps)
-  const batcher = new MicroBatcher<Prepared, ExecutionId>({
+  const batcher = new MicroBatcher<Prepared, ExecutionId | LeftOut>({
     lanes: LANES,
     ...BATCHES,
     run: async (prepared) => store(deps, steps, prepared),
   })
   return async (trigger) => {
     const prepared = await prepare(deps, lookups, trigger)
-    return trigger.validateOnly ? undefined : batcher.add(prepared)
+    if (trigger.validateOnly) return undefined
+    const answer = await batcher.add(prepared)
+    if (typeof answer === 'string') return answer
+    throw refused(trigger.job, answer)
   }
 }
 
@@ -148,19 +153,20 @@ async function store(
   deps: Deps,
   { enqueue, assign }: { readonly enqueue: Enqueue; readonly assign: AssignNew },
   prepared: readonly Prepared[],
-): Promise<ExecutionId[]> {
+): Promise<(ExecutionId | LeftOut)[]> {
   const direct: { assigned?: Assigned } = {}
-  const { ids, count } = await deps.db
+  const { answers, count } = await deps.db
     .transaction()
     .execute(async (tx) => {
       const { ids, isNew } = await claimRequests(tx, prepared)
       const fresh = prepared.filter((_, index) => isNew[index])
-      const enqueued = await enqueue(
+      const { queued, leftOut } = await enqueue(
         tx,
         fresh.map(({ execution }) => execution),
       )
-      direct.assigned = await assign.claim(tx, enqueued)
-      return { ids, count: enqueued.length }
+      direct.assigned = await assign.claim(tx, queued)
+      const answers = leftOut.length === 0 ? ids : await withRefusals(tx, { fresh, ids, leftOut })
+      return { answers, count: queued.length }
     })
     .catch(async (error: unknown) => {
       await direct.assigned?.conclude(isUndone(error) ? 'undone' : 'unknown')
@@ -168,7 +174,32 @@ async function store(
     })
   await direct.assigned?.conclude('committed')
   deps.hints.give(count === direct.assigned?.count ? 'executions' : 'queue')
-  return ids
+  return answers
+}
+
+/** What was left out was not done: its request may come again. */
+async function withRefusals(
+  tx: Db,
+  asked: {
+    readonly fresh: readonly Prepared[]
+    readonly ids: readonly ExecutionId[]
+    readonly leftOut: readonly LeftOut[]
+  },
+): Promise<(ExecutionId | LeftOut)[]> {
+  const refusals = new Map(asked.leftOut.map((each) => [each.id, each]))
+  for (const { request, execution } of asked.fresh) {
+    if (request !== undefined && refusals.has(execution.id)) await forgetRequest(tx, request)
+  }
+  return asked.ids.map((id) => refusals.get(id) ?? id)
+}
+
+function refused(job: string, { behind, reason }: LeftOut): RotaError {
+  const hint = `Wait for it: \`rota exec wait ${behind}\`; end it: \`rota exec cancel ${behind}\`; or let the job queue: \`concurrency.overlap\`.`
+  const metadata = { execution: behind }
+  return new RotaError('OVERLAP_REFUSED', `job ${job} is not run now: ${reason}`, {
+    hint,
+    metadata,
+  })
 }
 
 /** G2. In the order of their ids, so that two transactions never wait in a ring. */

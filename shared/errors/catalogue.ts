@@ -140,6 +140,12 @@ export const CATALOGUE = {
     title: 'Other jobs depend on this job.',
     hint: 'Remove the dependency from the jobs named in the message first.',
   },
+  OVERLAP_REFUSED: {
+    code: 'FAILED_PRECONDITION',
+    title:
+      'As many executions of the job as it allows have not ended, and its overlap policy lets no more wait.',
+    hint: 'Wait for the execution in the message, cancel it, or choose another `concurrency.overlap`.',
+  },
   EXECUTION_NOT_FOUND: {
     code: 'NOT_FOUND',
     title: 'There is no execution of this id.',

@@ -66,6 +66,7 @@ async function create(count: number, rest: Partial<ExecutionInsert> = {}): Promi
     parameters: '{}',
     requestedBy: 'token:admin',
     maxAttempts: 1,
+    gate: null,
     ...rest,
   }))
   await insertExecutions(db, rows)

@@ -29,18 +29,20 @@ const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now }
     Guarantee[],
     ...unknown[],
   ]
-  const [times, availables, deadlines, parameterTexts, requesters, maxima] = rest as [
+  const [times, availables, deadlines, parameterTexts, requesters, maxima, gates] = rest as [
     (Date | null)[],
     (Date | 'infinity' | null)[],
     (number | null)[],
     string[],
     string[],
     number[],
+    (string | null)[],
   ]
   for (const [index, id] of ids.entries()) {
     const available = availables[index]
     const deadlineMs = deadlines[index] ?? null
-    const fromMs = available instanceof Date ? available.getTime() : nowMs
+    const fromMs =
+      times[index]?.getTime() ?? (available instanceof Date ? available.getTime() : nowMs)
     const at = <T>(column: readonly T[]) => column[index] as T
     tables.execution.insert(tx, {
       ...EMPTY_EXECUTION,
@@ -60,6 +62,7 @@ const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now }
       parameters: JSON.parse(at(parameterTexts)),
       requested_by: at(requesters),
       max_attempts: at(maxima),
+      gate: at(gates),
     })
   }
   return []
@@ -121,14 +124,16 @@ const releaseDue: StatementModel = ({ tx, tables, parameters, nowMs, now }) => {
   for (const row of due) {
     if (released.length === limit) break
     if (!tables.execution.tryLock(tx, row.id, FOR_UPDATE) || !from.includes(row.state)) continue
+    const isHeld = row.state === 'waiting' && row.gate !== null
+    const state = isHeld ? 'waiting' : 'queued'
     tables.execution.update(tx, {
       ...row,
-      state: 'queued',
-      reason_code: '',
+      state,
+      reason_code: isHeld ? row.reason_code : '',
       reason_message: '',
-      available_at: now,
+      available_at: isHeld ? INFINITY : now,
     })
-    released.push({ id: row.id })
+    released.push({ state })
   }
   return released
 }
