@@ -28,6 +28,8 @@ import { checkTimeZone } from './zone/time-zone.ts'
 
 const RECURRENCES_MAX = 50
 const CATCH_UP_EXECUTIONS_MAX = 1_000
+const JITTER_MS_MIN = 1_000
+const JITTER_MS_MAX = 86_400_000
 
 /** What a protobuf Timestamp may hold, in ms: the years 1 to 9999. */
 const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z')
@@ -46,7 +48,7 @@ export function checkSchedule(
     ...validateWindow(field, schedule),
     ...validateCatchUp(`${field}.catch_up`, schedule.catchUp),
     ...validateDst(`${field}.dst`, schedule.dst),
-    ...refuseFeature(schedule.jitter !== undefined, `${field}.jitter`, 'Jitter'),
+    ...validateJitter(`${field}.jitter`, schedule.jitter),
     ...refuseFeature(
       schedule.excludeCalendars.length > 0,
       `${field}.exclude_calendars`,
@@ -126,6 +128,18 @@ function validateInterval(
   return [
     ...refuseUnless(every.nanos === 0, `${path}.every`, { message: 'is not in whole seconds' }),
     ...refuseUnless(isShorter, `${path}.phase`, { message: 'is not shorter than the interval' }),
+  ]
+}
+
+function validateJitter(field: string, jitter: Duration | undefined): FieldViolation[] {
+  if (jitter === undefined) return []
+  const wrong = checkDuration(field, jitter, JITTER_MS_MIN)
+  if (wrong.length > 0) return wrong
+  return [
+    ...refuseUnless(durationToMs(jitter) <= JITTER_MS_MAX, field, {
+      message: 'is longer than a day',
+    }),
+    ...refuseUnless(jitter.nanos === 0, field, { message: 'is not in whole seconds' }),
   ]
 }
 

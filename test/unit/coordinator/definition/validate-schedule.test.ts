@@ -134,6 +134,18 @@ describe('refused is', () => {
       '.catch_up.max_lateness FIELD_INVALID: -1s is not from 0s to 365 d',
     ],
     [
+      { recurrences: every(1_000), jitter: durationFromMs(1) },
+      '.jitter FIELD_INVALID: 0.001s is not from 1s to 365 d',
+    ],
+    [
+      { recurrences: every(1_000), jitter: durationFromMs(1_500) },
+      '.jitter FIELD_INVALID: is not in whole seconds',
+    ],
+    [
+      { recurrences: every(1_000), jitter: durationFromMs(86_401_000) },
+      '.jitter FIELD_INVALID: is longer than a day',
+    ],
+    [
       { recurrences: at('2026-11-20T10:00:00Z') },
       ' SCHEDULE_NEVER_RUNS: has no due time after 2026-11-20T10:00:00.000Z',
     ],
@@ -146,7 +158,6 @@ describe('refused is', () => {
   })
 
   test.each([
-    ['jitter', { jitter: durationFromMs(1) }],
     ['exclude_calendars', { excludeCalendars: ['holidays'] }],
     ['only_calendars', { onlyCalendars: ['holidays'] }],
   ] satisfies [string, Partial<Schedule>][])(
