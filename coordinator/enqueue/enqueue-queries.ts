@@ -118,12 +118,20 @@ export async function nextReleaseMs(db: Db): Promise<number | undefined> {
   return rows[0]?.wait_ms
 }
 
+export interface LateExecution {
+  readonly id: ExecutionId
+  readonly state: 'waiting' | 'queued' | 'backoff'
+  readonly reason_code: string
+  readonly reason_message: string
+  readonly start_deadline_at: Date
+}
+
 /** Executions whose start deadline has passed, locked. */
-export async function lockPastDeadline(db: Db, limit: number): Promise<ExecutionId[]> {
-  const { rows } = await sql<{ id: ExecutionId }>`/* lockPastDeadline */
-    select id from rota.execution
+export async function lockPastDeadline(db: Db, limit: number): Promise<LateExecution[]> {
+  const { rows } = await sql<LateExecution>`/* lockPastDeadline */
+    select id, state, reason_code, reason_message, start_deadline_at from rota.execution
     where start_deadline_at < clock_timestamp() and state in ('waiting', 'queued', 'backoff') and attempt = 0
     order by start_deadline_at limit ${limit}
     for update skip locked`.execute(db)
-  return rows.map(({ id }) => id)
+  return rows
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createEnqueue, type EnqueueOutcome } from '../../coordinator/enqueue/enqueue.ts'
 import { releaseDue } from '../../coordinator/enqueue/enqueue-queries.ts'
 import { createOverlap, type Overlap } from '../../coordinator/enqueue/overlap-loop.ts'
+import { createReleaseLoop } from '../../coordinator/enqueue/release-loop.ts'
 import { createTriggerJob, type Trigger } from '../../coordinator/enqueue/trigger.ts'
 import type { ExecutionId, JobId } from '../../coordinator/job/execution.ts'
 import type { NewExecution } from '../../coordinator/job/new-execution.ts'
@@ -17,6 +18,7 @@ import { createJobSpecs } from '../../coordinator/store/job-specs.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { systemRandom as random } from '../../shared/random.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { seconds } from '../support/spec.ts'
 import { until } from '../support/until.ts'
 
 let database: TestDatabase
@@ -314,6 +316,41 @@ describe('QUEUE_ALL', () => {
       `overlap queue all: execution ${all[1]!.id} waits already, as do as many as may`,
     ])
   })
+})
+
+test('one that waits too long after its due time fails, and says what it waited for', async () => {
+  const by = coordinator()
+  const jobId = await createJob(
+    { overlap: 'OVERLAP_QUEUE_ALL' },
+    { startDeadline: seconds('3600s') },
+  )
+  const now = Math.floor(Date.now() / 1_000) * 1_000
+  const at = (minutes: number) => ({
+    ...due(jobId, 0),
+    scheduledFor: new Date(now - minutes * 60_000),
+  })
+  const [late, first, second] = [at(61), at(59), at(30)]
+  await decide(by, [first])
+  await decide(by, [late, second])
+  await look(by.overlap)
+  const release = createReleaseLoop(by.deps, by.settle.endExecutions)
+  await release.start()
+  const ended = await until('it has failed', async () => {
+    const { rows } = await sql<{ id: ExecutionId; message: string }>`
+      select id, reason_message as message from rota.execution_history where reason_code = 'DEADLINE'`.execute(
+      db,
+    )
+    return rows.length > 0 && rows
+  })
+  await release.stop()
+  const deadline = new Date(now - 60_000).toISOString()
+  expect(ended).toEqual([
+    {
+      id: late.id,
+      message: `should have started by ${deadline}: it waited for others of its job (waits until execution ${first.id} has ended)`,
+    },
+  ])
+  expect(await states(jobId)).toEqual(['failed DEADLINE', 'queued', 'waiting OVERLAP'])
 })
 
 test('CANCEL_RUNNING asks what runs to end, and the newest takes its place', async () => {

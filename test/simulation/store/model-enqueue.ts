@@ -152,9 +152,9 @@ const lockPastDeadline: StatementModel = ({ tx, tables, parameters, nowMs }) => 
     .filter((row) => (isWaiting(row) || row.state === 'queued') && row.attempt === 0)
     .sort((a, b) => (a.start_deadline_at?.getTime() ?? 0) - (b.start_deadline_at?.getTime() ?? 0))
   const locked: object[] = []
-  for (const { id } of late) {
+  for (const row of late) {
     if (locked.length === limit) break
-    if (tables.execution.tryLock(tx, id, FOR_UPDATE)) locked.push({ id })
+    if (tables.execution.tryLock(tx, row.id, FOR_UPDATE)) locked.push(row)
   }
   return locked
 }
