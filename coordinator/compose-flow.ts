@@ -24,6 +24,7 @@ import { Recovery } from './dispatch/recovery/recovery.ts'
 import { createRecoveryLoop } from './dispatch/recovery/recovery-loop.ts'
 import { createRenewLoop } from './dispatch/renew-loop.ts'
 import { createMover, sendAllElsewhere } from './dispatch/send-elsewhere.ts'
+import { type BackfillJob, createBackfillJob } from './enqueue/backfill.ts'
 import { createDependencyLoop } from './enqueue/dependency-loop.ts'
 import { createEnqueue } from './enqueue/enqueue.ts'
 import { createOverlap, type Overlap } from './enqueue/overlap-loop.ts'
@@ -51,6 +52,7 @@ export interface FlowOptions {
 
 export interface Flow {
   readonly triggerJob: TriggerJob
+  readonly backfillJob: BackfillJob
   readonly endExecutions: Settle['endExecutions']
   /** Starts when the address is known, before the loops; stops last. */
   readonly membership: Membership
@@ -80,7 +82,7 @@ const LARGE_FLEET = 200
 export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const fleet = createFleet()
   const settle = createSettle(deps)
-  const { enqueue, overlap, release, dependencies } = enqueueWith(deps, settle)
+  const { enqueue, endExecutions, overlap, release, dependencies } = enqueueWith(deps, settle)
   const heartbeatMs = options.leaseMs / HEARTBEATS_PER_LEASE
   const coordinatorId = newId(deps.clock, deps.random)
   const membership = joinCluster(deps, fleet, { ...options, coordinatorId })
@@ -94,7 +96,6 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   })
 
   // schedule -> enqueue -> match -> dispatch
-  const { endExecutions, settleLost } = settle
   const schedule = createScheduleLoop(deps, enqueue)
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
   const triggerJob = createTriggerJob(deps, { enqueue, assign: { claim: match.claimNew } })
@@ -115,7 +116,8 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   })
 
   const conversation: ConversationOptions = {
-    ...{ coordinatorId, leaseMs: options.leaseMs, fleet, recovery, settleLost },
+    ...{ coordinatorId, leaseMs: options.leaseMs, fleet, recovery },
+    settleLost: settle.settleLost,
     heartbeatMs: (protocol) => pauseMs(fleet, heartbeatMs, protocol),
     isLeaving: () => isLeaving,
     coordinators: () => membership.addresses(),
@@ -124,6 +126,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   }
   return {
     ...{ triggerJob, endExecutions, membership, conduct, recovery },
+    backfillJob: createBackfillJob(deps, enqueue),
     loops: [
       ...[schedule, release, dependencies, overlap.loop, match.loop, renew, control, ...workers],
       ...[expire, conduct.loop, recover],
@@ -216,11 +219,15 @@ function expireWith(
 
 /** The way in, and what lets go on what waits there. */
 function enqueueWith(deps: Deps, settle: Settle) {
-  const { endExecutions } = settle
   const enqueue = createEnqueue(deps)
+  const overlap = overlapWith(deps, settle)
+  const endExecutions: Settle['endExecutions'] = async (tx, ended) => {
+    const done = await settle.endExecutions(tx, ended)
+    overlap.noteEnded(done.map(({ id }) => ({ executionId: id })))
+    return done
+  }
   return {
-    enqueue,
-    overlap: overlapWith(deps, settle),
+    ...{ enqueue, endExecutions, overlap },
     release: createReleaseLoop(deps, endExecutions),
     dependencies: createDependencyLoop(deps, { enqueue, endExecutions }),
   }

@@ -125,6 +125,7 @@ async function composeRpc(
       ...deps,
       boundary: createErrorBoundary(deps),
       triggerJob: flow.triggerJob,
+      backfillJob: flow.backfillJob,
       readFleet: readTogether(async () => readFleet(deps.db)),
       endExecutions: flow.endExecutions,
       enrollment: { ...deps, authority, advertisedAddress: address },

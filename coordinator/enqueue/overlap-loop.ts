@@ -34,7 +34,7 @@ import {
 const BATCH = 100
 /** Looks at least so often, in ms: another coordinator may have ended what is in the way. */
 const LOOK_MS = 1_000
-/** After a hint, which is given before its transaction is committed, it looks again so often, in ms, for so long. */
+/** After a hint, which may come before its transaction is committed, it looks again so often, in ms, for so long. */
 const EAGER_LOOK_MS = 20
 const EAGER_MS = 200
 
@@ -46,7 +46,7 @@ export interface OverlapSteps {
 
 export interface Overlap {
   readonly loop: Ticker
-  /** These attempts have ended here. */
+  /** These have ended here, or will when the transaction is committed. */
   noteEnded(ended: readonly { readonly executionId: ExecutionId }[]): void
 }
 
@@ -71,13 +71,16 @@ export function createOverlap(deps: Deps, steps: OverlapSteps): Overlap {
       return deps.clock.monotonicMs() < eagerUntilMs ? EAGER_LOOK_MS : LOOK_MS
     },
   })
-  deps.hints.on('overlap', () => {
+  const beEager = () => {
     eagerUntilMs = deps.clock.monotonicMs() + EAGER_MS
-  })
+  }
+  deps.hints.on('overlap', beEager)
   return {
     loop,
     noteEnded(ended) {
-      if (ended.some(({ executionId }) => inTheWay.has(executionId))) loop.wake()
+      if (!ended.some(({ executionId }) => inTheWay.has(executionId))) return
+      beEager()
+      loop.wake()
     },
   }
 }

@@ -11,6 +11,8 @@ export interface OccurrenceRow {
   readonly decision: Decision
   readonly reason: string
   readonly execution_id: ExecutionId | null
+  /** Of the newest backfill over this due time. */
+  readonly backfill_execution_id: ExecutionId | null
 }
 
 export const OCCURRENCE_COLUMNS = {
@@ -43,6 +45,11 @@ export async function listOccurrences(
       'o.decision',
       'o.reason',
       'o.execution_id',
+      sql<ExecutionId | null>`(
+        select r.execution_id from rota.backfill_run r join rota.backfill b on b.id = r.backfill_id
+        where r.job_id = o.job_id and r.scheduled_for = o.scheduled_for order by b.created_at desc limit 1)`.as(
+        'backfill_execution_id',
+      ),
     ])
     .where(listing.condition)
     .$if(job !== '', (query) => query.where('j.name', '=', job))

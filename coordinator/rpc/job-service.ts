@@ -12,11 +12,12 @@ import { requestKey } from '../definition/request-key.ts'
 import { deleteJob, pauseJob, resumeJob, type SwitchJob } from '../definition/switch-job.ts'
 import type { Deps } from '../deps.ts'
 import { principalName } from '../identity/principal.ts'
-import type { JobId } from '../job/execution.ts'
+import type { ExecutionId, JobId } from '../job/execution.ts'
 import { listJobs, listJobVersions, readJobFigures } from '../query/job-queries.ts'
 import { finishPage, readPage } from '../query/keyset-queries.ts'
 import { listOccurrences, type OccurrenceRow } from '../query/occurrence-queries.ts'
 import { findOldestQueued } from '../query/queue-queries.ts'
+import { backfill } from './backfill-job.ts'
 import { queueReason } from './explain-execution.ts'
 import { JOB_LIST, OCCURRENCE_LIST } from './lists.ts'
 import { readWholeExecution } from './read-whole-execution.ts'
@@ -61,6 +62,9 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     batchTriggerJobs: serve(
       'BatchTriggerJobs',
       async (request: api.BatchTriggerJobsRequest, caller) => batchTrigger(deps, request, caller),
+    ),
+    backfillJob: serve('BackfillJob', async (request: api.BackfillJobRequest, caller) =>
+      backfill(deps, request, caller),
     ),
     listJobVersions: serve('ListJobVersions', async (request: api.ListJobVersionsRequest) =>
       versions(deps, request),
@@ -239,8 +243,13 @@ function toOccurrence(row: OccurrenceRow): api.Occurrence {
     decideTime: row.decided_at,
     decision: enumFromWord(api.Occurrence_Decision, row.decision),
     reason: row.reason,
-    execution: row.execution_id === null ? '' : resourceName('executions', row.execution_id),
+    execution: nameOf(row.execution_id),
+    backfillExecution: nameOf(row.backfill_execution_id),
   })
+}
+
+function nameOf(id: ExecutionId | null): string {
+  return id === null ? '' : resourceName('executions', id)
 }
 
 function negative(field: string): RotaError {

@@ -1,6 +1,7 @@
 import type { EndExecutions } from '../cancel/cancel.ts'
 import type { Member } from '../cluster/membership.ts'
 import type { Deps } from '../deps.ts'
+import type { BackfillJob } from '../enqueue/backfill.ts'
 import type { TriggerJob } from '../enqueue/trigger.ts'
 import type { EventFeed } from '../events/event-feed.ts'
 import type { EnrollmentDeps } from '../identity/enrollment.ts'
@@ -14,6 +15,7 @@ export interface ServiceDeps extends Deps {
   /** Calls of the API take turns. */
   readonly calls: Turns
   readonly triggerJob: TriggerJob
+  readonly backfillJob: BackfillJob
   /** Shared by all who ask at the same time. */
   readonly readFleet: () => Promise<readonly WorkerRow[]>
   readonly endExecutions: EndExecutions

@@ -73,6 +73,16 @@ export const CATALOGUE = {
     title: 'The schedule has no due time in the future.',
     hint: 'Check `at`, `not_before`, `not_after` and dates that do not exist.',
   },
+  BACKFILL_RANGE_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'The range of a backfill holds no time that a backfill can be for.',
+    hint: 'Give a range that begins after the job was created and ends by now.',
+  },
+  BACKFILL_TOO_LARGE: {
+    code: 'INVALID_ARGUMENT',
+    title: 'The range of a backfill holds more than 10,000 due times.',
+    hint: 'Split the range; each part may be asked for as soon as the one before is.',
+  },
   CAPABILITY_UNKNOWN: {
     code: 'INVALID_ARGUMENT',
     title: 'No worker has ever advertised this capability.',
@@ -134,6 +144,11 @@ export const CATALOGUE = {
     code: 'ALREADY_EXISTS',
     title: 'There is a job of this name already.',
     hint: 'Choose another name, or change it with `rota job update`.',
+  },
+  JOB_WITHOUT_SCHEDULE: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The job has no schedule, so it has no due times.',
+    hint: 'Run it with `rota job trigger`, or give it a schedule.',
   },
   JOB_HAS_DEPENDENTS: {
     code: 'FAILED_PRECONDITION',

@@ -219,6 +219,7 @@ function answersToday(): string[] {
   return [
     ...['ListJobs', 'GetJob', 'CreateJob', 'UpdateJob', 'DeleteJob', 'GetJobStatus', 'PauseJob'],
     ...['ResumeJob', 'TriggerJob', 'BatchTriggerJobs', 'ListJobVersions', 'ListOccurrences'],
+    ...['BackfillJob'],
   ]
     .map((name) => `/rota.v1.JobService/${name}`)
     .concat(

@@ -103,6 +103,7 @@ const DEFAULTS: Readonly<Record<string, object>> = {
   deleteJob: { etag: '', force: false, allowMissing: false },
   pauseJob: { reason: '' },
   triggerJob: { requestId: '', worker: '', validateOnly: false },
+  backfillJob: { validateOnly: false, maxParallel: 0, includeSucceeded: false, requestId: '' },
   listOccurrences: { job: '', filter: '', pageSize: 0, pageToken: '' },
   listJobVersions: { pageSize: 0, pageToken: '' },
   listExecutions: { ...LIST, job: '' },

@@ -157,13 +157,33 @@ export interface TriggerJobResponse {
 
 export interface BackfillJobRequest {
   name: string;
-  startTime?: Date | undefined;
+  /** Due times from here on, not before the creation of the job. */
+  startTime?:
+    | Date
+    | undefined;
+  /** Due times before it, not after now. */
   endTime?: Date | undefined;
   validateOnly: boolean;
+  /**
+   * Executions of this backfill at once. Default 1: one after the other. 10000, the most that a range may hold, is all at
+   * once. Limits of the job hold too.
+   */
+  maxParallel: number;
+  /** Also due times that have an execution that succeeded. */
+  includeSucceeded: boolean;
+  /** AIP-155 idempotency key. */
+  requestId: string;
 }
 
 export interface BackfillJobResponse {
+  /** In the order of their due times; empty with `validate_only`. */
   executions: string[];
+  /** The due time of each; with `validate_only` of each that would be created. */
+  scheduleTimes: Date[];
+  /** Due times left out because an execution of theirs has succeeded. */
+  succeededCount: number;
+  /** Due times left out because an execution of theirs has not ended. */
+  liveCount: number;
 }
 
 export interface AssignJobRequest {
@@ -335,6 +355,8 @@ export interface Occurrence {
   decision: Occurrence_Decision;
   reason: string;
   execution: string;
+  /** The newest execution that a backfill has created for it; the decision stays what it was. */
+  backfillExecution: string;
 }
 
 export const Occurrence_Decision = {
@@ -2505,7 +2527,15 @@ export const TriggerJobResponse: MessageFns<TriggerJobResponse> = {
 };
 
 function createBaseBackfillJobRequest(): BackfillJobRequest {
-  return { name: "", startTime: undefined, endTime: undefined, validateOnly: false };
+  return {
+    name: "",
+    startTime: undefined,
+    endTime: undefined,
+    validateOnly: false,
+    maxParallel: 0,
+    includeSucceeded: false,
+    requestId: "",
+  };
 }
 
 export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
@@ -2521,6 +2551,15 @@ export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(32).bool(message.validateOnly);
+    }
+    if (message.maxParallel !== 0) {
+      writer.uint32(40).int32(message.maxParallel);
+    }
+    if (message.includeSucceeded !== false) {
+      writer.uint32(48).bool(message.includeSucceeded);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(58).string(message.requestId);
     }
     return writer;
   },
@@ -2570,6 +2609,30 @@ export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxParallel = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.includeSucceeded = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2600,6 +2663,21 @@ export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      maxParallel: isSet(object.maxParallel)
+        ? globalThis.Number(object.maxParallel)
+        : isSet(object.max_parallel)
+        ? globalThis.Number(object.max_parallel)
+        : 0,
+      includeSucceeded: isSet(object.includeSucceeded)
+        ? globalThis.Boolean(object.includeSucceeded)
+        : isSet(object.include_succeeded)
+        ? globalThis.Boolean(object.include_succeeded)
+        : false,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
     };
   },
 
@@ -2617,6 +2695,15 @@ export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.maxParallel !== 0) {
+      obj.maxParallel = Math.round(message.maxParallel);
+    }
+    if (message.includeSucceeded !== false) {
+      obj.includeSucceeded = message.includeSucceeded;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
     return obj;
   },
 
@@ -2629,18 +2716,30 @@ export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
     message.startTime = object.startTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
     message.validateOnly = object.validateOnly ?? false;
+    message.maxParallel = object.maxParallel ?? 0;
+    message.includeSucceeded = object.includeSucceeded ?? false;
+    message.requestId = object.requestId ?? "";
     return message;
   },
 };
 
 function createBaseBackfillJobResponse(): BackfillJobResponse {
-  return { executions: [] };
+  return { executions: [], scheduleTimes: [], succeededCount: 0, liveCount: 0 };
 }
 
 export const BackfillJobResponse: MessageFns<BackfillJobResponse> = {
   encode(message: BackfillJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.executions) {
       writer.uint32(10).string(v!);
+    }
+    for (const v of message.scheduleTimes) {
+      Timestamp.encode(toTimestamp(v!), writer.uint32(18).fork()).join();
+    }
+    if (message.succeededCount !== 0) {
+      writer.uint32(24).int32(message.succeededCount);
+    }
+    if (message.liveCount !== 0) {
+      writer.uint32(32).int32(message.liveCount);
     }
     return writer;
   },
@@ -2666,6 +2765,30 @@ export const BackfillJobResponse: MessageFns<BackfillJobResponse> = {
             message.executions.push(reader.string());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scheduleTimes.push(fromTimestamp(Timestamp.decode(reader, reader.uint32())));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.succeededCount = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.liveCount = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2683,6 +2806,21 @@ export const BackfillJobResponse: MessageFns<BackfillJobResponse> = {
       executions: globalThis.Array.isArray(object?.executions)
         ? object.executions.map((e: any) => globalThis.String(e))
         : [],
+      scheduleTimes: globalThis.Array.isArray(object?.scheduleTimes)
+        ? object.scheduleTimes.map((e: any) => fromJsonTimestamp(e))
+        : globalThis.Array.isArray(object?.schedule_times)
+        ? object.schedule_times.map((e: any) => fromJsonTimestamp(e))
+        : [],
+      succeededCount: isSet(object.succeededCount)
+        ? globalThis.Number(object.succeededCount)
+        : isSet(object.succeeded_count)
+        ? globalThis.Number(object.succeeded_count)
+        : 0,
+      liveCount: isSet(object.liveCount)
+        ? globalThis.Number(object.liveCount)
+        : isSet(object.live_count)
+        ? globalThis.Number(object.live_count)
+        : 0,
     };
   },
 
@@ -2690,6 +2828,15 @@ export const BackfillJobResponse: MessageFns<BackfillJobResponse> = {
     const obj: any = {};
     if (message.executions?.length) {
       obj.executions = message.executions;
+    }
+    if (message.scheduleTimes?.length) {
+      obj.scheduleTimes = message.scheduleTimes.map((e) => e.toISOString());
+    }
+    if (message.succeededCount !== 0) {
+      obj.succeededCount = Math.round(message.succeededCount);
+    }
+    if (message.liveCount !== 0) {
+      obj.liveCount = Math.round(message.liveCount);
     }
     return obj;
   },
@@ -2700,6 +2847,9 @@ export const BackfillJobResponse: MessageFns<BackfillJobResponse> = {
   fromPartial<I extends Exact<DeepPartial<BackfillJobResponse>, I>>(object: I): BackfillJobResponse {
     const message = createBaseBackfillJobResponse();
     message.executions = object.executions?.map((e) => e) || [];
+    message.scheduleTimes = object.scheduleTimes?.map((e) => e) || [];
+    message.succeededCount = object.succeededCount ?? 0;
+    message.liveCount = object.liveCount ?? 0;
     return message;
   },
 };
@@ -5401,7 +5551,15 @@ export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
 };
 
 function createBaseOccurrence(): Occurrence {
-  return { job: "", scheduledFor: undefined, decideTime: undefined, decision: 0, reason: "", execution: "" };
+  return {
+    job: "",
+    scheduledFor: undefined,
+    decideTime: undefined,
+    decision: 0,
+    reason: "",
+    execution: "",
+    backfillExecution: "",
+  };
 }
 
 export const Occurrence: MessageFns<Occurrence> = {
@@ -5423,6 +5581,9 @@ export const Occurrence: MessageFns<Occurrence> = {
     }
     if (message.execution !== "") {
       writer.uint32(50).string(message.execution);
+    }
+    if (message.backfillExecution !== "") {
+      writer.uint32(58).string(message.backfillExecution);
     }
     return writer;
   },
@@ -5488,6 +5649,14 @@ export const Occurrence: MessageFns<Occurrence> = {
             message.execution = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.backfillExecution = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5516,6 +5685,11 @@ export const Occurrence: MessageFns<Occurrence> = {
       decision: isSet(object.decision) ? occurrence_DecisionFromJSON(object.decision) : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       execution: isSet(object.execution) ? globalThis.String(object.execution) : "",
+      backfillExecution: isSet(object.backfillExecution)
+        ? globalThis.String(object.backfillExecution)
+        : isSet(object.backfill_execution)
+        ? globalThis.String(object.backfill_execution)
+        : "",
     };
   },
 
@@ -5539,6 +5713,9 @@ export const Occurrence: MessageFns<Occurrence> = {
     if (message.execution !== "") {
       obj.execution = message.execution;
     }
+    if (message.backfillExecution !== "") {
+      obj.backfillExecution = message.backfillExecution;
+    }
     return obj;
   },
 
@@ -5553,6 +5730,7 @@ export const Occurrence: MessageFns<Occurrence> = {
     message.decision = object.decision ?? 0;
     message.reason = object.reason ?? "";
     message.execution = object.execution ?? "";
+    message.backfillExecution = object.backfillExecution ?? "";
     return message;
   },
 };
@@ -6135,7 +6313,7 @@ export const JobServiceService = {
     responseSerialize: (value: TriggerJobResponse): Buffer => Buffer.from(TriggerJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TriggerJobResponse => TriggerJobResponse.decode(value),
   },
-  /** Creates executions for missed or past schedule times. */
+  /** Creates executions for the due times of a past range, in their order. `validate_only` tells how many and which. */
   backfillJob: {
     path: "/rota.v1.JobService/BackfillJob" as const,
     requestStream: false as const,
@@ -6307,7 +6485,7 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   resumeJob: handleUnaryCall<ResumeJobRequest, ResumeJobResponse>;
   /** Runs the job now, optionally with parameters and on a given worker. */
   triggerJob: handleUnaryCall<TriggerJobRequest, TriggerJobResponse>;
-  /** Creates executions for missed or past schedule times. */
+  /** Creates executions for the due times of a past range, in their order. `validate_only` tells how many and which. */
   backfillJob: handleUnaryCall<BackfillJobRequest, BackfillJobResponse>;
   /** Pins a job to one worker. */
   assignJob: handleUnaryCall<AssignJobRequest, AssignJobResponse>;
@@ -6499,7 +6677,7 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TriggerJobResponse) => void,
   ): ClientUnaryCall;
-  /** Creates executions for missed or past schedule times. */
+  /** Creates executions for the due times of a past range, in their order. `validate_only` tells how many and which. */
   backfillJob(
     request: BackfillJobRequest,
     callback: (error: ServiceError | null, response: BackfillJobResponse) => void,
