@@ -4,6 +4,7 @@ import { repeatable } from '../option-values.ts'
 import { addListOptions } from '../paging.ts'
 import { showHistory } from './exec/list.ts'
 import { addExecutionListOptions } from './exec.ts'
+import { backfillJob } from './job/backfill.ts'
 import { deleteJob, pauseJob, resumeJob } from './job/control.ts'
 import { createJob } from './job/create.ts'
 import { addJobFlags } from './job/flags.ts'
@@ -20,6 +21,7 @@ export function registerJob(program: Command, run: Run): void {
   registerWriters(job, run)
   registerSwitches(job, run)
   registerTrigger(job, run)
+  registerBackfill(job, run)
 }
 
 function registerReaders(job: Command, run: Run): void {
@@ -124,4 +126,23 @@ function registerTrigger(job: Command, run: Run): void {
     'rota job trigger report --param day=monday --wait --timeout 10m',
   )
   setAction(trigger, run, triggerJob)
+}
+
+function registerBackfill(job: Command, run: Run): void {
+  const backfill = job.command('backfill').argument('<name>', 'the job')
+  backfill
+    .description('Run the due times of a past range again, or for the first time.')
+    .option('--from <time>', 'the first due time: RFC 3339, or "24h ago"')
+    .option('--to <time>', 'due times before it: RFC 3339, "1h ago" or now (default now)')
+    .option('--max-parallel <count>', 'so many at once, or all (default 1, in their order)')
+    .option('--include-succeeded', 'also due times that have succeeded')
+    .option('--wait', 'wait until all have ended; exit code 10 when one did not succeed')
+    .option('--dry-run', 'show which due times it would run')
+    .option('--yes', 'do not ask')
+  addExamples(
+    backfill,
+    'rota job backfill report --from "7d ago" --dry-run',
+    'rota job backfill report --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z --max-parallel 4 --wait',
+  )
+  setAction(backfill, run, backfillJob)
 }

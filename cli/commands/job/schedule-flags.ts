@@ -1,5 +1,6 @@
-/** `--schedule`, `--tz` and `--after`. */
+/** `--schedule`, `--tz`, `--jitter`, `--catch-up` and `--after`. */
 import {
+  CatchUp_Policy,
   Dependency,
   Dependency_When,
   Recurrence,
@@ -9,8 +10,9 @@ import { durationFromMs, parseDurationMs } from '../../../shared/duration.ts'
 import { parseRfc3339 } from '../../../shared/rfc-3339.ts'
 import { enumFromWord } from '../../../shared/wire.ts'
 import { toName } from '../../names.ts'
-import { NONE, readWord, usageError } from '../../option-values.ts'
+import { NONE, readSpan, readWord, usageError } from '../../option-values.ts'
 import { wordsOf } from '../../words.ts'
+import type { JobFlags } from './flags.ts'
 
 /**
  * What a person means by one `--schedule`: cron of five or six fields or a macro, `every 10s` or `10s`, RFC 3339 or
@@ -34,17 +36,29 @@ export function parseRecurrence(text: string, now: Date): Recurrence {
 /** The schedule after `--schedule` and `--tz`; null when they are not given, undefined when it is to be removed. */
 export function changeSchedule(
   base: Schedule | undefined,
-  flags: { readonly schedule?: readonly string[]; readonly tz?: string },
+  flags: Pick<JobFlags, 'schedule' | 'tz' | 'jitter' | 'catchUp'>,
   now: Date,
 ): Schedule | undefined | null {
-  const { schedule: texts, tz } = flags
-  if (texts === undefined && tz === undefined) return null
+  const { schedule: texts, tz, jitter, catchUp } = flags
+  const ofSchedule = { '--tz': tz, '--jitter': jitter, '--catch-up': catchUp }
+  const [more] = Object.entries(ofSchedule).find(([, text]) => text !== undefined) ?? []
+  if (texts === undefined && more === undefined) return null
   if (texts?.length === 1 && texts[0] === NONE) return undefined
-  if (texts === undefined && base === undefined) {
-    throw usageError('--tz', 'there is no schedule that it could be for', 'Give --schedule too.')
+  if (texts === undefined && more !== undefined && base === undefined) {
+    throw usageError(more, 'there is no schedule that it could be for', 'Give --schedule too.')
   }
   const recurrences = texts?.map((text) => parseRecurrence(text, now)) ?? base?.recurrences ?? []
-  return Schedule.fromPartial({ ...base, recurrences, timeZone: tz ?? base?.timeZone ?? '' })
+  return Schedule.fromPartial({
+    ...base,
+    recurrences,
+    timeZone: tz ?? base?.timeZone ?? '',
+    ...(jitter !== undefined && { jitter: readSpan('--jitter', jitter) }),
+    ...(catchUp !== undefined && { catchUp: { ...base?.catchUp, policy: readCatchUp(catchUp) } }),
+  })
+}
+
+function readCatchUp(text: string): CatchUp_Policy {
+  return enumFromWord(CatchUp_Policy, readWord('--catch-up', text, wordsOf(CatchUp_Policy)))
 }
 
 /** `backup`, `backup:failed`, `jobs/backup:completed`. */
