@@ -58,6 +58,21 @@ export function readTime(option: string, text: string, now: Date): Date {
   )
 }
 
+/** RFC 3339, `24h ago`, or `now`. */
+export function readPastTime(option: string, text: string, now: Date): Date {
+  const trimmed = text.trim()
+  if (trimmed.toLowerCase() === 'now') return now
+  const agoMs = parseDurationMs(trimmed.replace(/\s+ago$/i, ''))
+  if (agoMs !== undefined) return new Date(now.getTime() - agoMs)
+  const time = parseRfc3339(trimmed)
+  if (time !== undefined) return time
+  throw usageError(
+    option,
+    `${JSON.stringify(text)} is not a time`,
+    'Write it like 2026-11-30T22:15:00Z, 2026-11-30T22:15:00+01:00, "24h ago" or now.',
+  )
+}
+
 /** `KEY=VALUE` options as a record; the last of equal keys counts. */
 export function readPairs(option: string, texts: readonly string[]): Record<string, string> {
   return Object.fromEntries(

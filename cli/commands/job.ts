@@ -69,6 +69,7 @@ function registerWriters(job: Command, run: Run): void {
   const update = job.command('update').argument('<name>', 'the job')
   addJobFlags(update.description('Change a job: only what the options say.'))
     .option('--etag <etag>', 'only if the job is still as it was with this etag')
+    .option('--recover-from <time>', 'also decide what was due since then: RFC 3339, or "2h ago"')
     .addHelpText(
       'after',
       '\nA repeatable option replaces all values of its setting; the word none removes a setting.',
@@ -103,8 +104,10 @@ function registerSwitches(job: Command, run: Run): void {
   setAction(pause, run, pauseJob)
 
   const resume = job.command('resume').argument('<name>', 'the job')
-  resume.description('Start the scheduled runs of a paused job again.')
-  addExamples(resume, 'rota job resume backup', 'rota job resume backup -o json')
+  resume
+    .description('Start the scheduled runs of a paused job again, from now on.')
+    .option('--recover-from <time>', 'also decide what was due since then: RFC 3339, or "2h ago"')
+  addExamples(resume, 'rota job resume backup', 'rota job resume backup --recover-from "2h ago"')
   setAction(resume, run, resumeJob)
 }
 

@@ -20,6 +20,7 @@ import {
   updateJobRow,
 } from './definition-queries.ts'
 import { requireJob } from './find-job.ts'
+import { markOf, refusePaused } from './recover.ts'
 import { once, type RequestKey } from './request-key.ts'
 import {
   activeState,
@@ -47,6 +48,8 @@ export interface UpdateJob {
   readonly mask: readonly string[] | undefined
   readonly actor: string
   readonly validateOnly: boolean
+  /** Due times since then are decided, too. */
+  readonly recoverFrom: Date | undefined
 }
 
 /** Throws inside a transaction to undo it, carrying its result out: `validate_only` does everything but stay. */
@@ -93,7 +96,8 @@ export async function updateJob(deps: Deps, update: UpdateJob): Promise<JobRow> 
     const violations = await findViolations(tx, merged, now)
     const isOld = isOldSchedule(definition, merged)
     refuseViolations(violations.filter(({ reason }) => !isOld || reason !== 'SCHEDULE_NEVER_RUNS'))
-    await saveChange(tx, before, { job: merged, actor: update.actor })
+    const { actor, recoverFrom } = update
+    await saveChange(tx, before, { job: merged, actor, recoverFrom })
     return requireJob(tx, update.name)
   })
   deps.hints.give('schedules')
@@ -176,24 +180,34 @@ async function insertWhole(
 async function saveChange(
   tx: Db,
   before: JobRow,
-  change: { readonly job: Job; readonly actor: string },
+  change: Pick<UpdateJob, 'job' | 'actor' | 'recoverFrom'>,
 ): Promise<void> {
   const spec = specOrThrow(change.job)
   const isNewVersion = specText(spec) !== specText(specOrThrow(toDefinition(before)))
   const version = isNewVersion ? before.version + 1 : before.version
   const { id, uid, name, created_at: createdAt } = before
   const saved: SavedJob = { id, uid, name, createdAt, version, spec }
-  const now = await databaseNow(tx)
-  const dueAt = firstDue(saved, now)
-  const state = before.state === 'paused' || !isNewVersion ? before.state : activeState(spec, dueAt)
+  const { recoverFrom } = change
+  refusePaused(before.state, recoverFrom)
+  const mark = await markOf(tx, saved, { now: await databaseNow(tx), recoverFrom })
+  const dueAt = firstDue(saved, mark)
+  const isSame = !isNewVersion && recoverFrom === undefined
+  const state = before.state === 'paused' || isSame ? before.state : activeState(spec, dueAt)
   await updateJobRow(tx, id, { ...fieldsOf(change.job), name, state, version })
   const message = isNewVersion ? `version ${version}` : ''
   await recordJobEvents(tx, [id], { change: 'updated', actor: change.actor, message })
-  if (!isNewVersion) return
-  await insertJobVersion(tx, { jobId: id, version, spec: specText(spec), createdBy: change.actor })
-  await saveDependencies(tx, saved)
-  if (isOldSchedule(toDefinition(before), change.job)) await setScheduleVersion(tx, id, version)
-  else await saveSchedule(tx, saved, { now, dueAt: state === 'active' ? dueAt : undefined })
+  if (isNewVersion) {
+    await insertJobVersion(tx, {
+      jobId: id,
+      version,
+      spec: specText(spec),
+      createdBy: change.actor,
+    })
+    await saveDependencies(tx, saved)
+  }
+  const isKept = recoverFrom === undefined && isOldSchedule(toDefinition(before), change.job)
+  if (isKept) await setScheduleVersion(tx, id, version)
+  else await saveSchedule(tx, saved, { now: mark, dueAt: state === 'active' ? dueAt : undefined })
 }
 
 function fieldsOf(job: Job): Omit<JobDefinition, 'name' | 'state'> {

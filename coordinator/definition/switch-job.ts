@@ -18,6 +18,7 @@ import {
   setJobState,
 } from './definition-queries.ts'
 import { requireJob } from './find-job.ts'
+import { markOf } from './recover.ts'
 import { activeState, firstDue, saveSchedule } from './save-spec.ts'
 
 export interface SwitchJob {
@@ -39,18 +40,22 @@ export async function pauseJob(
   })
 }
 
-/** Goes on with the next due time from now; what came due meanwhile is not made up for. */
-export async function resumeJob(deps: Deps, { name, actor }: SwitchJob): Promise<JobRow> {
+/** Goes on with the next due time from now; what came due meanwhile is made up for only with `recoverFrom`. */
+export async function resumeJob(
+  deps: Deps,
+  { name, actor, recoverFrom }: SwitchJob & { readonly recoverFrom: Date | undefined },
+): Promise<JobRow> {
   const row = await deps.db.transaction().execute(async (tx) => {
     const job = await lockWhole(tx, name)
-    if (job.state === 'active') return job
+    if (job.state === 'active' && recoverFrom === undefined) return job
     const now = await databaseNow(tx)
     const { spec } = Job.fromJSON({ spec: job.spec })
     if (spec === undefined) throw new Error(`job ${name} has no spec`)
     const saved = { ...job, createdAt: job.created_at, spec }
-    const dueAt = firstDue(saved, now)
+    const mark = await markOf(tx, saved, { now, recoverFrom })
+    const dueAt = firstDue(saved, mark)
     await setJobState(tx, job.id, { state: activeState(spec, dueAt), pauseReason: '' })
-    await saveSchedule(tx, saved, { now, dueAt })
+    await saveSchedule(tx, saved, { now: mark, dueAt })
     await recordJobEvents(tx, [job.id], { change: 'resumed', actor, message: '' })
     return requireJob(tx, name)
   })

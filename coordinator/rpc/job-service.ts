@@ -54,7 +54,12 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
       return { job: toJob(await pauseJob(deps, pause)) }
     }),
     resumeJob: serve('ResumeJob', async (request: api.ResumeJobRequest, caller) => ({
-      job: toJob(await resumeJob(deps, switchOf(request, caller))),
+      job: toJob(
+        await resumeJob(deps, {
+          ...switchOf(request, caller),
+          recoverFrom: request.recoverFrom,
+        }),
+      ),
     })),
     triggerJob: serve('TriggerJob', async (request: api.TriggerJobRequest, caller) =>
       trigger(deps, request, caller),
@@ -140,12 +145,14 @@ async function update(
   if (job === undefined) throw required('job')
   const name = parseResourceName('jobs', job.name, 'job.name')
   const actor = principalName(caller.principal)
-  const change = { name, job, actor, validateOnly: request.validateOnly }
+  const { validateOnly, updateMask: mask, recoverFrom } = request
+  const change = { name, job, actor, validateOnly }
   try {
-    return { job: toJob(await updateJob(deps, { ...change, mask: request.updateMask })) }
+    return { job: toJob(await updateJob(deps, { ...change, mask, recoverFrom })) }
   } catch (error) {
     const isMissing = error instanceof RotaError && error.reason === 'JOB_NOT_FOUND'
-    if (!isMissing || !request.allowMissing) throw error
+    // A job that is not there yet has nothing to recover.
+    if (!isMissing || !request.allowMissing || recoverFrom !== undefined) throw error
     return { job: toJob(await createJob(deps, { ...change, jobId: name, request: undefined })) }
   }
 }

@@ -83,6 +83,11 @@ export const CATALOGUE = {
     title: 'The range of a backfill holds more than 10,000 due times.',
     hint: 'Split the range; each part may be asked for as soon as the one before is.',
   },
+  RECOVERY_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A schedule cannot go on from the time that `recover_from` says.',
+    hint: 'Give a time after the job was created and before now, with no more than 10,000 due times since.',
+  },
   CAPABILITY_UNKNOWN: {
     code: 'INVALID_ARGUMENT',
     title: 'No worker has ever advertised this capability.',

@@ -4,14 +4,12 @@ import {
   BackfillJobResponse,
   JobServiceService,
 } from '../../../proto/gen/rota/v1/job_service.ts'
-import { parseDurationMs } from '../../../shared/duration.ts'
 import { newId } from '../../../shared/ids.ts'
-import { parseRfc3339 } from '../../../shared/rfc-3339.ts'
 import type { Handler, Invocation } from '../../action.ts'
 import { confirm } from '../../confirm.ts'
 import { EXIT } from '../../exit-codes.ts'
 import { toId, toName } from '../../names.ts'
-import { readInteger, usageError } from '../../option-values.ts'
+import { readInteger, readPastTime, usageError } from '../../option-values.ts'
 import { isForMachine, present, talk } from '../../output/present.ts'
 import { escapeControls } from '../../output/text.ts'
 import { exactTime } from '../../output/time.ts'
@@ -83,21 +81,6 @@ function readRequest(
 function readParallel(text: string | undefined): number {
   if (text === undefined) return 1
   return text === 'all' ? ALL : readInteger('--max-parallel', text, { min: 1, max: ALL })
-}
-
-/** RFC 3339, `24h ago`, or `now`. */
-export function readPastTime(option: string, text: string, now: Date): Date {
-  const trimmed = text.trim()
-  if (trimmed.toLowerCase() === 'now') return now
-  const agoMs = parseDurationMs(trimmed.replace(/\s+ago$/i, ''))
-  if (agoMs !== undefined) return new Date(now.getTime() - agoMs)
-  const time = parseRfc3339(trimmed)
-  if (time !== undefined) return time
-  throw usageError(
-    option,
-    `${JSON.stringify(text)} is not a time`,
-    'Write it like 2026-11-30T22:15:00Z, 2026-11-30T22:15:00+01:00, "24h ago" or now.',
-  )
 }
 
 /** `120 executions of report, one at a time` */

@@ -9,7 +9,7 @@ import {
 import { assert } from '../../../shared/assert.ts'
 import type { Handler } from '../../action.ts'
 import { toId, toName } from '../../names.ts'
-import { readEtag, readTime } from '../../option-values.ts'
+import { readEtag, readPastTime, readTime } from '../../option-values.ts'
 import { present } from '../../output/present.ts'
 import { presentJob } from './present-job.ts'
 
@@ -37,9 +37,21 @@ export const pauseJob: Handler<PauseOptions, readonly [string]> = async (
   await presentJob(invocation, job, 'paused')
 }
 
-export const resumeJob: Handler<object, readonly [string]> = async (invocation, _options, name) => {
+interface ResumeOptions {
+  readonly recoverFrom?: string
+}
+
+export const resumeJob: Handler<ResumeOptions, readonly [string]> = async (
+  invocation,
+  { recoverFrom: from },
+  name,
+) => {
+  const recoverFrom = from && readPastTime('--recover-from', from, invocation.host.clock.now())
   const api = await invocation.connect()
-  const request = ResumeJobRequest.fromPartial({ name: toName('jobs', name) })
+  const request = ResumeJobRequest.fromPartial({
+    name: toName('jobs', name),
+    ...(recoverFrom && { recoverFrom }),
+  })
   const { job } = await api.call(JobServiceService.resumeJob, request)
   assert(job !== undefined, 'ResumeJob answered without a job')
   await presentJob(invocation, job, 'resumed')

@@ -77,6 +77,11 @@ export interface UpdateJobRequest {
   updateMask?: string[] | undefined;
   allowMissing: boolean;
   validateOnly: boolean;
+  /**
+   * Saving never makes past work: the schedule goes on from now. With this time, due times since then that were not decided
+   * yet are decided by the catch-up policy.
+   */
+  recoverFrom?: Date | undefined;
 }
 
 export interface UpdateJobResponse {
@@ -134,6 +139,8 @@ export interface PauseJobResponse {
 
 export interface ResumeJobRequest {
   name: string;
+  /** As in UpdateJobRequest: due times since then, also those that came while the job was paused. */
+  recoverFrom?: Date | undefined;
 }
 
 export interface ResumeJobResponse {
@@ -1153,7 +1160,7 @@ export const CreateJobResponse: MessageFns<CreateJobResponse> = {
 };
 
 function createBaseUpdateJobRequest(): UpdateJobRequest {
-  return { job: undefined, updateMask: undefined, allowMissing: false, validateOnly: false };
+  return { job: undefined, updateMask: undefined, allowMissing: false, validateOnly: false, recoverFrom: undefined };
 }
 
 export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
@@ -1169,6 +1176,9 @@ export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(32).bool(message.validateOnly);
+    }
+    if (message.recoverFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.recoverFrom), writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1218,6 +1228,14 @@ export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.recoverFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1248,6 +1266,11 @@ export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      recoverFrom: isSet(object.recoverFrom)
+        ? fromJsonTimestamp(object.recoverFrom)
+        : isSet(object.recover_from)
+        ? fromJsonTimestamp(object.recover_from)
+        : undefined,
     };
   },
 
@@ -1265,6 +1288,9 @@ export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.recoverFrom !== undefined) {
+      obj.recoverFrom = message.recoverFrom.toISOString();
+    }
     return obj;
   },
 
@@ -1277,6 +1303,7 @@ export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
     message.updateMask = object.updateMask ?? undefined;
     message.allowMissing = object.allowMissing ?? false;
     message.validateOnly = object.validateOnly ?? false;
+    message.recoverFrom = object.recoverFrom ?? undefined;
     return message;
   },
 };
@@ -2163,13 +2190,16 @@ export const PauseJobResponse: MessageFns<PauseJobResponse> = {
 };
 
 function createBaseResumeJobRequest(): ResumeJobRequest {
-  return { name: "" };
+  return { name: "", recoverFrom: undefined };
 }
 
 export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
   encode(message: ResumeJobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
+    }
+    if (message.recoverFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.recoverFrom), writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -2195,6 +2225,14 @@ export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
             message.name = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.recoverFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2208,13 +2246,23 @@ export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
   },
 
   fromJSON(object: any): ResumeJobRequest {
-    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      recoverFrom: isSet(object.recoverFrom)
+        ? fromJsonTimestamp(object.recoverFrom)
+        : isSet(object.recover_from)
+        ? fromJsonTimestamp(object.recover_from)
+        : undefined,
+    };
   },
 
   toJSON(message: ResumeJobRequest): unknown {
     const obj: any = {};
     if (message.name !== "") {
       obj.name = message.name;
+    }
+    if (message.recoverFrom !== undefined) {
+      obj.recoverFrom = message.recoverFrom.toISOString();
     }
     return obj;
   },
@@ -2225,6 +2273,7 @@ export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
   fromPartial<I extends Exact<DeepPartial<ResumeJobRequest>, I>>(object: I): ResumeJobRequest {
     const message = createBaseResumeJobRequest();
     message.name = object.name ?? "";
+    message.recoverFrom = object.recoverFrom ?? undefined;
     return message;
   },
 };
