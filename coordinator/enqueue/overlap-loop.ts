@@ -68,6 +68,8 @@ export function createOverlap(deps: Deps, steps: OverlapSteps): Overlap {
       }
       inTheWay = seen
       if (released > 0) deps.hints.give('queue')
+      // More than one look has heads of may be let in.
+      if (released > 0) return 0
       return deps.clock.monotonicMs() < eagerUntilMs ? EAGER_LOOK_MS : LOOK_MS
     },
   })
@@ -104,7 +106,10 @@ async function lookFrom(deps: Deps, steps: OverlapSteps, after: JobId | 0): Prom
     }
   }
   return {
-    inTheWay: decided.flatMap(({ live }) => live.map(({ id }) => id)),
+    inTheWay: decided.flatMap(({ live, verdicts }) => [
+      ...live.map(({ id }) => id),
+      ...verdicts.start,
+    ]),
     releasedCount: decided.reduce((sum, { verdicts }) => sum + verdicts.start.length, 0),
     next,
   }

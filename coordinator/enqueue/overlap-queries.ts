@@ -4,8 +4,8 @@ import type { ExecutionId, JobId, Trigger } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { Decision } from '../store/tables.ts'
 
-/** Live at once of one job at most; a limit is never higher. */
-export const LIVE_MAX = 1_000
+/** No limit of a job or a backfill is higher. */
+const LIVE_MAX = 10_000
 /** Of one gate as many are looked at in one round. */
 const HEADS_MAX = 100
 
@@ -61,14 +61,17 @@ export interface LiveRow {
   readonly is_cancelling: boolean
 }
 
-/** What of these jobs was let in and has not ended, oldest first; also what waits for dependencies or its next attempt. */
+/**
+ * What of these jobs was let in and has not ended, also what waits for dependencies or its next attempt: what passed a gate
+ * before the rest, oldest first.
+ */
 export async function readLive(db: Db, jobIds: readonly JobId[]): Promise<LiveRow[]> {
   const { rows } = await sql<LiveRow>`/* readLive */
     select l.* from unnest(${jobIds}::bigint[]) as j (id) cross join lateral (
       select e.id, e.job_id, e.trigger, e.gate, e.cancel_requested_at is not null as is_cancelling
       from rota.execution e
       where e.job_id = j.id and not (e.state = 'waiting' and e.reason_code <> 'DEPENDENCY')
-      order by e.created_at, e.id limit ${LIVE_MAX}
+      order by e.gate is null, e.created_at, e.id limit ${LIVE_MAX}
     ) l`.execute(db)
   return rows
 }

@@ -54,10 +54,16 @@ const readLive: StatementModel = ({ tx, tables, parameters }) => {
   return tables.execution
     .where(tx, (row) => jobIds.includes(row.job_id))
     .filter((row) => !(row.state === 'waiting' && row.reason_code !== 'DEPENDENCY'))
-    .sort((a, b) => a.created_at.getTime() - b.created_at.getTime() || (a.id < b.id ? -1 : 1))
+    .sort(byGateAndAge)
     .map(({ id, job_id, trigger, gate, cancel_requested_at }) => {
       return { id, job_id, trigger, gate, is_cancelling: cancel_requested_at !== null }
     })
+}
+
+function byGateAndAge(a: ExecutionRow, b: ExecutionRow): number {
+  const [first, second] = [a.gate === null ? 1 : 0, b.gate === null ? 1 : 0]
+  const age = a.created_at.getTime() - b.created_at.getTime()
+  return first - second || age || (a.id < b.id ? -1 : 1)
 }
 
 const readHeld: StatementModel = ({ tx, tables, parameters }) => {

@@ -375,7 +375,7 @@ export const Occurrence_Decision = {
   SKIPPED_FREEZE: 5,
   /** MISSED - Older than the catch-up policy allows. */
   MISSED: 6,
-  /** COALESCED - Folded into a newer one by catch-up LAST. */
+  /** COALESCED - Folded into a newer one, by catch-up LAST or by the overlap policy. */
   COALESCED: 7,
   UNRECOGNIZED: -1,
 } as const;
