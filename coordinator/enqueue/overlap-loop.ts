@@ -68,9 +68,9 @@ export function createOverlap(deps: Deps, steps: OverlapSteps): Overlap {
       }
       inTheWay = seen
       if (released > 0) deps.hints.give('queue')
-      // More than one look has heads of may be let in.
-      if (released > 0) return 0
-      return deps.clock.monotonicMs() < eagerUntilMs ? EAGER_LOOK_MS : LOOK_MS
+      // A look has the heads only: more may be let in.
+      const isEager = released > 0 || deps.clock.monotonicMs() < eagerUntilMs
+      return isEager ? EAGER_LOOK_MS : LOOK_MS
     },
   })
   const beEager = () => {
@@ -98,7 +98,9 @@ async function lookFrom(deps: Deps, steps: OverlapSteps, after: JobId | 0): Prom
   const jobs = await heldJobs(deps.db, after, BATCH)
   const next = jobs.length === BATCH ? jobs.at(-1)?.id : undefined
   if (jobs.length === 0) return { inTheWay: [], releasedCount: 0, next }
-  const decided = await deps.db.transaction().execute(async (tx) => decideJobs(deps, tx, jobs))
+  const { decided, live } = await deps.db
+    .transaction()
+    .execute(async (tx) => decideJobs(deps, tx, jobs))
   await endGivenUp(deps, steps, jobs)
   for (const { verdicts, name } of decided) {
     for (const { id, behind } of verdicts.cancel) {
@@ -106,10 +108,7 @@ async function lookFrom(deps: Deps, steps: OverlapSteps, after: JobId | 0): Prom
     }
   }
   return {
-    inTheWay: decided.flatMap(({ live, verdicts }) => [
-      ...live.map(({ id }) => id),
-      ...verdicts.start,
-    ]),
+    inTheWay: [...live.map(({ id }) => id), ...decided.flatMap(({ verdicts }) => verdicts.start)],
     releasedCount: decided.reduce((sum, { verdicts }) => sum + verdicts.start.length, 0),
     next,
   }
@@ -118,23 +117,25 @@ async function lookFrom(deps: Deps, steps: OverlapSteps, after: JobId | 0): Prom
 interface DecidedJob {
   readonly name: string
   readonly hasDependencies: boolean
-  readonly live: readonly LiveRow[]
   readonly held: readonly HeldRow[]
   readonly verdicts: Verdicts
 }
 
-async function decideJobs(deps: Deps, tx: Db, jobs: readonly HeldJob[]): Promise<DecidedJob[]> {
-  const locked = new Set(
-    await tryLockGates(
-      tx,
-      jobs.map(({ id }) => id),
-    ),
-  )
+/** Decides about the jobs whose gates are free, and answers what lives of all of them. */
+async function decideJobs(
+  deps: Deps,
+  tx: Db,
+  jobs: readonly HeldJob[],
+): Promise<{ readonly decided: readonly DecidedJob[]; readonly live: readonly LiveRow[] }> {
+  const all = jobs.map(({ id }) => id)
+  const locked = new Set(await tryLockGates(tx, all))
+  const live = await readLive(tx, all)
   const own = jobs.filter(({ id }) => locked.has(id))
-  if (own.length === 0) return []
-  const ids = own.map(({ id }) => id)
-  const live = await readLive(tx, ids)
-  const held = await readHeld(tx, ids)
+  if (own.length === 0) return { decided: [], live }
+  const held = await readHeld(
+    tx,
+    own.map(({ id }) => id),
+  )
   // What waits goes by the job as it is now.
   const refs = own.map(({ id, version }) => ({ jobId: id, jobVersion: version }))
   const specs = await deps.specs.load(tx, refs)
@@ -145,10 +146,10 @@ async function decideJobs(deps: Deps, tx: Db, jobs: readonly HeldJob[]): Promise
       held: held.filter(({ job_id }) => job_id === id),
     }
     const verdicts = decideJob(overlapPolicy(spec), rows)
-    return { name, hasDependencies: spec.dependencies.length > 0, ...rows, verdicts }
+    return { name, hasDependencies: spec.dependencies.length > 0, held: rows.held, verdicts }
   })
   await apply(tx, decided)
-  return decided
+  return { decided, live }
 }
 
 function decideJob(
