@@ -12,13 +12,15 @@ import type { OverlapPolicy } from '../job/overlap-policy.ts'
 /** More of one job do not wait: a schedule that never catches up would fill the database. */
 export const WAITING_MAX = 1_000
 
-/** One that was let in and has not ended. */
-export interface LiveExecution {
-  readonly id: ExecutionId
-  readonly trigger: Trigger
-  /** Of an execution of a backfill: which. */
+/** Executions of one job that were let in by one gate, or by none, and have not ended. */
+export interface LiveGroup {
   readonly gate: string | null
-  readonly isCancelling: boolean
+  readonly isBackfill: boolean
+  readonly count: number
+  /** The oldest of them, at least one. */
+  readonly ids: readonly ExecutionId[]
+  /** Of `ids` those that nobody has asked to end yet. */
+  readonly unasked: readonly ExecutionId[]
 }
 
 /** One that waits to be let in. */
@@ -40,9 +42,11 @@ export interface Arrival {
   readonly scheduledFor: Date | undefined
 }
 
-/** What there is of one job. Both oldest first, what waits in the order of O2. */
+/** What there is of one job; what waits is in the order of O2. */
 export interface Occupancy {
-  readonly live: readonly Pick<LiveExecution, 'id'>[]
+  readonly liveCount: number
+  /** The oldest of those that live. */
+  readonly first: ExecutionId | undefined
   /** Without executions of backfills. */
   readonly held: readonly Pick<HeldExecution, 'id' | 'trigger' | 'scheduledFor'>[]
 }
@@ -56,16 +60,15 @@ export type Admission =
 /** Decides about one that is asked for now. */
 export function admitArrival(
   policy: OverlapPolicy,
-  { live, held }: Occupancy,
+  { liveCount, first, held }: Occupancy,
   arrival: Arrival,
 ): Admission {
-  const [first] = live
   const [waiting] = held
-  if (live.length < policy.limit && waiting === undefined) return { kind: 'start' }
+  if (liveCount < policy.limit && waiting === undefined) return { kind: 'start' }
   switch (policy.kind) {
     case 'skip':
-      if (waiting !== undefined && live.length < policy.limit) return left(waiting.id, 'waits')
-      return first === undefined ? { kind: 'start' } : left(first.id, 'runs')
+      if (waiting !== undefined && liveCount < policy.limit) return left(waiting.id, 'waits')
+      return first === undefined ? { kind: 'start' } : left(first, 'runs')
     case 'queue_all':
       return waiting !== undefined && held.length >= WAITING_MAX
         ? left(waiting.id, 'full')
@@ -90,7 +93,8 @@ function isDue({ trigger }: Pick<Arrival, 'trigger'>): boolean {
 }
 
 export interface Round {
-  readonly live: readonly LiveExecution[]
+  /** Those with the oldest execution first. */
+  readonly live: readonly LiveGroup[]
   /** In the order of O2. */
   readonly held: readonly HeldExecution[]
 }
@@ -109,28 +113,63 @@ export function admitHeld(policy: OverlapPolicy | undefined, { live, held }: Rou
   const isBackfill = ({ trigger }: Pick<HeldExecution, 'trigger'>) => trigger === 'backfill'
   const regular = held.filter((each) => !isBackfill(each))
   const { kept, skip } = leaveOut(policy, live, regular)
-  const limit = policy?.limit ?? Number.POSITIVE_INFINITY
-  const inside: Pick<LiveExecution, 'id' | 'gate'>[] = [...live]
+  const job = roomOf(live, policy?.limit)
+  const backfills = new Map<string, Room>()
   const start: ExecutionId[] = []
   const wait: { id: ExecutionId; behind: ExecutionId }[] = []
   for (const each of [...kept, ...held.filter(isBackfill)]) {
-    const ahead = isBackfill(each) ? inside.filter(({ gate }) => gate === each.gate) : []
-    const behind = ahead.length >= (each.gateLimit ?? Infinity) ? ahead[0] : inside[0]
-    const isFull = inside.length >= limit || ahead.length >= (each.gateLimit ?? Infinity)
-    if (isFull && behind !== undefined) {
-      wait.push({ id: each.id, behind: behind.id })
-    } else {
-      inside.push(each)
-      start.push(each.id)
+    const own = isBackfill(each) ? backfillOf(backfills, live, each) : undefined
+    const behind = fullBehind(own) ?? fullBehind(job)
+    if (behind !== undefined) {
+      wait.push({ id: each.id, behind })
+      continue
     }
+    for (const room of [job, own]) if (room !== undefined) enter(room, each.id)
+    start.push(each.id)
   }
   return { start, skip, wait, cancel: cancelsFor(policy, live, { regular: kept, wait }) }
+}
+
+/** How many are inside, who was first, and how many may be. */
+interface Room {
+  count: number
+  first: ExecutionId | undefined
+  readonly limit: number
+}
+
+function roomOf(groups: readonly LiveGroup[], limit = Number.POSITIVE_INFINITY): Room {
+  return { count: countOf(groups), first: groups[0]?.ids[0], limit }
+}
+
+function countOf(groups: readonly LiveGroup[]): number {
+  return groups.reduce((sum, { count }) => sum + count, 0)
+}
+
+function backfillOf(
+  rooms: Map<string, Room>,
+  live: readonly LiveGroup[],
+  { gate, gateLimit }: HeldExecution,
+): Room {
+  const own = live.filter((group) => group.gate === gate)
+  const room = rooms.get(gate) ?? roomOf(own, gateLimit ?? undefined)
+  rooms.set(gate, room)
+  return room
+}
+
+/** Who is in the way of one more; undefined: nobody. */
+function fullBehind(room: Room | undefined): ExecutionId | undefined {
+  return room !== undefined && room.count >= room.limit ? room.first : undefined
+}
+
+function enter(room: Room, id: ExecutionId): void {
+  room.count += 1
+  room.first ??= id
 }
 
 /** Those whose time has come just now are decided about as if they were asked for now. */
 function leaveOut(
   policy: OverlapPolicy | undefined,
-  live: readonly LiveExecution[],
+  live: readonly LiveGroup[],
   regular: readonly HeldExecution[],
 ) {
   const { waiting: first, skip } = onlyNewest(
@@ -141,7 +180,11 @@ function leaveOut(
   const started: HeldExecution[] = []
   for (const each of regular.filter(({ isNew }) => isNew)) {
     const arrival = { ...each, scheduledFor: each.scheduledFor ?? undefined }
-    const occupancy = { live: [...live, ...started], held: waiting }
+    const occupancy = {
+      liveCount: countOf(live) + started.length,
+      first: live[0]?.ids[0] ?? started[0]?.id,
+      held: waiting,
+    }
     const admission = policy === undefined ? NO_LIMIT : admitArrival(policy, occupancy, arrival)
     if (admission.kind === 'skip') {
       skip.push({ id: each.id, behind: admission.behind })
@@ -174,7 +217,7 @@ const NO_LIMIT: Admission = { kind: 'start' }
 /** What runs makes room for the first one that waits; executions of backfills are waited for. */
 function cancelsFor(
   policy: OverlapPolicy | undefined,
-  live: readonly LiveExecution[],
+  live: readonly LiveGroup[],
   {
     regular,
     wait,
@@ -184,6 +227,6 @@ function cancelsFor(
   const behind = regular.find(({ id }) => wait.some((each) => each.id === id))?.id
   if (behind === undefined) return []
   return live
-    .filter(({ trigger, isCancelling }) => trigger !== 'backfill' && !isCancelling)
-    .map(({ id }) => ({ id, behind }))
+    .filter(({ isBackfill }) => !isBackfill)
+    .flatMap(({ unasked }) => unasked.map((id) => ({ id, behind })))
 }

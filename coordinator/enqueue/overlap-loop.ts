@@ -108,7 +108,10 @@ async function lookFrom(deps: Deps, steps: OverlapSteps, after: JobId | 0): Prom
     }
   }
   return {
-    inTheWay: [...live.map(({ id }) => id), ...decided.flatMap(({ verdicts }) => verdicts.start)],
+    inTheWay: [
+      ...live.flatMap(({ ids }) => ids),
+      ...decided.flatMap(({ verdicts }) => verdicts.start),
+    ],
     releasedCount: decided.reduce((sum, { verdicts }) => sum + verdicts.start.length, 0),
     next,
   }
@@ -157,9 +160,7 @@ function decideJob(
   rows: { readonly live: readonly LiveRow[]; readonly held: readonly HeldRow[] },
 ): Verdicts {
   return admitHeld(policy, {
-    live: rows.live.map(({ id, trigger, gate, is_cancelling: isCancelling }) => {
-      return { id, trigger, gate, isCancelling }
-    }),
+    live: rows.live.map(({ is_backfill: isBackfill, ...group }) => ({ ...group, isBackfill })),
     held: rows.held.map((row) => ({
       id: row.id,
       trigger: row.trigger,

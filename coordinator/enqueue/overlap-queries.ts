@@ -4,8 +4,6 @@ import type { ExecutionId, JobId, Trigger } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
 import type { Decision } from '../store/tables.ts'
 
-/** No limit of a job or a backfill is higher. */
-const LIVE_MAX = 10_000
 /** Of one gate as many are looked at in one round. */
 const HEADS_MAX = 100
 
@@ -54,26 +52,31 @@ export async function heldJobs(db: Db, after: JobId | 0, limit: number): Promise
 }
 
 export interface LiveRow {
-  readonly id: ExecutionId
   readonly job_id: JobId
-  readonly trigger: Trigger
   readonly gate: string | null
-  readonly is_cancelling: boolean
+  readonly is_backfill: boolean
+  readonly count: number
+  /** The oldest of them, and those of these that nobody has asked to end. */
+  readonly ids: ExecutionId[]
+  readonly unasked: ExecutionId[]
 }
 
 /**
- * What of these jobs was let in and has not ended, also what waits for dependencies or its next attempt: what passed a gate
- * before the rest, oldest first.
+ * What of these jobs was let in and has not ended, also what waits for dependencies or its next attempt: one row for each
+ * gate, the one with the oldest execution first.
  */
 export async function readLive(db: Db, jobIds: readonly JobId[]): Promise<LiveRow[]> {
-  const { rows } = await sql<LiveRow>`/* readLive */
-    select l.* from unnest(${jobIds}::bigint[]) as j (id) cross join lateral (
-      select e.id, e.job_id, e.trigger, e.gate, e.cancel_requested_at is not null as is_cancelling
-      from rota.execution e
-      where e.job_id = j.id and not (e.state = 'waiting' and e.reason_code <> 'DEPENDENCY')
-      order by e.gate is null, e.created_at, e.id limit ${LIVE_MAX}
-    ) l`.execute(db)
-  return rows
+  const { rows } = await sql<Omit<LiveRow, 'unasked'> & { asked: boolean[] }>`/* readLive */
+    select e.job_id, e.gate, e.trigger = 'backfill' as is_backfill, count(*)::int as count,
+      (array_agg(e.id order by e.created_at, e.id))[1:${HEADS_MAX}] as ids,
+      (array_agg(e.cancel_requested_at is not null order by e.created_at, e.id))[1:${HEADS_MAX}] as asked
+    from rota.execution e
+    where e.job_id = any (${jobIds}::bigint[]) and not (e.state = 'waiting' and e.reason_code <> 'DEPENDENCY')
+    group by e.job_id, e.gate, e.trigger = 'backfill'
+    order by e.job_id, min(e.created_at)`.execute(db)
+  return rows.map(({ asked, ...row }) => {
+    return { ...row, unasked: row.ids.filter((_, index) => asked[index] === false) }
+  })
 }
 
 export interface HeldRow {

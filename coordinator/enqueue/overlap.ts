@@ -11,13 +11,7 @@ import type { ExecutionId, JobId } from '../job/execution.ts'
 import type { NewExecution } from '../job/new-execution.ts'
 import { type OverlapPolicy, overlapPolicy } from '../job/overlap-policy.ts'
 import type { Db } from '../store/database.ts'
-import {
-  type Admission,
-  type Arrival,
-  admitArrival,
-  type HeldExecution,
-  type LiveExecution,
-} from './decide-overlap.ts'
+import { type Admission, type Arrival, admitArrival, type HeldExecution } from './decide-overlap.ts'
 import {
   type Amendment,
   amendOccurrences,
@@ -91,7 +85,8 @@ function passed<P extends Planned>(planned: P): Admitted<P> {
 
 /** What there is of a job, and what has changed in it by this transaction. */
 interface Room {
-  readonly live: Pick<LiveExecution, 'id'>[]
+  liveCount: number
+  first: ExecutionId | undefined
   held: (Pick<HeldExecution, 'id' | 'trigger' | 'scheduledFor'> & { readonly isStored: boolean })[]
   readonly replaced: { readonly id: ExecutionId; readonly by: Left; readonly isStored: boolean }[]
 }
@@ -106,11 +101,13 @@ interface Left extends LeftOut {
 async function readRooms(tx: Db, jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, Room>> {
   const live = await readLive(tx, jobIds)
   const held = await readHeld(tx, jobIds)
+  const liveOf = (jobId: JobId) => live.filter(({ job_id }) => job_id === jobId)
   return new Map(
     jobIds.map((jobId) => [
       jobId,
       {
-        live: live.filter(({ job_id }) => job_id === jobId),
+        liveCount: liveOf(jobId).reduce((sum, { count }) => sum + count, 0),
+        first: liveOf(jobId)[0]?.ids[0],
         held: held
           .filter(({ job_id, trigger }) => job_id === jobId && trigger !== 'backfill')
           .map(({ id, trigger, scheduled_for }) => {
@@ -140,9 +137,14 @@ function decide<P extends Planned>(planned: P, rooms: ReadonlyMap<JobId, Room>):
   }
   const admission = admitArrival(policy, room, request)
   if (admission.kind === 'skip') return { out: leftOut(request, policy, admission) }
-  if (admission.kind === 'start') room.live.push({ id: request.id })
+  if (admission.kind === 'start') enter(room, request.id)
   else wait(room, request, admission.replaces)
   return { admitted: { planned, gate: jobUid, isHeld: admission.kind === 'wait' } }
+}
+
+function enter(room: Room, id: ExecutionId): void {
+  room.liveCount += 1
+  room.first ??= id
 }
 
 function wait(room: Room, request: NewExecution, replaces: readonly ExecutionId[]): void {

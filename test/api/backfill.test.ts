@@ -195,31 +195,6 @@ test('ten thousand due times are taken, one more is refused', async () => {
   })
 })
 
-test('thousands at once are let in at once', async () => {
-  await rota.createJob('crowd', { ...shell('true'), ...schedule({ every: seconds('1s') }) })
-  await rota.jobs.pauseJob({ name: 'jobs/crowd' })
-  await age('crowd')
-  const startTime = new Date(Date.now() - 4 * HOUR_MS)
-  const endTime = new Date(startTime.getTime() + 10_000_000)
-  await backfill('crowd', { startTime, endTime, maxParallel: 9_000 })
-  const queued = async () => {
-    const { rows } = await sql<{ count: number }>`select count(*)::int from rota.execution e
-      join rota.job j on j.id = e.job_id where j.name = 'crowd' and e.state = 'queued'`.execute(
-      rota.db,
-    )
-    return rows[0]?.count ?? 0
-  }
-  // Once a second a hundred, it would take longer than anybody waits.
-  await until('as many are queued as may', async () => (await queued()) >= 9_000)
-  const { rows } = await sql<{
-    waiting: number
-  }>`select count(*)::int as waiting from rota.execution e
-    join rota.job j on j.id = e.job_id where j.name = 'crowd' and e.state = 'waiting'`.execute(
-    rota.db,
-  )
-  expect(rows[0]?.waiting).toBe(1_000)
-})
-
 test.each<[string, Partial<BackfillJobRequest>, string, string]>([
   ['without a start', { startTime: undefined }, 'FIELD_REQUIRED', 'start_time: is missing'],
   ['without an end', { endTime: undefined }, 'FIELD_REQUIRED', 'end_time: is missing'],

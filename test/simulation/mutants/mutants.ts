@@ -31,8 +31,8 @@ const coordinatorMutants: readonly Mutant[] = [
   {
     name: 'let one in more than a job allows when one waits',
     file: 'coordinator/enqueue/decide-overlap.ts',
-    find: 'const isFull = inside.length >= limit || ahead.length',
-    replace: 'const isFull = inside.length > limit || ahead.length',
+    find: 'room !== undefined && room.count >= room.limit ? room.first : undefined',
+    replace: 'room !== undefined && room.count > room.limit ? room.first : undefined',
     breaks: [14],
   },
   {

@@ -50,20 +50,24 @@ const heldJobs: StatementModel = ({ tx, tables, parameters }) => {
 }
 
 const readLive: StatementModel = ({ tx, tables, parameters }) => {
-  const [jobIds] = parameters as [JobId[]]
-  return tables.execution
+  const [most, , jobIds] = parameters as [number, number, JobId[]]
+  const rows = tables.execution
     .where(tx, (row) => jobIds.includes(row.job_id))
     .filter((row) => !(row.state === 'waiting' && row.reason_code !== 'DEPENDENCY'))
-    .sort(byGateAndAge)
-    .map(({ id, job_id, trigger, gate, cancel_requested_at }) => {
-      return { id, job_id, trigger, gate, is_cancelling: cancel_requested_at !== null }
-    })
-}
-
-function byGateAndAge(a: ExecutionRow, b: ExecutionRow): number {
-  const [first, second] = [a.gate === null ? 1 : 0, b.gate === null ? 1 : 0]
-  const age = a.created_at.getTime() - b.created_at.getTime()
-  return first - second || age || (a.id < b.id ? -1 : 1)
+    .sort((a, b) => a.created_at.getTime() - b.created_at.getTime() || (a.id < b.id ? -1 : 1))
+  const groups = Map.groupBy(
+    rows,
+    ({ job_id, gate, trigger }) => `${job_id}/${gate}/${trigger === 'backfill'}`,
+  )
+  return [...groups.values()].map((group) => {
+    const heads = group.slice(0, most)
+    const { job_id, gate, trigger } = heads[0] as ExecutionRow
+    return {
+      ...{ job_id, gate, is_backfill: trigger === 'backfill', count: group.length },
+      ids: heads.map(({ id }) => id),
+      asked: heads.map(({ cancel_requested_at }) => cancel_requested_at !== null),
+    }
+  })
 }
 
 const readHeld: StatementModel = ({ tx, tables, parameters }) => {

@@ -4,7 +4,7 @@ import {
   admitArrival,
   admitHeld,
   type HeldExecution,
-  type LiveExecution,
+  type LiveGroup,
 } from '../../../../coordinator/enqueue/decide-overlap.ts'
 import type { ExecutionId, Trigger } from '../../../../coordinator/job/execution.ts'
 import type { OverlapPolicy } from '../../../../coordinator/job/overlap-policy.ts'
@@ -12,8 +12,14 @@ import type { OverlapPolicy } from '../../../../coordinator/job/overlap-policy.t
 const id = (text: string) => text as ExecutionId
 const policy = (kind: OverlapPolicy['kind'], limit = 1): OverlapPolicy => ({ kind, limit })
 
-function live(name: string, rest: Partial<LiveExecution> = {}): LiveExecution {
-  return { id: id(name), trigger: 'schedule', gate: 'job', isCancelling: false, ...rest }
+/** These live, by the gate of their job. */
+function live(...names: string[]): LiveGroup {
+  const ids = names.map(id)
+  return { gate: 'job', isBackfill: false, count: ids.length, ids, unasked: ids }
+}
+
+function liveBackfill(gate: string, ...names: string[]): LiveGroup {
+  return { ...live(...names), gate, isBackfill: true }
 }
 
 function held(name: string, rest: Partial<HeldExecution> = {}): HeldExecution {
@@ -76,14 +82,15 @@ describe('one that is asked for', () => {
     ],
   ])('%s', (_, by, living, waiting, expected) => {
     const occupancy = {
-      live: living.map((name) => live(name)),
+      liveCount: living.length,
+      first: living.map(id)[0],
       held: waiting.map(([name, trigger]) => held(name, { trigger })),
     }
     expect(admitArrival(by, occupancy, due)).toEqual(expected)
   })
 
   test('by hand never takes the place of a due time, and is told of it', () => {
-    const occupancy = { live: [live('a')], held: [held('w')] }
+    const occupancy = { liveCount: 1, first: id('a'), held: [held('w')] }
     expect(admitArrival(policy('queue_one'), occupancy, manual)).toEqual({
       kind: 'skip',
       behind: 'w',
@@ -111,7 +118,7 @@ describe('what waits', () => {
 
   test('of a job without a policy waits only within its backfill', () => {
     const round = {
-      live: [live('a'), live('x0', { trigger: 'backfill', gate: 'B' })],
+      live: [live('a'), liveBackfill('B', 'x0')],
       held: [backfill('x1', 'B', 2), backfill('x2', 'B', 2), backfill('y1', 'C', 1)],
     }
     expect(admitHeld(undefined, round)).toMatchObject({
@@ -126,7 +133,7 @@ describe('what waits', () => {
     expect(admitHeld(cancelling, { live: [live('a')], held: waiting }).cancel).toEqual([
       { id: 'a', behind: 'b' },
     ])
-    const others = [live('a', { isCancelling: true }), live('x', { trigger: 'backfill' })]
+    const others = [{ ...live('a'), unasked: [] }, liveBackfill('B', 'x')]
     expect(admitHeld(cancelling, { live: others, held: waiting }).cancel).toEqual([])
   })
 
@@ -157,15 +164,20 @@ test('whatever waits and lives, no limit is passed, nothing is forgotten, and no
     fc.property(
       kinds,
       fc.integer({ min: 1, max: 4 }),
-      fc.array(fc.option(ofBackfill), { maxLength: 5 }),
+      fc.record({ job: fc.nat(3), B: fc.nat(3), C: fc.nat(3) }),
       fc.array(regular, { maxLength: 6 }),
       fc.array(ofBackfill, { maxLength: 6 }),
       (kind, limit, living, waiting, backfills) => {
         const by = kind && policy(kind, limit)
+        const names = (gate: string, count: number) =>
+          Array.from({ length: count }, (_, n) => `${gate}${n}`)
+        const groups = [
+          live(...names('job', living.job)),
+          liveBackfill('B', ...names('B', living.B)),
+          liveBackfill('C', ...names('C', living.C)),
+        ]
         const round = {
-          live: living.map((gate, n) =>
-            live(`l${n}`, gate === null ? {} : { gate, trigger: 'backfill' }),
-          ),
+          live: groups.filter(({ count }) => count > 0),
           held: [
             ...waiting.map((rest, n) => held(`w${n}`, rest)),
             ...backfills.map((gate, n) => backfill(`x${n}`, gate, gate === 'B' ? 1 : 3)),
@@ -174,20 +186,17 @@ test('whatever waits and lives, no limit is passed, nothing is forgotten, and no
         const verdicts = admitHeld(by, round)
         const told = [...verdicts.start, ...[...verdicts.skip, ...verdicts.wait].map((v) => v.id)]
         expect(told.sort()).toEqual(round.held.map((each) => each.id).sort())
-        const inside = [
-          ...round.live,
-          ...round.held.filter((each) => verdicts.start.includes(each.id)),
-        ]
-        if (by !== undefined && verdicts.start.length > 0) {
-          expect(inside.length).toBeLessThanOrEqual(limit)
+        const started = round.held.filter((each) => verdicts.start.includes(each.id))
+        const before = living.job + living.B + living.C
+        if (by !== undefined && started.length > 0) {
+          expect(before + started.length).toBeLessThanOrEqual(limit)
         }
         for (const [gate, most] of [
           ['B', 1],
           ['C', 3],
         ] as const) {
-          const isOf = (each: { gate: string | null }) => each.gate === gate
-          const before = round.live.filter(isOf).length
-          expect(inside.filter(isOf).length).toBeLessThanOrEqual(Math.max(before, most))
+          const more = started.filter((each) => each.gate === gate).length
+          expect(living[gate] + more).toBeLessThanOrEqual(Math.max(living[gate], most))
         }
         const isAlone = round.live.length === 0 && round.held.length > 0
         if (isAlone) expect(verdicts.start.length).toBeGreaterThan(0)
