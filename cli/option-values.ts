@@ -1,5 +1,6 @@
 /** Readers of what people write after an option. What cannot be read is a usage error that names the option. */
-import { parseDurationMs } from '../shared/duration.ts'
+import type { Duration } from '../proto/gen/google/protobuf/duration.ts'
+import { durationFromMs, parseDurationMs } from '../shared/duration.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
 import { nearNames } from '../shared/near-names.ts'
 import { parseRfc3339 } from '../shared/rfc-3339.ts'
@@ -23,6 +24,11 @@ export function readDuration(option: string, text: string): number {
     `${JSON.stringify(text)} is not a duration`,
     'Write a number with its unit, e.g. 250ms, 90s, 1h30m, 2d.',
   )
+}
+
+/** As readDuration; the word none removes it. */
+export function readSpan(option: string, text: string): Duration | undefined {
+  return text === NONE ? undefined : durationFromMs(readDuration(option, text))
 }
 
 export function readInteger(
@@ -49,6 +55,21 @@ export function readTime(option: string, text: string, now: Date): Date {
     option,
     `${JSON.stringify(text)} is not a time`,
     'Write it like 2026-11-30T22:15:00Z, 2026-11-30T22:15:00+01:00, or "in 5m".',
+  )
+}
+
+/** RFC 3339, `24h ago`, or `now`. */
+export function readPastTime(option: string, text: string, now: Date): Date {
+  const trimmed = text.trim()
+  if (trimmed.toLowerCase() === 'now') return now
+  const agoMs = parseDurationMs(trimmed.replace(/\s+ago$/i, ''))
+  if (agoMs !== undefined) return new Date(now.getTime() - agoMs)
+  const time = parseRfc3339(trimmed)
+  if (time !== undefined) return time
+  throw usageError(
+    option,
+    `${JSON.stringify(text)} is not a time`,
+    'Write it like 2026-11-30T22:15:00Z, 2026-11-30T22:15:00+01:00, "24h ago" or now.',
   )
 }
 

@@ -3,6 +3,7 @@ import type { Report } from '../proto/gen/rota/agent/v1/agent_service.ts'
 import { RotaError } from '../shared/errors/rota-error.ts'
 import { newId } from '../shared/ids.ts'
 import type { Ticker } from '../shared/ticker.ts'
+import { cancelExecution } from './cancel/cancel.ts'
 import { createMembership, type Membership } from './cluster/membership.ts'
 import { Rebalancer } from './cluster/rebalancer.ts'
 import { type Conduct, createConduct } from './conduct/conduct.ts'
@@ -23,8 +24,10 @@ import { Recovery } from './dispatch/recovery/recovery.ts'
 import { createRecoveryLoop } from './dispatch/recovery/recovery-loop.ts'
 import { createRenewLoop } from './dispatch/renew-loop.ts'
 import { createMover, sendAllElsewhere } from './dispatch/send-elsewhere.ts'
+import { type BackfillJob, createBackfillJob } from './enqueue/backfill.ts'
 import { createDependencyLoop } from './enqueue/dependency-loop.ts'
 import { createEnqueue, type Enqueue } from './enqueue/enqueue.ts'
+import { createOverlap, type Overlap } from './enqueue/overlap-loop.ts'
 import { createReleaseLoop } from './enqueue/release-loop.ts'
 import { createStoreNew, type StoreNew } from './enqueue/store-new.ts'
 import { createTriggerJob, type TriggerJob } from './enqueue/trigger.ts'
@@ -51,6 +54,7 @@ export interface FlowOptions {
 
 export interface Flow {
   readonly triggerJob: TriggerJob
+  readonly backfillJob: BackfillJob
   readonly endExecutions: Settle['endExecutions']
   /** Starts when the address is known, before the loops; stops last. */
   readonly membership: Membership
@@ -80,13 +84,13 @@ const LARGE_FLEET = 200
 export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const fleet = createFleet()
   const settle = createSettle(deps)
-  const enqueue = createEnqueue(deps)
+  const { enqueue, endExecutions, overlap, release, dependencies } = enqueueWith(deps, settle)
   const heartbeatMs = options.leaseMs / HEARTBEATS_PER_LEASE
   const coordinatorId = newId(deps.clock, deps.random)
   const membership = joinCluster(deps, fleet, { ...options, coordinatorId })
   let isLeaving = false
   const conduct = createConduct({ ...deps, cordon: cordonWith(deps) })
-  const onEnded = (ended: readonly EndedAttempt[]) => freeSlots(deps, fleet, ended)
+  const onEnded = endedWith(deps, fleet, overlap)
   const { recovery, recover, receive } = recoverWith(deps, fleet, {
     ...{ coordinatorId, settle, onEnded },
     leaseMs: options.leaseMs,
@@ -94,11 +98,8 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   })
 
   // schedule -> enqueue -> match -> dispatch
-  const { endExecutions, settleLost } = settle
   const schedule = createScheduleLoop(deps, enqueue)
   const thaw = createThawLoop(deps, enqueue)
-  const release = createReleaseLoop(deps, endExecutions)
-  const dependencies = createDependencyLoop(deps, { enqueue, endExecutions })
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
   const triggerJob = createTriggerJob(deps, storeNewWith(deps, enqueue, match))
   const renew = createRenewLoop(deps, fleet, heartbeatMs)
@@ -112,12 +113,14 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     schedules: [schedule, thaw],
     queue: [match.loop, release],
     dependencies: [dependencies],
+    overlap: [overlap.loop],
     cancels: [control],
     workers: [renew, ...workers],
   })
 
   const conversation: ConversationOptions = {
-    ...{ coordinatorId, leaseMs: options.leaseMs, fleet, recovery, settleLost },
+    ...{ coordinatorId, leaseMs: options.leaseMs, fleet, recovery },
+    settleLost: settle.settleLost,
     heartbeatMs: (protocol) => pauseMs(fleet, heartbeatMs, protocol),
     isLeaving: () => isLeaving,
     coordinators: () => membership.addresses(),
@@ -126,9 +129,10 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   }
   return {
     ...{ triggerJob, endExecutions, membership, conduct, recovery },
+    backfillJob: createBackfillJob(deps, enqueue),
     loops: [
-      ...[schedule, thaw, release, dependencies, match.loop, renew, control, ...workers, expire],
-      ...[conduct.loop, recover],
+      ...[schedule, thaw, release, dependencies, overlap.loop, match.loop, renew, control],
+      ...[...workers, expire, conduct.loop, recover],
     ],
     converse: (peer) => createConversation(deps, conversation, peer),
     async leave() {
@@ -220,6 +224,48 @@ function expireWith(
     },
   }
 }
+
+/** The way in, and what lets go on what waits there. */
+function enqueueWith(deps: Deps, settle: Settle) {
+  const enqueue = createEnqueue(deps)
+  const overlap = overlapWith(deps, settle)
+  const endExecutions: Settle['endExecutions'] = async (tx, ended) => {
+    const done = await settle.endExecutions(tx, ended)
+    overlap.noteEnded(done.map(({ id }) => ({ executionId: id })))
+    return done
+  }
+  return {
+    ...{ enqueue, endExecutions, overlap },
+    release: createReleaseLoop(deps, endExecutions),
+    dependencies: createDependencyLoop(deps, { enqueue, endExecutions }),
+  }
+}
+
+/** What follows when attempts have ended: room on their workers, and for what waits behind them. */
+function endedWith(deps: Deps, fleet: Fleet, overlap: Overlap) {
+  return (ended: readonly EndedAttempt[]): void => {
+    freeSlots(deps, fleet, ended)
+    overlap.noteEnded(ended)
+  }
+}
+
+/** How what waits for others of its job is let in, and what is in its way ended. */
+function overlapWith(deps: Deps, { endExecutions }: Settle): Overlap {
+  return createOverlap(deps, {
+    endExecutions,
+    async cancel(id, reason) {
+      try {
+        await cancelExecution(deps, endExecutions, { id, reason, actor: 'overlap', force: false })
+      } catch (error) {
+        if (error instanceof RotaError && CANCEL_IS_OVER.has(error.reason)) return
+        throw error
+      }
+    },
+  })
+}
+
+/** It has ended meanwhile. */
+const CANCEL_IS_OVER: ReadonlySet<string> = new Set(['EXECUTION_FINISHED', 'EXECUTION_NOT_FOUND'])
 
 /** How Rota itself takes a worker out of service. */
 function cordonWith(deps: Deps): Parameters<typeof createConduct>[0]['cordon'] {

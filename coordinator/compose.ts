@@ -129,6 +129,7 @@ async function composeRpc(
       boundary: createErrorBoundary(deps),
       triggerJob: flow.triggerJob,
       readTriggered: createReadTriggered(read),
+      backfillJob: flow.backfillJob,
       endExecutions: flow.endExecutions,
       enrollment: { ...deps, authority, advertisedAddress: address },
       members: flow.membership.members,

@@ -4,6 +4,7 @@ import { repeatable } from '../option-values.ts'
 import { addListOptions } from '../paging.ts'
 import { showHistory } from './exec/list.ts'
 import { addExecutionListOptions } from './exec.ts'
+import { backfillJob } from './job/backfill.ts'
 import { deleteJob, pauseJob, resumeJob } from './job/control.ts'
 import { createJob } from './job/create.ts'
 import { addJobFlags } from './job/flags.ts'
@@ -23,6 +24,7 @@ export function registerJob(program: Command, run: Run): void {
   registerWriters(job, run)
   registerSwitches(job, run)
   registerTrigger(job, run)
+  registerBackfill(job, run)
 }
 
 function registerReaders(job: Command, run: Run): void {
@@ -91,6 +93,7 @@ function registerWriters(job: Command, run: Run): void {
   const update = job.command('update').argument('<name>', 'the job')
   addJobFlags(update.description('Change a job: only what the options say.'))
     .option('--etag <etag>', 'only if the job is still as it was with this etag')
+    .option('--recover-from <time>', 'also decide what was due since then: RFC 3339, or "2h ago"')
     .addHelpText(
       'after',
       '\nA repeatable option replaces all values of its setting; the word none removes a setting.',
@@ -129,9 +132,10 @@ function registerSwitches(job: Command, run: Run): void {
 
   const resume = job.command('resume').argument('<name>', 'the job')
   resume
-    .description('Start the scheduled runs of a paused job again.')
+    .description('Start the scheduled runs of a paused job again, from now on.')
+    .option('--recover-from <time>', 'also decide what was due since then: RFC 3339, or "2h ago"')
     .option('--dry-run', 'show what it would do to the due times, change nothing')
-  addExamples(resume, 'rota job resume backup', 'rota job resume backup -o json')
+  addExamples(resume, 'rota job resume backup', 'rota job resume backup --recover-from "2h ago"')
   setAction(resume, run, resumeJob)
 
   const skip = job.command('skip').argument('<name>', 'the job')
@@ -167,4 +171,23 @@ function registerTrigger(job: Command, run: Run): void {
     'rota job trigger report --param day=monday --wait --timeout 10m',
   )
   setAction(trigger, run, triggerJob)
+}
+
+function registerBackfill(job: Command, run: Run): void {
+  const backfill = job.command('backfill').argument('<name>', 'the job')
+  backfill
+    .description('Run the due times of a past range again, or for the first time.')
+    .option('--from <time>', 'the first due time: RFC 3339, or "24h ago"')
+    .option('--to <time>', 'due times before it: RFC 3339, "1h ago" or now (default now)')
+    .option('--max-parallel <count>', 'so many at once, or all (default 1, in their order)')
+    .option('--include-succeeded', 'also due times that have succeeded')
+    .option('--wait', 'wait until all have ended; exit code 10 when one did not succeed')
+    .option('--dry-run', 'show which due times it would run')
+    .option('--yes', 'do not ask')
+  addExamples(
+    backfill,
+    'rota job backfill report --from "7d ago" --dry-run',
+    'rota job backfill report --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z --max-parallel 4 --wait',
+  )
+  setAction(backfill, run, backfillJob)
 }

@@ -22,6 +22,7 @@ import {
   wakeSchedule,
 } from './definition-queries.ts'
 import { requireJob } from './find-job.ts'
+import { markOf, refusePaused } from './recover.ts'
 import { inTransaction, type JobChange } from './rehearse.ts'
 import { once, type RequestKey } from './request-key.ts'
 import {
@@ -56,6 +57,8 @@ export interface UpdateJob {
   /** Kept with the new version. */
   readonly note?: string
   readonly validateOnly: boolean
+  /** Due times since then are decided, too. */
+  readonly recoverFrom: Date | undefined
 }
 
 export async function createJob(deps: Deps, create: CreateJob): Promise<JobRow> {
@@ -93,7 +96,8 @@ export async function updateJob(deps: Deps, update: UpdateJob): Promise<JobChang
     const violations = await findViolations(tx, merged, now)
     const isOld = isOldSchedule(definition, merged)
     refuseViolations(violations.filter(({ reason }) => !isOld || reason !== 'SCHEDULE_NEVER_RUNS'))
-    await saveChange(tx, before, { job: merged, actor: update.actor, note: update.note ?? '' })
+    const { actor, note = '', recoverFrom } = update
+    await saveChange(tx, before, { job: merged, actor, note, recoverFrom })
     return { before, after: await requireJob(tx, update.name) }
   })
   deps.hints.give('schedules')
@@ -167,28 +171,33 @@ async function insertWhole(
 async function saveChange(
   tx: Db,
   before: JobRow,
-  change: { readonly job: Job; readonly actor: string; readonly note: string },
+  change: Pick<UpdateJob, 'job' | 'actor' | 'recoverFrom'> & { readonly note: string },
 ): Promise<void> {
   const spec = specOrThrow(change.job)
   const isNewVersion = specText(spec) !== specText(specOrThrow(toDefinition(before)))
   const version = isNewVersion ? before.version + 1 : before.version
   const { id, name } = before
   const saved: SavedJob = { ...toSaved(before), version, spec, labels: change.job.labels }
-  const now = await databaseNow(tx)
-  const dueAt = firstDue(saved, now)
-  const state = before.state === 'paused' || !isNewVersion ? before.state : activeState(spec, dueAt)
+  const { actor: createdBy, note, recoverFrom } = change
+  refusePaused(before.state, recoverFrom)
+  const mark = await markOf(tx, saved, { now: await databaseNow(tx), recoverFrom })
+  const dueAt = firstDue(saved, mark)
+  const isSame = !isNewVersion && recoverFrom === undefined
+  const state = before.state === 'paused' || isSame ? before.state : activeState(spec, dueAt)
   await updateJobRow(tx, id, { ...fieldsOf(change.job), name, state, version })
   const message = isNewVersion ? `version ${version}` : ''
-  await recordJobEvents(tx, [id], { change: 'updated', actor: change.actor, message })
+  await recordJobEvents(tx, [id], { change: 'updated', actor: createdBy, message })
   // Freezes go by labels.
   if (!isDeepStrictEqual(before.labels, change.job.labels)) await wakeSchedule(tx, id)
-  if (!isNewVersion) return
-  const { actor: createdBy, note } = change
-  await insertJobVersion(tx, { jobId: id, version, spec: specText(spec), createdBy, note })
-  await saveDependencies(tx, saved)
-  await saveCalendars(tx, saved)
-  if (isOldSchedule(toDefinition(before), change.job)) await setScheduleVersion(tx, id, version)
-  else await saveSchedule(tx, saved, { now, dueAt })
+  if (isSame) return
+  if (isNewVersion) {
+    await insertJobVersion(tx, { jobId: id, version, spec: specText(spec), createdBy, note })
+    await saveDependencies(tx, saved)
+    await saveCalendars(tx, saved)
+  }
+  const isKept = recoverFrom === undefined && isOldSchedule(toDefinition(before), change.job)
+  if (isKept) await setScheduleVersion(tx, id, version)
+  else await saveSchedule(tx, saved, { now: mark, dueAt })
 }
 
 function fieldsOf(job: Job): Omit<JobDefinition, 'name' | 'state'> {

@@ -217,6 +217,13 @@ export async function wakeSchedule(db: Db, jobId: JobId): Promise<void> {
     where job_id = ${jobId} and due_at > clock_timestamp()`.execute(db)
 }
 
+/** Due times after `from` that were left out because the job was paused are as if nobody had decided them. */
+export async function forgetPaused(db: Db, jobId: JobId, from: Date): Promise<void> {
+  await sql`/* forgetPaused */
+    delete from rota.occurrence
+    where job_id = ${jobId} and scheduled_for > ${from} and decision = 'skipped_paused'`.execute(db)
+}
+
 export async function deleteSchedule(db: Db, jobId: JobId): Promise<void> {
   await db.deleteFrom('rota.schedule').where('job_id', '=', jobId).execute()
 }

@@ -17,6 +17,15 @@ export interface StoredRequest {
   readonly is_new: boolean
 }
 
+/** The request has come to nothing: sent again, it is tried again. */
+export async function forgetRequest(db: Db, key: RequestKey): Promise<void> {
+  await sql`/* forgetRequest */
+    delete from rota.request
+    where actor = ${key.actor} and method = ${key.method} and request_id = ${key.requestId}`.execute(
+    db,
+  )
+}
+
 /** Stores the key, unless it is there: then answers what is stored. */
 export async function claimRequest(
   db: Db,

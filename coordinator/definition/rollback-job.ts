@@ -28,7 +28,7 @@ export async function rollbackJob(deps: Deps, rollback: RollbackJob): Promise<Jo
   }
   const job = Job.fromJSON({ spec })
   return updateJob(deps, {
-    ...{ ...rest, name, job },
+    ...{ ...rest, name, job, recoverFrom: undefined },
     mask: ['spec'],
     note: note || `back to version ${version}`,
   })

@@ -19,6 +19,7 @@ import {
   setJobState,
 } from './definition-queries.ts'
 import { requireJob } from './find-job.ts'
+import { markOf } from './recover.ts'
 import { inTransaction, type JobChange } from './rehearse.ts'
 import {
   activeState,
@@ -69,19 +70,26 @@ function hasPassed(until: Date, now: Date): RotaError {
   return new RotaError('FIELD_INVALID', `resume_time: ${message}`, { violations })
 }
 
-/** Goes on with the next due time from now; what came due meanwhile is not made up for. */
+/** Goes on with the next due time from now; what came due meanwhile is made up for only with `recoverFrom`. */
 export async function resumeJob(
   deps: Deps,
-  { name, actor, validateOnly }: SwitchJob,
+  {
+    name,
+    actor,
+    recoverFrom,
+    validateOnly,
+  }: SwitchJob & { readonly recoverFrom: Date | undefined },
 ): Promise<JobChange> {
   const change = await inTransaction(deps, validateOnly, async (tx) => {
     const job = await lockWhole(tx, name)
-    if (job.state === 'active') return { before: job, after: job }
+    if (job.state === 'active' && recoverFrom === undefined) return { before: job, after: job }
     const now = await databaseNow(tx)
     const saved = { ...toSaved(job), pause: undefined }
-    const dueAt = firstDue(saved, now)
+    const mark = await markOf(tx, saved, { now, recoverFrom })
+    const dueAt = firstDue(saved, mark)
     await setJobState(tx, job.id, { state: activeState(saved.spec, dueAt) })
-    await endPause(tx, saved, { job, now, dueAt })
+    if (recoverFrom === undefined) await endPause(tx, saved, { job, now, dueAt })
+    else await saveSchedule(tx, saved, { now: mark, dueAt })
     await recordJobEvents(tx, [job.id], { change: 'resumed', actor, message: '' })
     return { before: job, after: await requireJob(tx, name) }
   })

@@ -11,6 +11,7 @@ import {
 } from '../../shared/errors/check-field.ts'
 import type { FieldViolation } from '../../shared/errors/rota-error.ts'
 import { checkSchedule } from '../../shared/schedule/check-schedule.ts'
+import { validateConcurrency } from './validate-concurrency.ts'
 import { validateDependencies } from './validate-dependencies.ts'
 import { checkJobName } from './validate-job-id.ts'
 import { validateLabels, validateTags } from './validate-labels.ts'
@@ -73,6 +74,7 @@ function validateSpec({ name, spec }: Job, known: KnownWorld): FieldViolation[] 
     ...checkDuration(`${field}.timeout`, spec.timeout, TIMEOUT_MS_MIN),
     ...checkDuration(`${field}.kill_grace`, spec.killGrace, 0),
     ...checkDuration(`${field}.start_deadline`, spec.startDeadline, START_DEADLINE_MS_MIN),
+    ...validateConcurrency(`${field}.concurrency`, spec.concurrency),
     ...validateParameterDeclarations(`${field}.parameters`, spec.parameters),
     ...validateLimits(`${field}.limits`, spec.limits),
     ...refuseLaterFeatures(field, spec),
@@ -95,7 +97,6 @@ function validateLimits(field: string, limits: Limits | undefined): FieldViolati
 
 function refuseLaterFeatures(field: string, spec: JobSpec): FieldViolation[] {
   return [
-    ...refuseFeature(spec.concurrency !== undefined, `${field}.concurrency`, 'Concurrency control'),
     ...refuseFeature(spec.disconnect !== undefined, `${field}.disconnect`, 'A disconnect policy'),
     ...refuseFeature(
       spec.pauseAfterFailures !== 0,

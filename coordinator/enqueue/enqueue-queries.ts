@@ -18,7 +18,7 @@ export interface ExecutionInsert {
   readonly jobId: JobId
   readonly jobVersion: number
   readonly state: 'waiting' | 'queued'
-  readonly reasonCode: '' | 'SCHEDULED_LATER' | 'DEPENDENCY'
+  readonly reasonCode: '' | 'SCHEDULED_LATER' | 'DEPENDENCY' | 'OVERLAP'
   readonly trigger: Trigger
   readonly priority: number
   readonly classId: number
@@ -26,11 +26,13 @@ export interface ExecutionInsert {
   readonly scheduledFor: Date | null
   /** Null: now. Infinity: when something releases it. */
   readonly availableAt: Date | 'infinity' | null
-  /** After it became available, in ms. */
+  /** After its due time, or where it has none after it became available, in ms. */
   readonly startDeadlineMs: number | null
   readonly parameters: Record<string, unknown>
   readonly requestedBy: string
   readonly maxAttempts: number
+  /** What lets it in (overlap.ts); null: nothing has to. */
+  readonly gate: string | null
   /** Of one that is assigned at once: a session that the caller holds, and its worker. */
   readonly sessionId: SessionId | null
   readonly workerId: WorkerId | null
@@ -49,12 +51,13 @@ export async function insertExecutions(
   const inserted = await sql<{ id: ExecutionId; epoch: Epoch }>`/* insertExecutions */
     with inserted as (
       insert into rota.execution as e (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee,
-        scheduled_for, available_at, start_deadline_at, parameters, requested_by, max_attempts, session_id, worker_id,
+        scheduled_for, available_at, start_deadline_at, parameters, requested_by, max_attempts, gate, session_id, worker_id,
         attempt, epoch, assigned_at)
       select id, job_id, job_version, case when session_id is null then state else 'assigned' end, reason_code, trigger,
         priority, class_id, guarantee, scheduled_for, coalesce(available_at, clock_timestamp()),
-        coalesce(nullif(available_at, 'infinity'), clock_timestamp()) + start_deadline_ms * interval '1 millisecond',
-        parameters, requested_by, max_attempts, session_id, worker_id, case when session_id is null then 0 else 1 end,
+        coalesce(scheduled_for, nullif(available_at, 'infinity'), clock_timestamp()) + start_deadline_ms * interval '1 millisecond',
+        parameters, requested_by, max_attempts, gate, session_id, worker_id,
+        case when session_id is null then 0 else 1 end,
         case when session_id is null then 0 else nextval('rota.epoch') end,
         case when session_id is not null then clock_timestamp() end
       from unnest(${column('id')}::uuid[], ${column('jobId')}::bigint[], ${column('jobVersion')}::int[],
@@ -62,9 +65,10 @@ export async function insertExecutions(
         ${column('priority')}::smallint[], ${column('classId')}::int[], ${column('guarantee')}::text[],
         ${column('scheduledFor')}::timestamptz[], ${column('availableAt')}::timestamptz[],
         ${column('startDeadlineMs')}::float8[], ${parameters}::jsonb[], ${column('requestedBy')}::text[],
-        ${column('maxAttempts')}::int[], ${column('sessionId')}::uuid[], ${column('workerId')}::bigint[])
+        ${column('maxAttempts')}::int[], ${column('gate')}::uuid[], ${column('sessionId')}::uuid[],
+        ${column('workerId')}::bigint[])
         as new (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
-          available_at, start_deadline_ms, parameters, requested_by, max_attempts, session_id, worker_id)
+          available_at, start_deadline_ms, parameters, requested_by, max_attempts, gate, session_id, worker_id)
       on conflict (id) do nothing
       returning ${MOVED}, e.requested_by
     ), created as (
@@ -113,22 +117,27 @@ export async function insertDependencyChecks(db: Db, jobIds: readonly JobId[]): 
     insert into rota.dependency_check (job_id) select unnest(${jobIds}::bigint[])`.execute(db)
 }
 
-/** Move `release`: backoff that is over and waits for a time that has come. Answers how many there were. */
-export async function releaseDue(db: Db, limit: number): Promise<number> {
-  const { rows } = await sql`/* releaseDue */
+/**
+ * Move `release`: backoff that is over and waits for a time that has come. What must be let in first goes on waiting, for
+ * that. Answers the new state of each.
+ */
+export async function releaseDue(db: Db, limit: number): Promise<('queued' | 'waiting')[]> {
+  const { rows } = await sql<{ state: 'queued' | 'waiting' }>`/* releaseDue */
     with due as materialized (
-      select id from rota.execution
+      select id, state = 'waiting' and gate is not null as is_held from rota.execution
       where state in ('waiting', 'backoff') and available_at <= clock_timestamp()
       order by available_at limit ${limit}
       for update skip locked
-    ), moved as (
+    ), changed as (
       update rota.execution e
-      set state = 'queued', reason_code = '', reason_message = '', available_at = clock_timestamp()
+      set state = case when due.is_held then 'waiting' else 'queued' end,
+        reason_code = case when due.is_held then e.reason_code else '' end, reason_message = '',
+        available_at = case when due.is_held then 'infinity' else clock_timestamp() end
       from due where e.id = due.id and e.state = any (${[...MOVES.release.from]}::text[])
       returning ${MOVED}
-    ), told as (${tellMoved('queued')})
-    select id from moved`.execute(db)
-  return rows.length
+    ), moved as (select * from changed where state = 'queued'), told as (${tellMoved('queued')})
+    select state from changed`.execute(db)
+  return rows.map(({ state }) => state)
 }
 
 /** In how many ms the next one is due for release; undefined when none waits for a time. */
@@ -141,12 +150,20 @@ export async function nextReleaseMs(db: Db): Promise<number | undefined> {
   return rows[0]?.wait_ms
 }
 
+export interface LateExecution {
+  readonly id: ExecutionId
+  readonly state: 'waiting' | 'queued' | 'backoff'
+  readonly reason_code: string
+  readonly reason_message: string
+  readonly start_deadline_at: Date
+}
+
 /** Executions whose start deadline has passed, locked. */
-export async function lockPastDeadline(db: Db, limit: number): Promise<ExecutionId[]> {
-  const { rows } = await sql<{ id: ExecutionId }>`/* lockPastDeadline */
-    select id from rota.execution
+export async function lockPastDeadline(db: Db, limit: number): Promise<LateExecution[]> {
+  const { rows } = await sql<LateExecution>`/* lockPastDeadline */
+    select id, state, reason_code, reason_message, start_deadline_at from rota.execution
     where start_deadline_at < clock_timestamp() and state in ('waiting', 'queued', 'backoff') and attempt = 0
     order by start_deadline_at limit ${limit}
     for update skip locked`.execute(db)
-  return rows.map(({ id }) => id)
+  return rows
 }

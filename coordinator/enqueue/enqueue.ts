@@ -27,6 +27,8 @@ import {
   readClasses,
 } from './enqueue-queries.ts'
 
+import { type Admitted, type LeftOut, type Planned, passGates } from './overlap.ts'
+
 /** An execution that is queued from now on. */
 export interface Enqueued {
   readonly id: ExecutionId
@@ -60,10 +62,12 @@ export interface AssignedNew {
   readonly parameters: Record<string, unknown>
 }
 
-export interface EnqueuedAll {
+export interface EnqueueOutcome {
   readonly assigned: readonly AssignedNew[]
   /** Those that wait in the queue. */
   readonly queuedCount: number
+  /** Those that their job's overlap policy leaves out: they are not stored. */
+  readonly leftOut: readonly LeftOut[]
 }
 
 /** Inserts executions within the caller's transaction; of those that wait for nothing, `pair` says who gets one at once. */
@@ -71,7 +75,7 @@ export type Enqueue = (
   tx: Db,
   requests: readonly NewExecution[],
   pair?: PairNew,
-) => Promise<EnqueuedAll>
+) => Promise<EnqueueOutcome>
 
 export const PRIORITY_DEFAULT = 50
 
@@ -79,20 +83,23 @@ export function createEnqueue(deps: Pick<Deps, 'hints' | 'specs'>): Enqueue {
   const classes = createClassIds()
   deps.hints.on('recovery', classes.forget)
   return async (tx, requests, pair) => {
-    if (requests.length === 0) return { assigned: [], queuedCount: 0 }
+    if (requests.length === 0) return NOTHING
     const specs = await deps.specs.load(tx, requests)
     const planned = requests.map((request) => {
-      const { spec } = specOf(specs, request)
-      return { request, spec, needs: placementNeeds(spec, request.pinnedWorker) }
+      const { spec, jobUid } = specOf(specs, request)
+      return { request, spec, jobUid, needs: placementNeeds(spec, request.pinnedWorker) }
     })
+    const { admitted, leftOut } = await passGates(tx, planned)
+    if (admitted.length === 0) return { ...NOTHING, leftOut }
     const classIds = await classes.load(
       tx,
-      planned.map(({ needs }) => needs),
+      admitted.map(({ planned: { needs } }) => needs),
     )
-    const rows = planned.map(({ request, spec, needs }) => {
+    const rows = admitted.map((each) => {
+      const { needs } = each.planned
       const classId = classIds.get(placementKey(needs))
       assert(classId !== undefined, 'every class was loaded')
-      return { ...toInsert(request, spec, classId), needs }
+      return { ...toInsert(each, classId), needs }
     })
     const queued = rows.filter(({ state }) => state === 'queued')
     const owners = queued.length === 0 ? undefined : await pair?.(tx, queued)
@@ -101,13 +108,16 @@ export function createEnqueue(deps: Pick<Deps, 'hints' | 'specs'>): Enqueue {
       return { ...row, sessionId, workerId }
     })
     const assigned = toAssigned(inserts, await insertExecutions(tx, inserts))
-    const waiting = requests.filter((request) => request.waitsForDependencies)
+    const waiting = rows.filter(({ reasonCode }) => reasonCode === 'DEPENDENCY')
     if (waiting.length > 0) {
       await insertDependencyChecks(tx, [...new Set(waiting.map(({ jobId }) => jobId))])
     }
-    return { assigned, queuedCount: queued.length - assigned.length }
+    if (admitted.some(({ isHeld }) => isHeld)) deps.hints.give('overlap')
+    return { assigned, queuedCount: queued.length - assigned.length, leftOut }
   }
 }
+
+const NOTHING: EnqueueOutcome = { assigned: [], queuedCount: 0, leftOut: [] }
 
 function toAssigned(
   inserts: readonly ExecutionInsert[],
@@ -156,30 +166,38 @@ function createClassIds() {
 }
 
 function toInsert(
-  request: NewExecution,
-  spec: JobSpec,
+  admitted: Admitted<Planned>,
   classId: number,
 ): Omit<ExecutionInsert, 'sessionId' | 'workerId'> {
+  const { request, spec } = admitted.planned
   return {
     id: request.id,
     jobId: request.jobId,
     jobVersion: request.jobVersion,
-    ...initialState(request),
+    ...initialState(admitted),
     trigger: request.trigger,
     priority: spec.priority ?? PRIORITY_DEFAULT,
     classId,
     guarantee: wordFromEnum(Guarantee, spec.guarantee) ?? 'at_least_once',
     scheduledFor: request.scheduledFor ?? null,
-    startDeadlineMs: durationToMs(spec.startDeadline) ?? null,
+    startDeadlineMs: startDeadlineMs(request, spec),
     parameters: { ...defaultParameters(spec.parameters), ...request.parameters },
     requestedBy: request.requestedBy,
     maxAttempts: 1 + retryPlan(spec.retry).maxRetries,
+    gate: admitted.gate,
   }
 }
 
-function initialState(
-  request: NewExecution,
-): Pick<ExecutionInsert, 'state' | 'reasonCode' | 'availableAt'> {
+/** The due times of a backfill are long past. */
+function startDeadlineMs({ backfillId }: NewExecution, spec: JobSpec): number | null {
+  return backfillId === undefined ? (durationToMs(spec.startDeadline) ?? null) : null
+}
+
+function initialState({
+  planned: { request },
+  isHeld,
+}: Admitted<Planned>): Pick<ExecutionInsert, 'state' | 'reasonCode' | 'availableAt'> {
+  if (isHeld) return { state: 'waiting', reasonCode: 'OVERLAP', availableAt: 'infinity' }
   if (request.waitsForDependencies) {
     return { state: 'waiting', reasonCode: 'DEPENDENCY', availableAt: 'infinity' }
   }

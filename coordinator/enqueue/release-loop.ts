@@ -2,7 +2,12 @@ import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
 import type { EndedExecution } from '../job/new-execution.ts'
 import type { Db } from '../store/database.ts'
-import { lockPastDeadline, nextReleaseMs, releaseDue } from './enqueue-queries.ts'
+import {
+  type LateExecution,
+  lockPastDeadline,
+  nextReleaseMs,
+  releaseDue,
+} from './enqueue-queries.ts'
 
 /** At most so many in one statement; the rest follows at once. */
 const BATCH = 500
@@ -19,11 +24,11 @@ export function createReleaseLoop(
       const late = await lockPastDeadline(tx, BATCH)
       await endExecutions(
         tx,
-        late.map((id) => ({
-          id,
+        late.map((execution) => ({
+          id: execution.id,
           state: 'failed' as const,
           reasonCode: 'DEADLINE',
-          reasonMessage: 'did not start within its start deadline',
+          reasonMessage: describeLate(execution),
         })),
       )
       return late.length
@@ -34,10 +39,24 @@ export function createReleaseLoop(
     name: 'release',
     runOnce: async () => {
       const released = await releaseDue(deps.db, BATCH)
-      if (released > 0) deps.hints.give('queue')
+      if (released.includes('queued')) deps.hints.give('queue')
+      if (released.includes('waiting')) deps.hints.give('overlap')
       const expired = await expireDeadlines()
-      if (released === BATCH || expired === BATCH) return 0
+      if (released.length === BATCH || expired === BATCH) return 0
       return Math.max(0, Math.min(LOOK_MS, (await nextReleaseMs(deps.db)) ?? LOOK_MS))
     },
   })
+}
+
+const WAITED: Readonly<Record<string, string>> = {
+  DEPENDENCY: 'it waited for the jobs that it depends on',
+  OVERLAP: 'it waited for others of its job',
+  SCHEDULED_LATER: 'it waited to be let in',
+}
+
+/** What it did instead of starting. */
+function describeLate(late: LateExecution): string {
+  const why = late.state === 'queued' ? 'no worker took it' : WAITED[late.reason_code]
+  const more = late.reason_message === '' ? '' : ` (${late.reason_message})`
+  return `should have started by ${late.start_deadline_at.toISOString()}: ${why ?? 'it waited'}${more}`
 }

@@ -3,7 +3,7 @@ import type { Deps } from '../deps.ts'
 import type { NewExecution } from '../job/new-execution.ts'
 import type { Db } from '../store/database.ts'
 import { isUndone } from '../store/database-errors.ts'
-import type { AssignedNew, Enqueue, PairNew } from './enqueue.ts'
+import type { AssignedNew, Enqueue, EnqueueOutcome, PairNew } from './enqueue.ts'
 
 /** From the match step: gives new executions to free workers. */
 export interface AssignNew {
@@ -20,10 +20,11 @@ export interface NewAssignments {
   ): Promise<void>
 }
 
+/** Within the transaction of `StoreNew`. */
+type EnqueueHere = (requests: readonly NewExecution[]) => Promise<EnqueueOutcome>
+
 /** Runs a transaction that enqueues whatever it likes. */
-export type StoreNew = <T>(
-  work: (tx: Db, enqueue: (requests: readonly NewExecution[]) => Promise<unknown>) => Promise<T>,
-) => Promise<T>
+export type StoreNew = <T>(work: (tx: Db, enqueue: EnqueueHere) => Promise<T>) => Promise<T>
 
 export function createStoreNew(
   { db, hints }: Pick<Deps, 'db' | 'hints'>,
@@ -40,6 +41,7 @@ export function createStoreNew(
           const enqueued = await enqueue(tx, requests, assignments.pair)
           assigned.push(...enqueued.assigned)
           queuedCount += enqueued.queuedCount
+          return enqueued
         }),
       )
       .catch(async (error: unknown) => {

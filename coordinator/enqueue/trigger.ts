@@ -13,6 +13,7 @@ import { COMPARED_MAX } from '../../shared/near-names.ts'
 import { isoSeconds } from '../../shared/rfc-3339.ts'
 import { findJobs } from '../definition/find-job.ts'
 import { once, type RequestKey } from '../definition/request-key.ts'
+import { forgetRequest } from '../definition/request-queries.ts'
 import { readParameters, validateParameters } from '../definition/validate-parameters.ts'
 import type { Deps } from '../deps.ts'
 import { type ActiveFreeze, readActiveFreezes } from '../freeze/freeze-queries.ts'
@@ -25,6 +26,7 @@ import { workerNotFoundIn } from '../query/worker-not-found.ts'
 import type { Db } from '../store/database.ts'
 import { isUndone } from '../store/database-errors.ts'
 import { type JobVersionRef, specOf } from '../store/job-specs.ts'
+import type { LeftOut } from './overlap.ts'
 import type { StoreNew } from './store-new.ts'
 
 export interface Trigger {
@@ -52,14 +54,17 @@ const BATCHES = { sizeMax: 1_000, sizeOf: () => 1, isUndone } as const
 
 export function createTriggerJob(deps: Deps, storeNew: StoreNew): TriggerJob {
   const lookups = createLookups(deps)
-  const batcher = new MicroBatcher<Prepared, ExecutionId>({
+  const batcher = new MicroBatcher<Prepared, ExecutionId | LeftOut>({
     lanes: LANES,
     ...BATCHES,
     run: async (prepared) => storeTriggered(storeNew, prepared),
   })
   return async (trigger) => {
     const prepared = await prepare(deps, lookups, trigger)
-    return trigger.validateOnly ? undefined : batcher.add(prepared)
+    if (trigger.validateOnly) return undefined
+    const answer = await batcher.add(prepared)
+    if (typeof answer === 'string') return answer
+    throw refused(trigger.job, answer)
   }
 }
 
@@ -149,12 +154,40 @@ function frozen(job: string, { name, reason, ends_at }: ActiveFreeze): RotaError
   return new RotaError('JOB_FROZEN', message, { metadata: { freeze: name } })
 }
 
-function storeTriggered(storeNew: StoreNew, prepared: readonly Prepared[]): Promise<ExecutionId[]> {
+function storeTriggered(
+  storeNew: StoreNew,
+  prepared: readonly Prepared[],
+): Promise<(ExecutionId | LeftOut)[]> {
   return storeNew(async (tx, enqueue) => {
     const { ids, isNew } = await claimRequests(tx, prepared)
     const fresh = prepared.filter((_, index) => isNew[index])
-    await enqueue(fresh.map(({ execution }) => execution))
-    return ids
+    const { leftOut } = await enqueue(fresh.map(({ execution }) => execution))
+    return leftOut.length === 0 ? ids : withRefusals(tx, { fresh, ids, leftOut })
+  })
+}
+
+/** What was left out was not done: its request may come again. */
+async function withRefusals(
+  tx: Db,
+  asked: {
+    readonly fresh: readonly Prepared[]
+    readonly ids: readonly ExecutionId[]
+    readonly leftOut: readonly LeftOut[]
+  },
+): Promise<(ExecutionId | LeftOut)[]> {
+  const refusals = new Map(asked.leftOut.map((each) => [each.id, each]))
+  for (const { request, execution } of asked.fresh) {
+    if (request !== undefined && refusals.has(execution.id)) await forgetRequest(tx, request)
+  }
+  return asked.ids.map((id) => refusals.get(id) ?? id)
+}
+
+function refused(job: string, { behind, reason }: LeftOut): RotaError {
+  const hint = `Wait for it: \`rota exec wait ${behind}\`; end it: \`rota exec cancel ${behind}\`; or let the job queue: \`concurrency.overlap\`.`
+  const metadata = { execution: behind }
+  return new RotaError('OVERLAP_REFUSED', `job ${job} is not run now: ${reason}`, {
+    hint,
+    metadata,
   })
 }
 

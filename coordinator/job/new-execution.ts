@@ -16,6 +16,8 @@ export interface NewExecution {
   readonly parameters: Readonly<Record<string, unknown>>
   /** Name of a worker: only there. */
   readonly pinnedWorker: string | undefined
+  /** The backfill that it belongs to, which lets it in when its turn has come. */
+  readonly backfillId?: string
   /** Who asked: `token:<name>`, `schedule`, `dependency`. */
   readonly requestedBy: string
 }

@@ -13,6 +13,8 @@ export interface OccurrenceRow {
   readonly execution_id: ExecutionId | null
   /** Null: no execution, or its history is not kept any more. */
   readonly execution_state: ExecutionState | null
+  /** Of the newest backfill over this due time. */
+  readonly backfill_execution_id: ExecutionId | null
 }
 
 export const OCCURRENCE_COLUMNS = {
@@ -69,6 +71,11 @@ async function readPage(
       'o.decision',
       'o.reason',
       'o.execution_id',
+      sql<ExecutionId | null>`(
+        select r.execution_id from rota.backfill_run r join rota.backfill b on b.id = r.backfill_id
+        where r.job_id = o.job_id and r.scheduled_for = o.scheduled_for order by b.created_at desc limit 1)`.as(
+        'backfill_execution_id',
+      ),
     ])
     .where(listing.condition)
     .$if(job !== '', (query) => query.where('j.name', '=', job))

@@ -67,6 +67,12 @@ export async function deleteForgettable(db: Db, keepMs: number): Promise<void> {
   await sql`delete from rota.join_token where expires_at < clock_timestamp() - interval '24 hours'`.execute(
     db,
   )
+  // What waits at its gate goes by its row.
+  await sql`delete from rota.backfill b
+    where b.created_at < clock_timestamp() - ${keepMs} * interval '1 millisecond'
+      and not exists (select from rota.execution e where e.job_id = b.job_id and e.gate = b.id)`.execute(
+    db,
+  )
   for (const [table, column] of [
     ['late_report', 'received_at'],
     ['worker_connection', 'connected_at'],

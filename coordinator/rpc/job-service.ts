@@ -15,11 +15,12 @@ import { readSkip, skipJob } from '../definition/skip-job.ts'
 import { deleteJob, pauseJob, resumeJob, type SwitchJob } from '../definition/switch-job.ts'
 import type { Deps } from '../deps.ts'
 import { principalName } from '../identity/principal.ts'
-import type { JobId } from '../job/execution.ts'
+import type { ExecutionId, JobId } from '../job/execution.ts'
 import { listJobs, listJobVersions, readJobFigures } from '../query/job-queries.ts'
 import { finishPage, readPage } from '../query/keyset-queries.ts'
 import { listOccurrences, type OccurrenceRow } from '../query/occurrence-queries.ts'
 import { findOldestQueued } from '../query/queue-queries.ts'
+import { backfill } from './backfill-job.ts'
 import { queueReason } from './explain-execution.ts'
 import { explainDueTime } from './explain-occurrence.ts'
 import { upcoming } from './list-upcoming.ts'
@@ -60,9 +61,10 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
       const pause = { ...switchOf(request, caller), reason, until: resumeTime }
       return changed(deps, request, await pauseJob(deps, pause))
     }),
-    resumeJob: serve('ResumeJob', async (request: api.ResumeJobRequest, caller) =>
-      changed(deps, request, await resumeJob(deps, switchOf(request, caller))),
-    ),
+    resumeJob: serve('ResumeJob', async (request: api.ResumeJobRequest, caller) => {
+      const resume = { ...switchOf(request, caller), recoverFrom: request.recoverFrom }
+      return changed(deps, request, await resumeJob(deps, resume))
+    }),
     rollbackJob: serve('RollbackJob', async (request: api.RollbackJobRequest, caller) => {
       const change = await rollbackJob(deps, { ...request, ...switchOf(request, caller) })
       return changed(deps, request, change)
@@ -82,6 +84,9 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     batchTriggerJobs: serve(
       'BatchTriggerJobs',
       async (request: api.BatchTriggerJobsRequest, caller) => batchTrigger(deps, request, caller),
+    ),
+    backfillJob: serve('BackfillJob', async (request: api.BackfillJobRequest, caller) =>
+      backfill(deps, request, caller),
     ),
     listJobVersions: serve('ListJobVersions', async (request: api.ListJobVersionsRequest) =>
       versions(deps, request),
@@ -182,13 +187,14 @@ async function update(
   if (job === undefined) throw required('job')
   const name = parseResourceName('jobs', job.name, 'job.name')
   const actor = principalName(caller.principal)
-  const change = { name, job, actor, validateOnly: request.validateOnly }
+  const { validateOnly, updateMask: mask, recoverFrom } = request
+  const change = { name, job, actor, validateOnly }
   try {
-    const made = await updateJob(deps, { ...change, mask: request.updateMask })
-    return await changed(deps, request, made)
+    return await changed(deps, request, await updateJob(deps, { ...change, mask, recoverFrom }))
   } catch (error) {
     const isMissing = error instanceof RotaError && error.reason === 'JOB_NOT_FOUND'
-    if (!isMissing || !request.allowMissing) throw error
+    // A job that is not there yet has nothing to recover.
+    if (!isMissing || !request.allowMissing || recoverFrom !== undefined) throw error
     const after = await createJob(deps, { ...change, jobId: name, request: undefined })
     return changed(deps, request, { before: undefined, after })
   }
@@ -287,10 +293,15 @@ function toOccurrence(row: OccurrenceRow): api.Occurrence {
     decideTime: row.decided_at,
     decision: enumFromWord(api.Occurrence_Decision, row.decision),
     reason: row.reason,
-    execution: row.execution_id === null ? '' : resourceName('executions', row.execution_id),
+    execution: nameOf(row.execution_id),
     executionState:
       row.execution_state === null ? 0 : enumFromWord(ExecutionState, row.execution_state),
+    backfillExecution: nameOf(row.backfill_execution_id),
   })
+}
+
+function nameOf(id: ExecutionId | null): string {
+  return id === null ? '' : resourceName('executions', id)
 }
 
 function negative(field: string): RotaError {

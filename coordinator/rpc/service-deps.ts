@@ -2,6 +2,7 @@ import type { Execution } from '../../proto/gen/rota/v1/execution.ts'
 import type { EndExecutions } from '../cancel/cancel.ts'
 import type { Member } from '../cluster/membership.ts'
 import type { Deps } from '../deps.ts'
+import type { BackfillJob } from '../enqueue/backfill.ts'
 import type { TriggerJob } from '../enqueue/trigger.ts'
 import type { EventFeed } from '../events/event-feed.ts'
 import type { EnrollmentDeps } from '../identity/enrollment.ts'
@@ -17,6 +18,7 @@ export interface ServiceDeps extends Deps {
   readonly calls: Turns
   readonly gatheredCalls: Turns
   readonly triggerJob: TriggerJob
+  readonly backfillJob: BackfillJob
   /** What triggers answer. */
   readonly readTriggered: (id: ExecutionId) => Promise<Execution>
   /** Shared by all who ask at the same time. */

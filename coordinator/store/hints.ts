@@ -6,6 +6,7 @@ export type Hint =
   | 'schedules'
   | 'queue'
   | 'dependencies'
+  | 'overlap'
   | 'cancels'
   | 'logs'
   | 'executions'

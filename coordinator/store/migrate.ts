@@ -18,6 +18,7 @@ import * as bounds from './migrations/0006-bounds.ts'
 import * as eventBatches from './migrations/0007-event-batches.ts'
 import * as helloOrder from './migrations/0008-hello-order.ts'
 import * as calendars from './migrations/0009-calendars.ts'
+import * as overlap from './migrations/0010-overlap.ts'
 import { type AppliedMigration, planMigrations } from './plan-migrations.ts'
 import type { Tables } from './tables.ts'
 
@@ -40,6 +41,7 @@ const MIGRATIONS: Migrations = {
   '0007-event-batches': eventBatches,
   '0008-hello-order': helloOrder,
   '0009-calendars': calendars,
+  '0010-overlap': overlap,
 }
 
 /** Any number of our own; no other program takes it in our database. */

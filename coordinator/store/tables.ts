@@ -43,6 +43,8 @@ export interface Tables {
   'rota.job_calendar': { job_id: JobId; calendar_id: number }
   'rota.freeze': FreezeTable
   'rota.occurrence': OccurrenceTable
+  'rota.backfill': BackfillTable
+  'rota.backfill_run': BackfillRunTable
   'rota.placement_class': PlacementClassTable
   'rota.execution': ExecutionTable
   'rota.execution_history': ExecutionHistoryTable
@@ -156,6 +158,26 @@ interface OccurrenceTable {
   freeze_id: number | null
 }
 
+interface BackfillTable {
+  id: string
+  job_id: JobId
+  job_version: number
+  start_time: Date
+  end_time: Date
+  max_parallel: number
+  succeeded_count: number
+  live_count: number
+  requested_by: string
+  created_at: StampedAt
+}
+
+interface BackfillRunTable {
+  backfill_id: string
+  scheduled_for: Date
+  job_id: JobId
+  execution_id: ExecutionId
+}
+
 interface PlacementClassTable {
   id: Generated<number>
   key: string
@@ -200,6 +222,7 @@ interface ExecutionTable extends ExecutionCommon {
   cancel_requested_at: Date | null
   cancel_reason: Generated<string>
   cancel_force: Generated<boolean>
+  gate: string | null
 }
 
 interface ExecutionHistoryTable extends ExecutionCommon {

@@ -78,6 +78,21 @@ export const CATALOGUE = {
     title: 'An iCalendar file cannot be read.',
     hint: 'Correct the line named in the error; docs/time.md says what is read.',
   },
+  BACKFILL_RANGE_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'The range of a backfill holds no time that a backfill can be for.',
+    hint: 'Give a range that begins after the job was created and ends by now.',
+  },
+  BACKFILL_TOO_LARGE: {
+    code: 'INVALID_ARGUMENT',
+    title: 'The range of a backfill holds more than 10,000 due times.',
+    hint: 'Split the range; each part may be asked for as soon as the one before is.',
+  },
+  RECOVERY_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    title: 'A schedule cannot go on from the time that `recover_from` says.',
+    hint: 'Give a time after the job was created and before now, with no more than 10,000 due times since.',
+  },
   CAPABILITY_UNKNOWN: {
     code: 'INVALID_ARGUMENT',
     title: 'No worker has ever advertised this capability.',
@@ -145,6 +160,11 @@ export const CATALOGUE = {
     title: 'There is a job of this name already.',
     hint: 'Choose another name, or change it with `rota job update`.',
   },
+  JOB_WITHOUT_SCHEDULE: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The job has no schedule, so it has no due times.',
+    hint: 'Run it with `rota job trigger`, or give it a schedule.',
+  },
   JOB_HAS_DEPENDENTS: {
     code: 'FAILED_PRECONDITION',
     title: 'Other jobs depend on this job.',
@@ -189,6 +209,12 @@ export const CATALOGUE = {
     code: 'FAILED_PRECONDITION',
     title: 'The freeze is in a state in which that cannot be done.',
     hint: 'See its state with `rota freeze get`; one that is active is ended first: `rota freeze end`.',
+  },
+  OVERLAP_REFUSED: {
+    code: 'FAILED_PRECONDITION',
+    title:
+      'As many executions of the job as it allows have not ended, and its overlap policy lets no more wait.',
+    hint: 'Wait for the execution in the message, cancel it, or choose another `concurrency.overlap`.',
   },
   EXECUTION_NOT_FOUND: {
     code: 'NOT_FOUND',

@@ -7,6 +7,16 @@ export const EXECUTION_REASONS = {
     title: 'The execution waits for its start time.',
     hint: 'It is queued by itself when the time comes.',
   },
+  OVERLAP: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The execution waits until others of its job, or of its backfill, have ended.',
+    hint: 'It is queued by itself when it is its turn. `rota exec list --job JOB` shows what is before it.',
+  },
+  OVERLAP_SKIPPED: {
+    code: 'FAILED_PRECONDITION',
+    title: 'The execution gave way to another one of its job before it began.',
+    hint: 'The message names the other one. `concurrency.overlap` of the job decides: docs/time.md.',
+  },
   DEPENDENCY: {
     code: 'FAILED_PRECONDITION',
     title: 'The execution waits for the jobs that its job depends on.',

@@ -17,7 +17,6 @@ import {
   checkInteger,
   checkRepeats,
   checkTime,
-  refuseFeature,
   refuseUnless,
   show,
   violation,
@@ -32,6 +31,8 @@ import { checkTimeZone } from './zone/time-zone.ts'
 const RECURRENCES_MAX = 50
 const CATCH_UP_EXECUTIONS_MAX = 1_000
 const CALENDARS_MAX = 20
+const JITTER_MS_MIN = 1_000
+const JITTER_MS_MAX = 86_400_000
 
 /** `now` decides whether the schedule has any due time left. */
 export function checkSchedule(
@@ -46,7 +47,7 @@ export function checkSchedule(
     ...validateWindow(field, schedule),
     ...validateCatchUp(`${field}.catch_up`, schedule.catchUp),
     ...validateDst(`${field}.dst`, schedule.dst),
-    ...refuseFeature(schedule.jitter !== undefined, `${field}.jitter`, 'Jitter'),
+    ...validateJitter(`${field}.jitter`, schedule.jitter),
     ...checkCalendarNames(`${field}.exclude_calendars`, schedule.excludeCalendars),
     ...checkCalendarNames(`${field}.only_calendars`, schedule.onlyCalendars),
   ]
@@ -145,6 +146,18 @@ function validateInterval(
 
 const INTERVAL_HINT =
   'An interval is whole seconds from 1s to 365d, its phase shorter. What must run more often is better a job that runs on.'
+
+function validateJitter(field: string, jitter: Duration | undefined): FieldViolation[] {
+  if (jitter === undefined) return []
+  const wrong = checkDuration(field, jitter, JITTER_MS_MIN)
+  if (wrong.length > 0) return wrong
+  return [
+    ...refuseUnless(durationToMs(jitter) <= JITTER_MS_MAX, field, {
+      message: 'is longer than a day',
+    }),
+    ...refuseUnless(jitter.nanos === 0, field, { message: 'is not in whole seconds' }),
+  ]
+}
 
 function validateDst(field: string, dst: DstPolicy | undefined): FieldViolation[] {
   if (dst === undefined) return []

@@ -4,6 +4,7 @@
  * N1. A schedule that validation accepts never throws and never hangs, for any seed, zone and time; what it would refuse is
  *     never due.
  * N2. The caches change how long an answer takes, never the answer.
+ * N3. Jitter moves every due time of a job by the same span, so none is lost and none overtakes another.
  */
 import {
   DstPolicy_Fold,
@@ -16,11 +17,12 @@ import { RecentlyUsed } from '../recently-used.ts'
 import { compileCron } from './cron/cron.ts'
 import { DEFAULT_DST, type DstRule, nextInstant, type WallRule } from './next-instant.ts'
 import { EVERY_MS_MAX, EVERY_MS_MIN, readRules, type ScheduleRule } from './rule-text.ts'
+import { seedFraction } from './seed-fraction.ts'
 import { isTimeZone } from './zone/time-zone.ts'
 import { ZoneOffsets } from './zone/zone-offsets.ts'
 
 export interface ScheduleContext {
-  /** Picks the values of `H`: the job's uid. */
+  /** Picks the values of `H`, and the jitter: the job's uid. */
   readonly seed: string
   /** Where intervals without a phase count from: the creation time of the job. */
   readonly anchor: Date
@@ -63,6 +65,26 @@ export function nextDue({ schedule, after, ...context }: DueSearch): Date | unde
 
 /** Makes `schedule` ready to be walked; cheap when its texts were seen before. */
 export function compileSchedule(schedule: Schedule, context: ScheduleContext): CompiledSchedule {
+  const punctual = compilePunctual(schedule, context)
+  const laterMs = jitterOf(schedule, context.seed)
+  if (laterMs === 0) return punctual
+  return {
+    next(afterMs) {
+      const dueMs = punctual.next(afterMs - laterMs) + laterMs
+      return dueMs <= DUE_MS_MAX ? dueMs : Infinity
+    },
+  }
+}
+
+/** By how much the due times of a job are later, in ms: whole seconds from 0 to the jitter. */
+function jitterOf({ jitter }: Schedule, seed: string): number {
+  if (jitter === undefined) return 0
+  const seconds = Math.floor(durationToMs(jitter) / 1_000)
+  return seconds > 0 ? Math.floor(seedFraction(seed, 'jitter') * (seconds + 1)) * 1_000 : 0
+}
+
+/** Without jitter. */
+function compilePunctual(schedule: Schedule, context: ScheduleContext): CompiledSchedule {
   const startMs = Math.max(schedule.notBefore?.getTime() ?? DUE_MS_MIN, DUE_MS_MIN) - 1
   const endMs = Math.min(schedule.notAfter?.getTime() ?? DUE_MS_MAX, DUE_MS_MAX)
   const walks = schedule.recurrences.flatMap((recurrence) => walksOf(recurrence, schedule, context))

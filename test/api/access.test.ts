@@ -222,6 +222,7 @@ function answersToday(): string[] {
     ...['ListJobs', 'GetJob', 'CreateJob', 'UpdateJob', 'DeleteJob', 'GetJobStatus', 'PauseJob'],
     ...['ResumeJob', 'TriggerJob', 'BatchTriggerJobs', 'ListJobVersions', 'ListOccurrences'],
     ...['PreviewSchedule', 'ListUpcomingRuns', 'RollbackJob', 'ExplainOccurrence', 'SkipJob'],
+    ...['BackfillJob'],
   ]
     .map((name) => `/rota.v1.JobService/${name}`)
     .concat(

@@ -68,6 +68,7 @@ async function create(count: number, rest: Partial<ExecutionInsert> = {}): Promi
     maxAttempts: 1,
     sessionId: null,
     workerId: null,
+    gate: null,
     ...rest,
   }))
   await insertExecutions(db, rows)

@@ -76,7 +76,7 @@ async function retry(): Promise<void> {
   await endAttempt()
   const counts = { delayMs: 0.001, countsFailure: 1, countsLoss: 0 }
   await retryExecutions(db, [{ id, ...counts, reasonCode: 'EXIT_CODE', reasonMessage: 'exit 3' }])
-  await until('its delay is over', async () => (await releaseDue(db, 10)) === 1)
+  await until('its delay is over', async () => (await releaseDue(db, 10)).length === 1)
 }
 
 async function settle(state: FinalState, rest = { reasonCode: '', reasonMessage: '' }) {

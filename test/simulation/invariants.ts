@@ -13,7 +13,7 @@ export const CHECKED: Readonly<Record<number, string>> = {
   11: 'a stale epoch is never accepted',
   12: 'only the owning session reports',
   13: 'nothing is stuck',
-  14: 'slots are never exceeded',
+  14: 'slots and what a job allows at once are never exceeded',
   15: 'no process is left',
   16: 'attempts and backoff as the policy says',
   20: 'created is live or settled; all slots come back',

@@ -5,6 +5,7 @@ import type { Check, CheckSurroundings } from './checks/check.ts'
 import { Findings, type Violation } from './checks/findings.ts'
 import { checkLedger } from './checks/ledger.ts'
 import { checkLives } from './checks/lives.ts'
+import { checkOverlap } from './checks/overlap.ts'
 import { checkProgress } from './checks/progress.ts'
 import { checkTransitions } from './checks/transitions.ts'
 import { ApiClient } from './cluster/api-client.ts'
@@ -97,6 +98,7 @@ function createRun(world: World): Run {
     checkAttempts(around),
     checkLives(around),
     checkTransitions(around),
+    checkOverlap(around),
     checkAcknowledged(around, client),
     checkProgress(around),
   ]

@@ -114,6 +114,7 @@ const DEFAULTS: Readonly<Record<string, object>> = {
   rollbackJob: { note: '', validateOnly: false },
   skipJob: { count: 0, reason: '', undo: false },
   triggerJob: { requestId: '', worker: '', validateOnly: false },
+  backfillJob: { validateOnly: false, maxParallel: 0, includeSucceeded: false, requestId: '' },
   listOccurrences: { job: '', filter: '', pageSize: 0, pageToken: '' },
   previewSchedule: { count: 0 },
   explainOccurrence: { localTime: '' },

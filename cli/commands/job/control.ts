@@ -11,7 +11,7 @@ import {
 import { assert } from '../../../shared/assert.ts'
 import type { Handler } from '../../action.ts'
 import { toId, toName } from '../../names.ts'
-import { readEtag, readTime } from '../../option-values.ts'
+import { readEtag, readPastTime, readTime } from '../../option-values.ts'
 import { present } from '../../output/present.ts'
 import { renderImpact } from './impact.ts'
 import { presentDryRun, presentJob } from './present-job.ts'
@@ -46,15 +46,22 @@ export const pauseJob: Handler<PauseOptions, readonly [string]> = async (
     : presentJob(invocation, job, 'paused'))
 }
 
-export const resumeJob: Handler<{ readonly dryRun?: true }, readonly [string]> = async (
+interface ResumeOptions {
+  readonly recoverFrom?: string
+  readonly dryRun?: true
+}
+
+export const resumeJob: Handler<ResumeOptions, readonly [string]> = async (
   invocation,
-  { dryRun },
+  { dryRun, recoverFrom: from },
   name,
 ) => {
+  const recoverFrom = from && readPastTime('--recover-from', from, invocation.host.clock.now())
   const api = await invocation.connect()
   const request = ResumeJobRequest.fromPartial({
     name: toName('jobs', name),
     validateOnly: dryRun === true,
+    ...(recoverFrom && { recoverFrom }),
   })
   const message = await api.call(JobServiceService.resumeJob, request)
   const { job } = message

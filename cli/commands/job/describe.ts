@@ -1,5 +1,6 @@
 /** A job in words, for tables and screens. */
 import {
+  Concurrency_Overlap,
   Dependency_When,
   type Job,
   type JobSpec,
@@ -86,6 +87,13 @@ export function describeRetry(spec: JobSpec | undefined): string {
   const first = span(isFixed ? 'after' : 'from', durationToMs(retry.delay))
   const last = isFixed ? '' : span('to', durationToMs(retry.maxDelay))
   return `${times}, ${word(RetryPolicy_Kind, retry.kind)}${first}${last}`
+}
+
+/** `skip`, `queue_all, 3 at once`; empty when any number may run at once. */
+export function describeOverlap(spec: JobSpec | undefined): string {
+  const { max = 0, overlap = 0 } = spec?.concurrency ?? {}
+  const policy = word(Concurrency_Overlap, overlap) || (max > 0 ? 'queue_all' : '')
+  return [policy, max > 0 ? `${max} at once` : ''].filter(Boolean).join(', ')
 }
 
 function countLines(text: string): number {

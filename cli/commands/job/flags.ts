@@ -26,6 +26,8 @@ export interface JobFlags {
   readonly tz?: string
   readonly excludeCalendar?: readonly string[]
   readonly onlyCalendar?: readonly string[]
+  readonly jitter?: string
+  readonly catchUp?: string
   readonly after?: readonly string[]
   // Where.
   readonly capability?: readonly string[]
@@ -40,6 +42,9 @@ export interface JobFlags {
   readonly timeout?: string
   readonly killGrace?: string
   readonly guarantee?: string
+  readonly overlap?: string
+  readonly atOnce?: string
+  readonly startDeadline?: string
   // About it.
   readonly description?: string
   readonly label?: readonly string[]
@@ -85,6 +90,8 @@ const SECTIONS: readonly (readonly [heading: string, options: readonly Declarati
       ['--tz <zone>', 'time zone of the schedule, e.g. Europe/Paris (default UTC)'],
       ['--exclude-calendar <name...>', 'not on the days of this calendar; may be repeated'],
       ['--only-calendar <name...>', 'only on the days of this calendar, or of another such'],
+      ['--jitter <duration>', 'up to so much later, always the same for one job'],
+      ['--catch-up <policy>', 'of due times that nobody decided: last (default), none or all'],
       ['--after <job...>', 'when that job succeeded; JOB:failed or JOB:completed for other ends'],
     ],
   ],
@@ -107,6 +114,12 @@ const SECTIONS: readonly (readonly [heading: string, options: readonly Declarati
       ['--timeout <duration>', 'wall time of one attempt'],
       ['--kill-grace <duration>', 'from TERM to KILL when it is stopped (default 10s)'],
       ['--guarantee <name>', 'at-least-once (default), exclusive or at-most-once'],
+      [
+        '--overlap <policy>',
+        'while another one runs: allow (default), skip, queue-one, queue-all or cancel-running',
+      ],
+      ['--at-once <count>', 'executions of the job at once (default any; with --overlap 1)'],
+      ['--start-deadline <duration>', 'fail what has not started so long after it was due'],
     ],
   ],
   [

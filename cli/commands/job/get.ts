@@ -1,4 +1,5 @@
 import {
+  CatchUp_Policy,
   Guarantee,
   Job,
   JobState,
@@ -18,6 +19,7 @@ import { paintState, word } from '../../words.ts'
 import {
   describeDependencies,
   describeKind,
+  describeOverlap,
   describeRecurrence,
   describeRetry,
   describeTask,
@@ -76,6 +78,8 @@ function specLines(job: Job): Detail[] {
     ['time zone', schedule?.timeZone],
     ['not on', schedule?.excludeCalendars.map(toId).join(', ')],
     ['only on', schedule?.onlyCalendars.map(toId).join(', ')],
+    ['jitter', span(durationToMs(schedule?.jitter)) || undefined],
+    ['catch-up', word(CatchUp_Policy, schedule?.catchUp?.policy ?? 0)],
     ['after', describeDependencies(spec)],
     ['capabilities', spec?.placement?.capabilities.join(', ')],
     ['selector', spec?.placement?.selector],
@@ -84,6 +88,8 @@ function specLines(job: Job): Detail[] {
     ['retries', describeRetry(spec)],
     ['guarantee', word(Guarantee, spec?.guarantee ?? 0)],
     ['timeout', span(durationToMs(spec?.timeout)) || 'none'],
+    ['overlap', describeOverlap(spec)],
+    ['start deadline', span(durationToMs(spec?.startDeadline)) || undefined],
     ['kill grace', span(durationToMs(spec?.killGrace)) || undefined],
     [
       'parameters',

@@ -1,5 +1,6 @@
-/** `--schedule`, `--tz` and `--after`. */
+/** `--schedule`, `--tz`, `--jitter`, `--catch-up`, the calendars, and `--after`. */
 import {
+  CatchUp_Policy,
   Dependency,
   Dependency_When,
   Recurrence,
@@ -9,8 +10,9 @@ import { durationFromMs, parseDurationMs } from '../../../shared/duration.ts'
 import { parseRfc3339 } from '../../../shared/rfc-3339.ts'
 import { enumFromWord } from '../../../shared/wire.ts'
 import { toName } from '../../names.ts'
-import { NONE, readWord, usageError, withoutNone } from '../../option-values.ts'
+import { NONE, readSpan, readWord, usageError, withoutNone } from '../../option-values.ts'
 import { wordsOf } from '../../words.ts'
+import type { JobFlags } from './flags.ts'
 
 /**
  * What a person means by one `--schedule`: cron of five or six fields or a macro, `every 10s` or `10s`, RFC 3339 or
@@ -31,12 +33,10 @@ export function parseRecurrence(text: string, now: Date): Recurrence {
   )
 }
 
-interface ScheduleFlags {
-  readonly schedule?: readonly string[]
-  readonly tz?: string
-  readonly excludeCalendar?: readonly string[]
-  readonly onlyCalendar?: readonly string[]
-}
+type ScheduleFlags = Pick<
+  JobFlags,
+  'schedule' | 'tz' | 'jitter' | 'catchUp' | 'excludeCalendar' | 'onlyCalendar'
+>
 
 /** The schedule after its options; null when none is given, undefined when it is to be removed. */
 export function changeSchedule(
@@ -44,9 +44,11 @@ export function changeSchedule(
   flags: ScheduleFlags,
   now: Date,
 ): Schedule | undefined | null {
-  const { excludeCalendar, onlyCalendar, schedule: texts, tz } = flags
+  const { excludeCalendar, onlyCalendar, schedule: texts, tz, jitter, catchUp } = flags
   const others = {
     '--tz': tz,
+    '--jitter': jitter,
+    '--catch-up': catchUp,
     '--exclude-calendar': excludeCalendar,
     '--only-calendar': onlyCalendar,
   }
@@ -61,9 +63,15 @@ export function changeSchedule(
     ...base,
     recurrences,
     timeZone: tz ?? base?.timeZone ?? '',
+    ...(jitter !== undefined && { jitter: readSpan('--jitter', jitter) }),
+    ...(catchUp !== undefined && { catchUp: { ...base?.catchUp, policy: readCatchUp(catchUp) } }),
     ...(excludeCalendar && { excludeCalendars: calendarNames(excludeCalendar) }),
     ...(onlyCalendar && { onlyCalendars: calendarNames(onlyCalendar) }),
   })
+}
+
+function readCatchUp(text: string): CatchUp_Policy {
+  return enumFromWord(CatchUp_Policy, readWord('--catch-up', text, wordsOf(CatchUp_Policy)))
 }
 
 function calendarNames(texts: readonly string[]): string[] {

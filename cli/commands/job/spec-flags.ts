@@ -1,5 +1,7 @@
 /** Where and how a job runs: placement, priority, retries, timeouts, guarantee, parameters, dependencies. */
 import {
+  Concurrency,
+  Concurrency_Overlap,
   Guarantee,
   type JobSpec,
   Parameter,
@@ -15,6 +17,7 @@ import {
   NONE,
   readDuration,
   readInteger,
+  readSpan,
   readWord,
   usageError,
   withoutNone,
@@ -34,6 +37,7 @@ export function changeSpec(base: JobSpec, flags: JobFlags, now: Date): SpecChang
     ...changePlacement(base, flags),
     ...changeRetry(base, flags),
     ...changeLimits(flags),
+    ...changeConcurrency(base, flags),
     ...(flags.after && { dependencies: withoutNone(flags.after).map(parseDependency) }),
     ...(flags.param && { parameters: withoutNone(flags.param).map(readParameter) }),
   }
@@ -95,8 +99,34 @@ function keptKind(retry: RetryPolicy | undefined) {
   return kind === RetryPolicy_Kind.FIXED ? kind : RetryPolicy_Kind.EXPONENTIAL
 }
 
-function changeLimits({ priority, timeout, killGrace, guarantee }: JobFlags): SpecChange {
+function changeConcurrency({ concurrency }: JobSpec, flags: JobFlags): SpecChange {
+  const { overlap, atOnce } = flags
+  if (overlap === undefined && atOnce === undefined) return {}
+  if (overlap === NONE || atOnce === NONE) return { concurrency: undefined }
   return {
+    concurrency: Concurrency.fromPartial({
+      ...concurrency,
+      ...(overlap !== undefined && { overlap: readOverlap(overlap) }),
+      ...(atOnce !== undefined && {
+        max: readInteger('--at-once', atOnce, { min: 1, max: 1_000 }),
+      }),
+    }),
+  }
+}
+
+function readOverlap(text: string): Concurrency_Overlap {
+  return enumFromWord(
+    Concurrency_Overlap,
+    readWord('--overlap', text, wordsOf(Concurrency_Overlap)),
+  )
+}
+
+function changeLimits(flags: JobFlags): SpecChange {
+  const { priority, timeout, killGrace, guarantee, startDeadline } = flags
+  return {
+    ...(startDeadline !== undefined && {
+      startDeadline: readSpan('--start-deadline', startDeadline),
+    }),
     ...(priority !== undefined && { priority: readPriority(priority) }),
     ...(timeout !== undefined && { timeout: readSpan('--timeout', timeout) }),
     ...(killGrace !== undefined && { killGrace: readSpan('--kill-grace', killGrace) }),
@@ -104,10 +134,6 @@ function changeLimits({ priority, timeout, killGrace, guarantee }: JobFlags): Sp
       guarantee: enumFromWord(Guarantee, readWord('--guarantee', guarantee, wordsOf(Guarantee))),
     }),
   }
-}
-
-function readSpan(option: string, text: string) {
-  return text === NONE ? undefined : durationFromMs(readDuration(option, text))
 }
 
 const PRIORITIES: Readonly<Record<string, number>> = { low: 25, medium: 50, high: 75 }

@@ -9,13 +9,13 @@ import { RotaError } from '../../../shared/errors/rota-error.ts'
 import type { Handler, Invocation } from '../../action.ts'
 import type { Api } from '../../client.ts'
 import { toName } from '../../names.ts'
-import { readEtag, usageError } from '../../option-values.ts'
+import { readEtag, readPastTime, usageError } from '../../option-values.ts'
 import { draftJob } from './draft.ts'
 import type { JobFlags } from './flags.ts'
 import { talkOfImpact } from './impact.ts'
 import { presentDryRun, presentJob } from './present-job.ts'
 
-type UpdateFlags = JobFlags & { readonly etag?: string }
+type UpdateFlags = JobFlags & { readonly etag?: string; readonly recoverFrom?: string }
 
 /** Somebody else's change between our read and our write is read again this often. */
 const TRIES = 3
@@ -60,7 +60,9 @@ async function updateOnce(
   )
   assert(base !== undefined, 'GetJob answered without a job')
   const { job, mask } = await draftJob(invocation, flags, base)
-  if (mask.length === 0) {
+  const { recoverFrom: from } = flags
+  const recoverFrom = from && readPastTime('--recover-from', from, invocation.host.clock.now())
+  if (mask.length === 0 && !recoverFrom) {
     throw usageError('job update', 'nothing says what to change', 'Add --help to see the options.')
   }
   const etag = flags.etag === undefined ? job.etag || base.etag : readEtag(flags.etag)
@@ -68,8 +70,10 @@ async function updateOnce(
     JobServiceService.updateJob,
     UpdateJobRequest.fromPartial({
       job: { ...job, name, etag },
-      updateMask: [...mask],
+      // An empty mask would mean every field that is set.
+      updateMask: mask.length === 0 ? ['description'] : [...mask],
       validateOnly: flags.dryRun === true,
+      ...(recoverFrom && { recoverFrom }),
     }),
   )
 }

@@ -1,7 +1,7 @@
 /** Makes a cron rule ready to be walked: its hashes picked, its fields as bits. */
-import { createHash } from 'node:crypto'
 import { DAY_S, dayNumber } from '../civil.ts'
 import type { WallRule } from '../next-instant.ts'
+import { seedFraction } from '../seed-fraction.ts'
 import { toBits, toSixtyBits } from './bits.ts'
 import type { CronRule } from './cron-expression.ts'
 import {
@@ -136,9 +136,4 @@ function specialWeekdays({ items }: CronField): Pick<DayRule, 'nth' | 'lastOf'> 
     nth: items.filter((item) => item.kind === 'nth_weekday'),
     lastOf: items.flatMap((item) => (item.kind === 'last_weekday' ? [item.weekday] : [])),
   }
-}
-
-/** In [0, 1), even over seeds; another one for each field. */
-function seedFraction(seed: string, fieldName: string): number {
-  return createHash('sha256').update(`${seed}/${fieldName}`).digest().readUInt32BE(0) / 2 ** 32
 }

@@ -78,9 +78,14 @@ export function checkProgress(around: CheckSurroundings): Check {
       for (const row of tables.execution.committed()) check(row, free)
     },
     onRest() {
-      for (const row of tables.execution.committed()) {
-        const isWaiting = row.state === 'waiting' && row.reason_code === 'DEPENDENCY'
-        findings.check(13, isWaiting, {
+      const rows = [...tables.execution.committed()]
+      const waiting = rows.filter(({ state }) => state === 'waiting')
+      const dependent = waiting.filter(({ reason_code }) => reason_code === 'DEPENDENCY')
+      for (const row of rows) {
+        // Behind one that waits for its dependencies.
+        const isBehind =
+          row.reason_code === 'OVERLAP' && dependent.some(({ job_id }) => job_id === row.job_id)
+        findings.check(13, dependent.includes(row) || isBehind, {
           why: () => `is still ${row.state} when all has healed`,
           executionId: row.id,
         })

@@ -2,6 +2,7 @@
 
 import {
   CatchUp_Policy,
+  Concurrency_Overlap,
   Guarantee,
   JobSpec,
   RetryPolicy_Kind,
@@ -36,6 +37,10 @@ export interface SimulatedJob {
   readonly pausedForMs: number
   /** So many of its first runs are to be skipped. */
   readonly skipCount: number
+  /** Undefined: any number at once. */
+  readonly overlap: keyof typeof OVERLAPS | undefined
+  /** Live at once, with `overlap`. */
+  readonly limit: number
 }
 
 const DEFAULTS: Omit<SimulatedJob, 'name' | 'due' | 'behaviour'> = {
@@ -51,6 +56,8 @@ const DEFAULTS: Omit<SimulatedJob, 'name' | 'due' | 'behaviour'> = {
   startDeadlineMs: undefined,
   pausedForMs: 0,
   skipCount: 0,
+  overlap: undefined,
+  limit: 1,
 }
 
 /** Longer than any lease, so that attempts outlive what happens to their hosts. */
@@ -152,9 +159,29 @@ export function simulatedJobs(random: SeededRandom): SimulatedJob[] {
       due: { kind: 'never' },
       behaviour: { durationMs: [15_000, 15_000], failureRate: 0, isDeaf: false },
     },
+    ...limitedJobs(every),
   ]
 }
 
+/** Due more often than they can run, so that each policy has something to do. */
+function limitedJobs(every: (low: number, high: number) => Due): SimulatedJob[] {
+  const behaviour: Behaviour = { durationMs: [500, 9_000], failureRate: 0.1, isDeaf: false }
+  const common = { ...DEFAULTS, behaviour, catchUp: 'all' } as const
+  return [
+    { ...common, name: 'sole', due: every(3, 6), overlap: 'skip' },
+    { ...common, name: 'pair', due: every(4, 6), overlap: 'skip', limit: 2 },
+    { ...common, name: 'newest', due: every(4, 7), overlap: 'queue_one' },
+    { ...common, name: 'in-turn', due: every(10, 14), overlap: 'queue_all', dependsOn: ['quick'] },
+    { ...common, name: 'replaced', due: every(5, 9), overlap: 'cancel_running' },
+  ]
+}
+
+const OVERLAPS = {
+  skip: Concurrency_Overlap.SKIP,
+  queue_one: Concurrency_Overlap.QUEUE_ONE,
+  queue_all: Concurrency_Overlap.QUEUE_ALL,
+  cancel_running: Concurrency_Overlap.CANCEL_RUNNING,
+} as const
 const GUARANTEES = {
   at_least_once: Guarantee.AT_LEAST_ONCE,
   exclusive: Guarantee.EXCLUSIVE,
@@ -180,6 +207,9 @@ export function specOfJob(job: SimulatedJob, createdAt: Date): JobSpec {
         }),
     dependencies: job.dependsOn.map((name) => ({ job: `jobs/${name}` })),
     placement: { slots: job.slots },
+    ...(job.overlap === undefined
+      ? {}
+      : { concurrency: { max: job.limit, overlap: OVERLAPS[job.overlap] } }),
     guarantee: GUARANTEES[job.guarantee],
     timeout: durationFromMs(job.timeoutMs),
     killGrace: durationFromMs(job.killGraceMs),

@@ -15,6 +15,27 @@ export interface Mutant {
 
 const coordinatorMutants: readonly Mutant[] = [
   {
+    name: 'let executions of a job in without its gate',
+    file: 'coordinator/enqueue/overlap.ts',
+    find: 'await lockGates(tx, jobIds)',
+    replace: 'if (jobIds.length > 1_000) await lockGates(tx, jobIds)',
+    breaks: [14],
+  },
+  {
+    name: 'let what waits in without the gate of its job',
+    file: 'coordinator/enqueue/overlap-loop.ts',
+    find: 'const own = jobs.filter(({ id }) => locked.has(id))',
+    replace: 'const own = jobs.filter(({ id }) => locked.has(id) || true)',
+    breaks: [14],
+  },
+  {
+    name: 'let one in more than a job allows when one waits',
+    file: 'coordinator/enqueue/decide-overlap.ts',
+    find: 'room !== undefined && room.count >= room.limit ? room.first : undefined',
+    replace: 'room !== undefined && room.count > room.limit ? room.first : undefined',
+    breaks: [14],
+  },
+  {
     name: 'acknowledge a report before its commit',
     file: 'coordinator/dispatch/conversation.ts',
     find: 'const { stale, isStored } = await options.receiveReport(session, report)',

@@ -37,22 +37,26 @@ const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now, 
     Guarantee[],
     ...unknown[],
   ]
-  const [times, availables, deadlines, parameterTexts, requesters, maxima, sessions, workers] =
-    rest as [
-      (Date | null)[],
-      (Date | 'infinity' | null)[],
-      (number | null)[],
-      string[],
-      string[],
-      number[],
-      (SessionId | null)[],
-      (WorkerId | null)[],
-    ]
+  const [times, availables, deadlines, parameterTexts, requesters, maxima, ...placed] = rest as [
+    (Date | null)[],
+    (Date | 'infinity' | null)[],
+    (number | null)[],
+    string[],
+    string[],
+    number[],
+    ...unknown[],
+  ]
+  const [gates, sessions, workers] = placed as [
+    (string | null)[],
+    (SessionId | null)[],
+    (WorkerId | null)[],
+  ]
   const assigned: { id: ExecutionId; epoch: Epoch }[] = []
   for (const [index, id] of ids.entries()) {
     const available = availables[index]
     const deadlineMs = deadlines[index] ?? null
-    const fromMs = available instanceof Date ? available.getTime() : nowMs
+    const fromMs =
+      times[index]?.getTime() ?? (available instanceof Date ? available.getTime() : nowMs)
     const at = <T>(column: readonly T[]) => column[index] as T
     const owner = ownerOf(at(sessions), at(workers), { now, nextEpoch })
     tables.execution.insert(tx, {
@@ -73,6 +77,7 @@ const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now, 
       parameters: JSON.parse(at(parameterTexts)),
       requested_by: at(requesters),
       max_attempts: at(maxima),
+      gate: at(gates),
       ...owner,
     })
     if (owner !== undefined) assigned.push({ id, epoch: owner.epoch })
@@ -145,14 +150,16 @@ const releaseDue: StatementModel = ({ tx, tables, parameters, nowMs, now }) => {
   for (const row of due) {
     if (released.length === limit) break
     if (!tables.execution.tryLock(tx, row.id, FOR_UPDATE) || !from.includes(row.state)) continue
+    const isHeld = row.state === 'waiting' && row.gate !== null
+    const state = isHeld ? 'waiting' : 'queued'
     tables.execution.update(tx, {
       ...row,
-      state: 'queued',
-      reason_code: '',
+      state,
+      reason_code: isHeld ? row.reason_code : '',
       reason_message: '',
-      available_at: now,
+      available_at: isHeld ? INFINITY : now,
     })
-    released.push({ id: row.id })
+    released.push({ state })
   }
   return released
 }
@@ -171,9 +178,9 @@ const lockPastDeadline: StatementModel = ({ tx, tables, parameters, nowMs }) => 
     .filter((row) => (isWaiting(row) || row.state === 'queued') && row.attempt === 0)
     .sort((a, b) => (a.start_deadline_at?.getTime() ?? 0) - (b.start_deadline_at?.getTime() ?? 0))
   const locked: object[] = []
-  for (const { id } of late) {
+  for (const row of late) {
     if (locked.length === limit) break
-    if (tables.execution.tryLock(tx, id, FOR_UPDATE)) locked.push({ id })
+    if (tables.execution.tryLock(tx, row.id, FOR_UPDATE)) locked.push(row)
   }
   return locked
 }

@@ -8,6 +8,7 @@ import { DEFINITION_STATEMENTS } from './model-definition.ts'
 import { DISPATCH_STATEMENTS } from './model-dispatch.ts'
 import { ENQUEUE_STATEMENTS } from './model-enqueue.ts'
 import { MATCH_STATEMENTS } from './model-match.ts'
+import { OVERLAP_STATEMENTS } from './model-overlap.ts'
 import { REPORT_STATEMENTS } from './model-report.ts'
 import { SCHEDULE_STATEMENTS } from './model-schedule.ts'
 import { SETTLE_STATEMENTS } from './model-settle.ts'
@@ -20,6 +21,7 @@ const MODELS: ReadonlyMap<string, StatementModel> = new Map(
   Object.entries({
     ...SCHEDULE_STATEMENTS,
     ...ENQUEUE_STATEMENTS,
+    ...OVERLAP_STATEMENTS,
     ...MATCH_STATEMENTS,
     ...DISPATCH_STATEMENTS,
     ...REPORT_STATEMENTS,

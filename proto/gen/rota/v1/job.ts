@@ -189,7 +189,7 @@ export interface JobSpec {
   killGrace?:
     | Duration
     | undefined;
-  /** An execution still not started this long after it became due fails with DEADLINE. */
+  /** An execution still not started this long after it became due fails with DEADLINE; one of a backfill never does. */
   startDeadline?: Duration | undefined;
   concurrency?: Concurrency | undefined;
   disconnect?:
@@ -360,7 +360,7 @@ export interface Schedule {
    */
   excludeCalendars: string[];
   onlyCalendars: string[];
-  /** Up to this much later, stable per job. */
+  /** Every due time is later by the same whole number of seconds up to this, stable per job. At most a day. */
   jitter?: Duration | undefined;
 }
 
@@ -865,7 +865,10 @@ export function retryPolicy_WhereToJSON(object: RetryPolicy_Where): string {
 }
 
 export interface Concurrency {
-  /** Executions of this job at once. 0: unlimited. */
+  /**
+   * Executions of this job that live at once, queued and retrying ones included. 0: unlimited, or 1 with an overlap policy.
+   * Without a policy those beyond it wait as with QUEUE_ALL.
+   */
   max: number;
   /** Shared by all jobs with the same key; may hold templates. */
   key: string;
@@ -879,10 +882,13 @@ export interface Concurrency {
 export const Concurrency_Overlap = {
   UNSPECIFIED: 0,
   ALLOW: 1,
-  /** SKIP - Record the occurrence as skipped. */
+  /** SKIP - Record the occurrence as skipped; refuse a trigger by hand. */
   SKIP: 2,
+  /** QUEUE_ONE - The newest due time waits; those before it are recorded as coalesced. */
   QUEUE_ONE: 3,
+  /** QUEUE_ALL - One after the other, by due time. */
   QUEUE_ALL: 4,
+  /** CANCEL_RUNNING - Cancel what runs; the newest starts when that has ended. */
   CANCEL_RUNNING: 5,
   UNRECOGNIZED: -1,
 } as const;

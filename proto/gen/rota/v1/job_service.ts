@@ -121,6 +121,11 @@ export interface UpdateJobRequest {
   updateMask?: string[] | undefined;
   allowMissing: boolean;
   validateOnly: boolean;
+  /**
+   * Saving never makes past work: the schedule goes on from now. With this time, due times since then that were not decided
+   * yet are decided by the catch-up policy.
+   */
+  recoverFrom?: Date | undefined;
 }
 
 export interface UpdateJobResponse {
@@ -191,6 +196,8 @@ export interface PauseJobResponse {
 export interface ResumeJobRequest {
   name: string;
   validateOnly: boolean;
+  /** As in UpdateJobRequest: due times since then, also those that came while the job was paused. */
+  recoverFrom?: Date | undefined;
 }
 
 export interface ResumeJobResponse {
@@ -238,13 +245,33 @@ export interface TriggerJobResponse {
 
 export interface BackfillJobRequest {
   name: string;
-  startTime?: Date | undefined;
+  /** Due times from here on, not before the creation of the job. */
+  startTime?:
+    | Date
+    | undefined;
+  /** Due times before it, not after now. */
   endTime?: Date | undefined;
   validateOnly: boolean;
+  /**
+   * Executions of this backfill at once. Default 1: one after the other. 10000, the most that a range may hold, is all at
+   * once. Limits of the job hold too.
+   */
+  maxParallel: number;
+  /** Also due times that have an execution that succeeded. */
+  includeSucceeded: boolean;
+  /** AIP-155 idempotency key. */
+  requestId: string;
 }
 
 export interface BackfillJobResponse {
+  /** In the order of their due times; empty with `validate_only`. */
   executions: string[];
+  /** The due time of each; with `validate_only` of each that would be created. */
+  scheduleTimes: Date[];
+  /** Due times left out because an execution of theirs has succeeded. */
+  succeededCount: number;
+  /** Due times left out because an execution of theirs has not ended. */
+  liveCount: number;
 }
 
 export interface AssignJobRequest {
@@ -493,6 +520,8 @@ export interface Occurrence {
   reason: string;
   /** Of ENQUEUED; of SKIPPED_FREEZE when it ran after the freeze. */
   execution: string;
+  /** The newest execution that a backfill has created for it; the decision stays what it was. */
+  backfillExecution: string;
   /** Of the execution, while its history is kept. */
   executionState: ExecutionState;
 }
@@ -506,7 +535,7 @@ export const Occurrence_Decision = {
   SKIPPED_FREEZE: 5,
   /** MISSED - Older than the catch-up policy allows. */
   MISSED: 6,
-  /** COALESCED - Folded into a newer one by catch-up LAST. */
+  /** COALESCED - Folded into a newer one, by catch-up LAST or by the overlap policy. */
   COALESCED: 7,
   /** SKIPPED_REQUESTED - Somebody asked to skip it (SkipJob). */
   SKIPPED_REQUESTED: 8,
@@ -1888,7 +1917,7 @@ export const DstSurprise: MessageFns<DstSurprise> = {
 };
 
 function createBaseUpdateJobRequest(): UpdateJobRequest {
-  return { job: undefined, updateMask: undefined, allowMissing: false, validateOnly: false };
+  return { job: undefined, updateMask: undefined, allowMissing: false, validateOnly: false, recoverFrom: undefined };
 }
 
 export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
@@ -1904,6 +1933,9 @@ export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(32).bool(message.validateOnly);
+    }
+    if (message.recoverFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.recoverFrom), writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1953,6 +1985,14 @@ export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.recoverFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1983,6 +2023,11 @@ export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      recoverFrom: isSet(object.recoverFrom)
+        ? fromJsonTimestamp(object.recoverFrom)
+        : isSet(object.recover_from)
+        ? fromJsonTimestamp(object.recover_from)
+        : undefined,
     };
   },
 
@@ -2000,6 +2045,9 @@ export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.recoverFrom !== undefined) {
+      obj.recoverFrom = message.recoverFrom.toISOString();
+    }
     return obj;
   },
 
@@ -2012,6 +2060,7 @@ export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
     message.updateMask = object.updateMask ?? undefined;
     message.allowMissing = object.allowMissing ?? false;
     message.validateOnly = object.validateOnly ?? false;
+    message.recoverFrom = object.recoverFrom ?? undefined;
     return message;
   },
 };
@@ -2995,7 +3044,7 @@ export const PauseJobResponse: MessageFns<PauseJobResponse> = {
 };
 
 function createBaseResumeJobRequest(): ResumeJobRequest {
-  return { name: "", validateOnly: false };
+  return { name: "", validateOnly: false, recoverFrom: undefined };
 }
 
 export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
@@ -3005,6 +3054,9 @@ export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(16).bool(message.validateOnly);
+    }
+    if (message.recoverFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.recoverFrom), writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -3038,6 +3090,14 @@ export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.recoverFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3058,6 +3118,11 @@ export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      recoverFrom: isSet(object.recoverFrom)
+        ? fromJsonTimestamp(object.recoverFrom)
+        : isSet(object.recover_from)
+        ? fromJsonTimestamp(object.recover_from)
+        : undefined,
     };
   },
 
@@ -3069,6 +3134,9 @@ export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.recoverFrom !== undefined) {
+      obj.recoverFrom = message.recoverFrom.toISOString();
+    }
     return obj;
   },
 
@@ -3079,6 +3147,7 @@ export const ResumeJobRequest: MessageFns<ResumeJobRequest> = {
     const message = createBaseResumeJobRequest();
     message.name = object.name ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.recoverFrom = object.recoverFrom ?? undefined;
     return message;
   },
 };
@@ -3607,7 +3676,15 @@ export const TriggerJobResponse: MessageFns<TriggerJobResponse> = {
 };
 
 function createBaseBackfillJobRequest(): BackfillJobRequest {
-  return { name: "", startTime: undefined, endTime: undefined, validateOnly: false };
+  return {
+    name: "",
+    startTime: undefined,
+    endTime: undefined,
+    validateOnly: false,
+    maxParallel: 0,
+    includeSucceeded: false,
+    requestId: "",
+  };
 }
 
 export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
@@ -3623,6 +3700,15 @@ export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(32).bool(message.validateOnly);
+    }
+    if (message.maxParallel !== 0) {
+      writer.uint32(40).int32(message.maxParallel);
+    }
+    if (message.includeSucceeded !== false) {
+      writer.uint32(48).bool(message.includeSucceeded);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(58).string(message.requestId);
     }
     return writer;
   },
@@ -3672,6 +3758,30 @@ export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxParallel = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.includeSucceeded = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3702,6 +3812,21 @@ export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      maxParallel: isSet(object.maxParallel)
+        ? globalThis.Number(object.maxParallel)
+        : isSet(object.max_parallel)
+        ? globalThis.Number(object.max_parallel)
+        : 0,
+      includeSucceeded: isSet(object.includeSucceeded)
+        ? globalThis.Boolean(object.includeSucceeded)
+        : isSet(object.include_succeeded)
+        ? globalThis.Boolean(object.include_succeeded)
+        : false,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
     };
   },
 
@@ -3719,6 +3844,15 @@ export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.maxParallel !== 0) {
+      obj.maxParallel = Math.round(message.maxParallel);
+    }
+    if (message.includeSucceeded !== false) {
+      obj.includeSucceeded = message.includeSucceeded;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
     return obj;
   },
 
@@ -3731,18 +3865,30 @@ export const BackfillJobRequest: MessageFns<BackfillJobRequest> = {
     message.startTime = object.startTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
     message.validateOnly = object.validateOnly ?? false;
+    message.maxParallel = object.maxParallel ?? 0;
+    message.includeSucceeded = object.includeSucceeded ?? false;
+    message.requestId = object.requestId ?? "";
     return message;
   },
 };
 
 function createBaseBackfillJobResponse(): BackfillJobResponse {
-  return { executions: [] };
+  return { executions: [], scheduleTimes: [], succeededCount: 0, liveCount: 0 };
 }
 
 export const BackfillJobResponse: MessageFns<BackfillJobResponse> = {
   encode(message: BackfillJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.executions) {
       writer.uint32(10).string(v!);
+    }
+    for (const v of message.scheduleTimes) {
+      Timestamp.encode(toTimestamp(v!), writer.uint32(18).fork()).join();
+    }
+    if (message.succeededCount !== 0) {
+      writer.uint32(24).int32(message.succeededCount);
+    }
+    if (message.liveCount !== 0) {
+      writer.uint32(32).int32(message.liveCount);
     }
     return writer;
   },
@@ -3768,6 +3914,30 @@ export const BackfillJobResponse: MessageFns<BackfillJobResponse> = {
             message.executions.push(reader.string());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scheduleTimes.push(fromTimestamp(Timestamp.decode(reader, reader.uint32())));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.succeededCount = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.liveCount = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3785,6 +3955,21 @@ export const BackfillJobResponse: MessageFns<BackfillJobResponse> = {
       executions: globalThis.Array.isArray(object?.executions)
         ? object.executions.map((e: any) => globalThis.String(e))
         : [],
+      scheduleTimes: globalThis.Array.isArray(object?.scheduleTimes)
+        ? object.scheduleTimes.map((e: any) => fromJsonTimestamp(e))
+        : globalThis.Array.isArray(object?.schedule_times)
+        ? object.schedule_times.map((e: any) => fromJsonTimestamp(e))
+        : [],
+      succeededCount: isSet(object.succeededCount)
+        ? globalThis.Number(object.succeededCount)
+        : isSet(object.succeeded_count)
+        ? globalThis.Number(object.succeeded_count)
+        : 0,
+      liveCount: isSet(object.liveCount)
+        ? globalThis.Number(object.liveCount)
+        : isSet(object.live_count)
+        ? globalThis.Number(object.live_count)
+        : 0,
     };
   },
 
@@ -3792,6 +3977,15 @@ export const BackfillJobResponse: MessageFns<BackfillJobResponse> = {
     const obj: any = {};
     if (message.executions?.length) {
       obj.executions = message.executions;
+    }
+    if (message.scheduleTimes?.length) {
+      obj.scheduleTimes = message.scheduleTimes.map((e) => e.toISOString());
+    }
+    if (message.succeededCount !== 0) {
+      obj.succeededCount = Math.round(message.succeededCount);
+    }
+    if (message.liveCount !== 0) {
+      obj.liveCount = Math.round(message.liveCount);
     }
     return obj;
   },
@@ -3802,6 +3996,9 @@ export const BackfillJobResponse: MessageFns<BackfillJobResponse> = {
   fromPartial<I extends Exact<DeepPartial<BackfillJobResponse>, I>>(object: I): BackfillJobResponse {
     const message = createBaseBackfillJobResponse();
     message.executions = object.executions?.map((e) => e) || [];
+    message.scheduleTimes = object.scheduleTimes?.map((e) => e) || [];
+    message.succeededCount = object.succeededCount ?? 0;
+    message.liveCount = object.liveCount ?? 0;
     return message;
   },
 };
@@ -7134,6 +7331,7 @@ function createBaseOccurrence(): Occurrence {
     decision: 0,
     reason: "",
     execution: "",
+    backfillExecution: "",
     executionState: 0,
   };
 }
@@ -7157,6 +7355,9 @@ export const Occurrence: MessageFns<Occurrence> = {
     }
     if (message.execution !== "") {
       writer.uint32(50).string(message.execution);
+    }
+    if (message.backfillExecution !== "") {
+      writer.uint32(58).string(message.backfillExecution);
     }
     if (message.executionState !== 0) {
       writer.uint32(80).int32(message.executionState);
@@ -7225,6 +7426,14 @@ export const Occurrence: MessageFns<Occurrence> = {
             message.execution = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.backfillExecution = reader.string();
+            continue;
+          }
           case 10: {
             if (tag !== 80) {
               break;
@@ -7261,6 +7470,11 @@ export const Occurrence: MessageFns<Occurrence> = {
       decision: isSet(object.decision) ? occurrence_DecisionFromJSON(object.decision) : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       execution: isSet(object.execution) ? globalThis.String(object.execution) : "",
+      backfillExecution: isSet(object.backfillExecution)
+        ? globalThis.String(object.backfillExecution)
+        : isSet(object.backfill_execution)
+        ? globalThis.String(object.backfill_execution)
+        : "",
       executionState: isSet(object.executionState)
         ? executionStateFromJSON(object.executionState)
         : isSet(object.execution_state)
@@ -7289,6 +7503,9 @@ export const Occurrence: MessageFns<Occurrence> = {
     if (message.execution !== "") {
       obj.execution = message.execution;
     }
+    if (message.backfillExecution !== "") {
+      obj.backfillExecution = message.backfillExecution;
+    }
     if (message.executionState !== 0) {
       obj.executionState = executionStateToJSON(message.executionState);
     }
@@ -7306,6 +7523,7 @@ export const Occurrence: MessageFns<Occurrence> = {
     message.decision = object.decision ?? 0;
     message.reason = object.reason ?? "";
     message.execution = object.execution ?? "";
+    message.backfillExecution = object.backfillExecution ?? "";
     message.executionState = object.executionState ?? 0;
     return message;
   },
@@ -8273,7 +8491,7 @@ export const JobServiceService = {
     responseSerialize: (value: TriggerJobResponse): Buffer => Buffer.from(TriggerJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TriggerJobResponse => TriggerJobResponse.decode(value),
   },
-  /** Creates executions for missed or past schedule times. */
+  /** Creates executions for the due times of a past range, in their order. `validate_only` tells how many and which. */
   backfillJob: {
     path: "/rota.v1.JobService/BackfillJob" as const,
     requestStream: false as const,
@@ -8459,7 +8677,7 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   skipJob: handleUnaryCall<SkipJobRequest, SkipJobResponse>;
   /** Runs the job now, optionally with parameters and on a given worker. */
   triggerJob: handleUnaryCall<TriggerJobRequest, TriggerJobResponse>;
-  /** Creates executions for missed or past schedule times. */
+  /** Creates executions for the due times of a past range, in their order. `validate_only` tells how many and which. */
   backfillJob: handleUnaryCall<BackfillJobRequest, BackfillJobResponse>;
   /** Pins a job to one worker. */
   assignJob: handleUnaryCall<AssignJobRequest, AssignJobResponse>;
@@ -8669,7 +8887,7 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TriggerJobResponse) => void,
   ): ClientUnaryCall;
-  /** Creates executions for missed or past schedule times. */
+  /** Creates executions for the due times of a past range, in their order. `validate_only` tells how many and which. */
   backfillJob(
     request: BackfillJobRequest,
     callback: (error: ServiceError | null, response: BackfillJobResponse) => void,

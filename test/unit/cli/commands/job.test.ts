@@ -5,6 +5,7 @@ import { Job, JobState } from '../../../../proto/gen/rota/v1/job.ts'
 import type {
   CreateJobRequest,
   ListJobsRequest,
+  ResumeJobRequest,
   TriggerJobRequest,
   UpdateJobRequest,
 } from '../../../../proto/gen/rota/v1/job_service.ts'
@@ -37,6 +38,7 @@ const LISTED = {
 let server: ScriptedServer
 let created: CreateJobRequest[]
 let updated: UpdateJobRequest[]
+let resumed: ResumeJobRequest[]
 let triggered: TriggerJobRequest[]
 let listed: ListJobsRequest[]
 let failUpdates = 0
@@ -60,7 +62,10 @@ beforeAll(async () => {
     },
     deleteJob: () => ({}),
     pauseJob: ({ reason }) => ({ job: { ...stored, state: JobState.PAUSED, pauseReason: reason } }),
-    resumeJob: () => ({ job: stored }),
+    resumeJob(request) {
+      resumed.push(request)
+      return { job: stored }
+    },
     triggerJob(request) {
       triggered.push(request)
       if (request.validateOnly) return { execution: undefined }
@@ -87,6 +92,7 @@ afterAll(() => server.stop())
 beforeEach(() => {
   created = []
   updated = []
+  resumed = []
   triggered = []
   listed = []
   failUpdates = 0
@@ -183,6 +189,19 @@ describe('job create', () => {
 })
 
 describe('job update', () => {
+  it('recovers what was due since a time, with a change or without one', async () => {
+    await run('job', 'update', 'backup', '--recover-from', '2026-11-20T06:00:00Z')
+    await run('job', 'update', 'backup', '--tag', 'x', '--recover-from', '1h ago')
+    const [alone, changed] = updated
+    expect(alone).toMatchObject({
+      updateMask: ['description'],
+      job: { description: stored.description },
+      recoverFrom: new Date('2026-11-20T06:00:00Z'),
+    })
+    expect(changed).toMatchObject({ updateMask: ['tags'], recoverFrom: expect.any(Date) })
+    expect((await run('job', 'update', 'backup', '--recover-from', 'once')).exitCode).toBe(2)
+  })
+
   it('changes what is given and nothing else, if the job is as it was read', async () => {
     await run('job', 'update', 'backup', '--env', 'B=2', '--timeout', '30s', '--tag', 'x')
     expect(updated).toMatchObject([
@@ -341,6 +360,11 @@ describe('job pause, resume and delete', () => {
       'job backup paused (shell, @daily); its schedule is paused\n',
     )
     expect((await run('job', 'resume', 'backup')).stdout).toContain('job backup resumed')
+    await run('job', 'resume', 'backup', '--recover-from', '2026-11-20T06:00:00Z')
+    expect(resumed.map(({ recoverFrom }) => recoverFrom)).toEqual([
+      undefined,
+      new Date('2026-11-20T06:00:00Z'),
+    ])
     expect((await run('job', 'delete', 'backup')).stdout).toBe('job backup deleted\n')
     expect((await run('job', 'delete', 'backup', '-o', 'json')).stdout).toBe('{}\n')
   })

@@ -151,7 +151,9 @@ describe('numbers and times', () => {
 
 describe('features of later releases are refused, never ignored', () => {
   test.each([
-    ['concurrency', { concurrency: Concurrency.fromPartial({}) }],
+    ['concurrency.key', { concurrency: Concurrency.fromPartial({ key: 'db' }) }],
+    ['concurrency.max_per_key', { concurrency: Concurrency.fromPartial({ maxPerKey: 1 }) }],
+    ['concurrency.rate', { concurrency: Concurrency.fromPartial({ rate: 1 }) }],
     ['disconnect', { disconnect: Disconnect.fromPartial({}) }],
     ['pause_after_failures', { pauseAfterFailures: 3 }],
     ['retention', { retention: durationFromMs(1_000) }],

@@ -4,7 +4,7 @@ import {
   parseDependency,
   parseRecurrence,
 } from '../../../../../cli/commands/job/schedule-flags.ts'
-import { Dependency_When, Schedule } from '../../../../../proto/gen/rota/v1/job.ts'
+import { CatchUp_Policy, Dependency_When, Schedule } from '../../../../../proto/gen/rota/v1/job.ts'
 
 const NOW = new Date('2026-11-20T10:00:00Z')
 const kindOf = (text: string) => parseRecurrence(text, NOW).kind
@@ -81,6 +81,16 @@ describe('--schedule and --tz over a schedule', () => {
     const changed = changeSchedule(base, { schedule: ['10s', '@hourly'] }, NOW)
     expect(changed).toMatchObject({ timeZone: 'Europe/Paris', catchUp: { maxExecutions: 7 } })
     expect(changed?.recurrences.map(({ kind }) => kind?.$case)).toEqual(['every', 'cron'])
+  })
+
+  it('takes jitter and catch-up with what is there', () => {
+    expect(changeSchedule(base, { jitter: '10m', catchUp: 'all' }, NOW)).toMatchObject({
+      recurrences: base.recurrences,
+      jitter: { seconds: 600n },
+      catchUp: { policy: CatchUp_Policy.ALL, maxExecutions: 7 },
+    })
+    expect(changeSchedule(base, { jitter: 'none' }, NOW)?.jitter).toBeUndefined()
+    expect(() => changeSchedule(undefined, { jitter: '10m' }, NOW)).toThrow('--jitter')
   })
 
   it('is removed by the word none', () => {

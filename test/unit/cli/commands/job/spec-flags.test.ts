@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { JobFlags } from '../../../../../cli/commands/job/flags.ts'
 import { changeSpec } from '../../../../../cli/commands/job/spec-flags.ts'
 import {
+  Concurrency,
+  Concurrency_Overlap,
   Guarantee,
   JobSpec,
   Parameter_Kind,
@@ -48,6 +50,30 @@ describe('where and how a job runs', () => {
     expect(change({ retries: '0' })).toMatchObject({
       retry: { kind: RetryPolicy_Kind.NONE, maxRetries: 0 },
     })
+  })
+
+  it.each([
+    [{ overlap: 'skip' }, {}, { max: 0, overlap: Concurrency_Overlap.SKIP }],
+    [{ overlap: 'QUEUE-ONE' }, { max: 3 }, { max: 3, overlap: Concurrency_Overlap.QUEUE_ONE }],
+    [
+      { atOnce: '2' },
+      { max: 1, overlap: Concurrency_Overlap.SKIP },
+      { max: 2, overlap: Concurrency_Overlap.SKIP },
+    ],
+  ])('%o over %o', (flags, before, expected) => {
+    const concurrency = Concurrency.fromPartial(before)
+    expect(change(flags, { concurrency })).toMatchObject({ concurrency: expected })
+  })
+
+  it('lets any number run again with --overlap none, and knows no other words', () => {
+    expect(change({ overlap: 'none' })).toEqual({ concurrency: undefined })
+    expect(() => change({ overlap: 'skp' })).toThrow('--overlap')
+    expect(() => change({ atOnce: '0' })).toThrow('--at-once')
+  })
+
+  it('reads a start deadline, and takes it away', () => {
+    expect(change({ startDeadline: '5m' })).toMatchObject({ startDeadline: { seconds: 300n } })
+    expect(change({ startDeadline: 'none' })).toEqual({ startDeadline: undefined })
   })
 
   it('keeps the rest of a retry policy, but nothing that a fixed one cannot have', () => {
