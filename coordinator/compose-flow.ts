@@ -94,8 +94,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
 
   // schedule -> enqueue -> match -> dispatch
   const { endExecutions, settleLost } = settle
-  const schedule = createScheduleLoop(deps, enqueue)
-  const thaw = createThawLoop(deps, enqueue)
+  const schedules = [createScheduleLoop(deps, enqueue), createThawLoop(deps, enqueue)]
   const release = createReleaseLoop(deps, endExecutions)
   const dependencies = createDependencyLoop(deps, { enqueue, endExecutions })
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
@@ -108,7 +107,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const expire = createExpireLoop(deps, expireWith(fleet, { ...options, settle, onEnded }))
 
   wakeOn(deps, {
-    schedules: [schedule, thaw],
+    schedules,
     queue: [match.loop, release],
     dependencies: [dependencies],
     cancels: [control],
@@ -126,7 +125,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   return {
     ...{ triggerJob, endExecutions, membership, conduct, recovery },
     loops: [
-      ...[schedule, thaw, release, dependencies, match.loop, renew, control, ...workers, expire],
+      ...[...schedules, release, dependencies, match.loop, renew, control, ...workers, expire],
       ...[conduct.loop, recover],
     ],
     converse: (peer) => createConversation(deps, conversation, peer),
