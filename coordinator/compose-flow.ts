@@ -98,8 +98,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   })
 
   // schedule -> enqueue -> match -> dispatch
-  const schedule = createScheduleLoop(deps, enqueue)
-  const thaw = createThawLoop(deps, enqueue)
+  const schedules = [createScheduleLoop(deps, enqueue), createThawLoop(deps, enqueue)]
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
   const triggerJob = createTriggerJob(deps, storeNewWith(deps, enqueue, match))
   const renew = createRenewLoop(deps, fleet, heartbeatMs)
@@ -110,7 +109,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   const expire = createExpireLoop(deps, expireWith(fleet, { ...options, settle, onEnded }))
 
   wakeOn(deps, {
-    schedules: [schedule, thaw],
+    schedules,
     queue: [match.loop, release],
     dependencies: [dependencies],
     overlap: [overlap.loop],
@@ -131,7 +130,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     ...{ triggerJob, endExecutions, membership, conduct, recovery },
     backfillJob: createBackfillJob(deps, enqueue),
     loops: [
-      ...[schedule, thaw, release, dependencies, overlap.loop, match.loop, renew, control],
+      ...[...schedules, release, dependencies, overlap.loop, match.loop, renew, control],
       ...[...workers, expire, conduct.loop, recover],
     ],
     converse: (peer) => createConversation(deps, conversation, peer),

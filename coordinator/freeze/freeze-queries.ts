@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { ExecutionId, JobId } from '../job/execution.ts'
 import { keysetAfter, orderTerms, type Page } from '../query/keyset-queries.ts'
 import type { Db } from '../store/database.ts'
-import type { FreezeAfter } from '../store/tables.ts'
+import type { FreezeAfter } from '../store/schedule-tables.ts'
 
 export interface FreezeRow {
   readonly id: number

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { ExecutionId, ExecutionState } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
-import type { Decision } from '../store/tables.ts'
+import type { Decision } from '../store/schedule-tables.ts'
 import { keysetAfter, orderTerms, type Page } from './keyset-queries.ts'
 
 export interface OccurrenceRow {

@@ -228,10 +228,10 @@ async function moveMarks(tx: Db, plans: readonly SchedulePlan[]): Promise<void> 
   await completeJobs(tx, over.filter(({ stored }) => stored.spec.schedule).map(toJobId))
 }
 
-/** The pause is over, and everything within it is decided. */
-function isResumed({ row, nextDueAt }: SchedulePlan): boolean {
+/** The pause is over, and everything within it is decided; of what was put off nothing is. */
+function isResumed({ mark, nextDueAt, row }: SchedulePlan): boolean {
   const { is_paused, now, resume_at } = row
-  if (!is_paused || resume_at === null || resume_at > now) return false
+  if (!is_paused || resume_at === null || resume_at > now || mark <= row.marked_at) return false
   return nextDueAt === undefined || nextDueAt >= resume_at
 }
 

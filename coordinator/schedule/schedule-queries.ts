@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { recordJobEvents } from '../events/record-event-queries.ts'
 import type { ExecutionId, JobId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
-import type { Decision } from '../store/tables.ts'
+import type { Decision } from '../store/schedule-tables.ts'
 
 export interface DueSchedule {
   readonly job_id: JobId

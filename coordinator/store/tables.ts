@@ -1,5 +1,5 @@
 /** Rows of the schema `rota`, as Kysely sees them. `test/database/tables.test.ts` compares this with the database. */
-import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { ColumnType, Generated } from 'kysely'
 import type { Change } from '../events/event.ts'
 import type {
   AttemptOutcome,
@@ -13,26 +13,16 @@ import type {
   Trigger,
   WorkerId,
 } from '../job/execution.ts'
-
-/** A time that the database fills in when none is given. */
-type StampedAt = ColumnType<Date, Date | undefined, Date>
-/** A JSON object, written as text. */
-export type JsonObject = JSONColumnType<Record<string, unknown>>
+import type { JsonObject, StampedAt } from './columns.ts'
+import type {
+  CalendarTable,
+  FreezeTable,
+  OccurrenceTable,
+  ScheduleTable,
+} from './schedule-tables.ts'
 
 export type JobState = 'active' | 'paused' | 'completed' | 'deleted'
 export type WorkerState = 'active' | 'cordoned' | 'draining' | 'drained'
-export type Decision =
-  | 'enqueued'
-  | 'skipped_overlap'
-  | 'skipped_calendar'
-  | 'skipped_paused'
-  | 'skipped_freeze'
-  | 'skipped_requested'
-  | 'missed'
-  | 'coalesced'
-
-export type FreezeAfter = 'skip' | 'run_once' | 'run_all'
-
 export interface Tables {
   'rota.job': JobTable
   'rota.job_version': JobVersionTable
@@ -104,58 +94,6 @@ interface JobActivityTable {
   last_failed_at: Date | null
   consecutive_failures: Generated<number>
   dependency_mark: StampedAt
-}
-
-interface ScheduleTable {
-  job_id: JobId
-  job_version: number
-  marked_at: Date
-  due_at: Date
-  run_at: Date | null
-  is_paused: Generated<boolean>
-  resume_at: Date | null
-  pause_note: Generated<string>
-  skip_left: Generated<number>
-  skip_after: Date | null
-  skip_note: Generated<string>
-}
-
-interface CalendarTable {
-  id: Generated<number>
-  name: string
-  display_name: Generated<string>
-  description: Generated<string>
-  days: JsonObject
-  revision: Generated<number>
-  created_at: StampedAt
-  updated_at: StampedAt
-}
-
-interface FreezeTable {
-  id: Generated<number>
-  name: string
-  reason: Generated<string>
-  owner: string
-  job_prefix: Generated<string>
-  selector: Generated<string>
-  starts_at: Date
-  ends_at: Date
-  after: FreezeAfter
-  include_manual: Generated<boolean>
-  created_at: StampedAt
-  thawed_up_to: Generated<number>
-  thawed_at: Date | null
-  execution_count: Generated<number>
-}
-
-interface OccurrenceTable {
-  job_id: JobId
-  scheduled_for: Date
-  decided_at: StampedAt
-  decision: Decision
-  reason: Generated<string>
-  execution_id: ExecutionId | null
-  freeze_id: number | null
 }
 
 interface BackfillTable {

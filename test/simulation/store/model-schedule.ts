@@ -1,6 +1,6 @@
 /** What the statements of coordinator/schedule/schedule-queries.ts do. */
 import type { ExecutionId, JobId } from '../../../coordinator/job/execution.ts'
-import type { Decision } from '../../../coordinator/store/tables.ts'
+import type { Decision } from '../../../coordinator/store/schedule-tables.ts'
 import type { ScheduleRow, StatementModel } from './schema.ts'
 import { FOR_UPDATE } from './versioned-table.ts'
 
