@@ -17,6 +17,7 @@ import * as recovery from './migrations/0005-recovery.ts'
 import * as bounds from './migrations/0006-bounds.ts'
 import * as eventBatches from './migrations/0007-event-batches.ts'
 import * as helloOrder from './migrations/0008-hello-order.ts'
+import * as jobEvents from './migrations/0009-job-events.ts'
 import { type AppliedMigration, planMigrations } from './plan-migrations.ts'
 import type { Tables } from './tables.ts'
 
@@ -38,6 +39,7 @@ const MIGRATIONS: Migrations = {
   '0006-bounds': bounds,
   '0007-event-batches': eventBatches,
   '0008-hello-order': helloOrder,
+  '0009-job-events': jobEvents,
 }
 
 /** Any number of our own; no other program takes it in our database. */
