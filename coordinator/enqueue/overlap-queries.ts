@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { MOVED, tellMoved } from '../events/record-event-queries.ts'
 import type { ExecutionId, JobId, Trigger } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
-import type { Decision } from '../store/tables.ts'
+import type { Decision } from '../store/schedule-tables.ts'
 
 /** Of one gate as many are looked at in one round. */
 const HEADS_MAX = 100

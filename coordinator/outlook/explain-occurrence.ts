@@ -5,7 +5,7 @@ import { isoSeconds } from '../../shared/rfc-3339.ts'
 import { describeRules } from '../../shared/schedule/describe/describe.ts'
 import { type CompiledSchedule, compileSchedule } from '../../shared/schedule/next-due.ts'
 import { rulesOf } from '../../shared/schedule/recurrence-rules.ts'
-import type { Decision } from '../store/tables.ts'
+import type { Decision } from '../store/schedule-tables.ts'
 import type { JobSwitch, LedgerEntry, VersionAt } from './occurrence-facts-queries.ts'
 
 export type Verdict =

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { ExecutionId, ExecutionState, JobId } from '../job/execution.ts'
 import type { Db } from '../store/database.ts'
-import type { Decision } from '../store/tables.ts'
+import type { Decision } from '../store/schedule-tables.ts'
 
 /** A row of the ledger with what became of its execution. */
 export interface LedgerEntry {

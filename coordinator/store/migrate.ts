@@ -19,6 +19,7 @@ import * as eventBatches from './migrations/0007-event-batches.ts'
 import * as helloOrder from './migrations/0008-hello-order.ts'
 import * as calendars from './migrations/0009-calendars.ts'
 import * as overlap from './migrations/0010-overlap.ts'
+import * as jobEvents from './migrations/0011-job-events.ts'
 import { type AppliedMigration, planMigrations } from './plan-migrations.ts'
 import type { Tables } from './tables.ts'
 
@@ -42,6 +43,7 @@ const MIGRATIONS: Migrations = {
   '0008-hello-order': helloOrder,
   '0009-calendars': calendars,
   '0010-overlap': overlap,
+  '0011-job-events': jobEvents,
 }
 
 /** Any number of our own; no other program takes it in our database. */

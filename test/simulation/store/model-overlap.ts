@@ -1,6 +1,6 @@
 /** What the statements of coordinator/enqueue/overlap-queries.ts do. */
 import type { ExecutionId, JobId } from '../../../coordinator/job/execution.ts'
-import type { Decision } from '../../../coordinator/store/tables.ts'
+import type { Decision } from '../../../coordinator/store/schedule-tables.ts'
 import {
   type ExecutionRow,
   INFINITY,
