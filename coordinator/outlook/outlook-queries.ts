@@ -34,19 +34,24 @@ export interface ActiveSchedules {
   readonly limit: number
 }
 
+/** Of a job that is paused for a while nothing runs before its pause ends. */
+const MARK = sql<Date>`case when s.is_paused then greatest(s.marked_at, s.resume_at - interval '1 millisecond')
+  else s.marked_at end`
+const WILL_RUN = sql<SqlBool>`(not s.is_paused or s.resume_at is not null)`
+
 /** Schedules in the order of their next due time, then of the job's name, as JavaScript compares names. */
 export async function readActiveSchedules(
   db: Db,
   { choice, endAt, after, limit }: ActiveSchedules,
 ): Promise<ActiveScheduleRow[]> {
   const { rows } = await sql<ActiveScheduleRow>`
-    select s.job_id, j.name, j.uid, j.created_at, s.marked_at, s.due_at, v.spec -> 'schedule' as schedule,
+    select s.job_id, j.name, j.uid, j.created_at, ${MARK} as marked_at, s.due_at, v.spec -> 'schedule' as schedule,
       case when jsonb_typeof(v.spec #> '{placement,slots}') = 'number' then (v.spec #> '{placement,slots}')::int
         else 1 end as slots
     from rota.schedule s
     join rota.job j on j.id = s.job_id
     join rota.job_version v on v.job_id = s.job_id and v.version = s.job_version
-    where s.due_at < ${endAt} and ${chosen(choice)} and ${behind(after)}
+    where s.due_at < ${endAt} and ${chosen(choice)} and ${behind(after)} and ${WILL_RUN}
     order by s.due_at, j.name collate "C" limit ${limit}`.execute(db)
   return rows
 }
@@ -58,7 +63,9 @@ export async function countActiveSchedules(
 ): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*)::int as count from rota.schedule s join rota.job j on j.id = s.job_id
-    where s.due_at < ${endAt} and ${chosen(choice)} and ${behind(after)}`.execute(db)
+    where s.due_at < ${endAt} and ${chosen(choice)} and ${behind(after)} and ${WILL_RUN}`.execute(
+    db,
+  )
   return rows[0]?.count ?? 0
 }
 

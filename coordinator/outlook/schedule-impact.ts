@@ -1,13 +1,14 @@
 /** What a change of a job does to its due times. Pure. */
 import { Schedule } from '../../proto/gen/rota/v1/job.ts'
 import { type DstSurprise, dstSurprises } from '../../shared/schedule/dst-surprises.ts'
-import { compileSchedule, dstRule } from '../../shared/schedule/next-due.ts'
+import { dstRule } from '../../shared/schedule/next-due.ts'
 import { rulesOf } from '../../shared/schedule/recurrence-rules.ts'
 import type { ScheduleRule } from '../../shared/schedule/rule-text.ts'
 import { ruleWarnings } from '../../shared/schedule/warnings.ts'
 import { ZoneOffsets } from '../../shared/schedule/zone/zone-offsets.ts'
 import { decideDue } from '../schedule/decide-due.ts'
-import { type Restraints, restraintsOf } from './restraints.ts'
+import type { JobState } from '../store/tables.ts'
+import type { Restraints } from './restraints.ts'
 
 /** A job as it is stored, before or after a change. */
 export interface ScheduledJob {
@@ -16,7 +17,8 @@ export interface ScheduledJob {
   readonly updated_at: Date
   /** The contract's JSON. */
   readonly spec: Record<string, unknown>
-  /** Null: it is not due by itself, because it has no schedule, is paused, or is over. */
+  readonly state: JobState
+  /** Null: it is not due by itself, because it has no schedule, or is over. */
   readonly due_at: Date | null
   readonly marked_at: Date | null
 }
@@ -35,18 +37,28 @@ const PAST_MAX = 10_000
 /** The mark is taken a moment before the row is written. */
 const SAVED_WITHIN_MS = 1_000
 
-/** `now`: when the change is made. Undefined stands for a job that is not there. */
-export function foreseeImpact(
-  before: ScheduledJob | undefined,
-  after: ScheduledJob | undefined,
-  now: Date,
+/** What is known beside the job itself. */
+export interface Foresight<J extends ScheduledJob> {
+  /** When the change is made. */
+  readonly now: Date
+  /** The due times of a job that will really run (restraints.ts). */
+  readonly runsAfter: (job: J, schedule: Schedule, after: Date) => Iterable<Date>
+  readonly restraintsOf: (job: J | undefined, schedule: Schedule | undefined) => Restraints
+}
+
+/** Undefined stands for a job that is not there. */
+export function foreseeImpact<J extends ScheduledJob>(
+  before: J | undefined,
+  after: J | undefined,
+  foresight: Foresight<J>,
 ): ScheduleImpact {
+  const { now } = foresight
   const schedule = after && scheduleOf(after)
   return {
-    nextBefore: before === undefined ? [] : nextTimes(before, now),
-    nextAfter: after === undefined ? [] : nextTimes(after, now),
-    pastExecutionCount: after === undefined ? 0 : countPast(after),
-    ...restraintsOf(schedule),
+    nextBefore: before === undefined ? [] : nextTimes(before, foresight),
+    nextAfter: after === undefined ? [] : nextTimes(after, foresight),
+    pastExecutionCount: after === undefined || after.state === 'paused' ? 0 : countPast(after),
+    ...foresight.restraintsOf(after, schedule),
     dstSurprises:
       after === undefined || schedule === undefined ? [] : surprises(after, schedule, now),
     warnings: rulesIn(schedule)
@@ -68,20 +80,18 @@ function rulesIn(schedule: Schedule | undefined): ScheduleRule[] {
   return schedule?.recurrences.flatMap(rulesOf) ?? []
 }
 
-function scheduleOf({ spec }: ScheduledJob): Schedule | undefined {
+export function scheduleOf({ spec }: Pick<ScheduledJob, 'spec'>): Schedule | undefined {
   return spec['schedule'] === undefined ? undefined : Schedule.fromJSON(spec['schedule'])
 }
 
-function nextTimes(job: ScheduledJob, now: Date): Date[] {
+function nextTimes<J extends ScheduledJob>(job: J, { now, runsAfter }: Foresight<J>): Date[] {
   const schedule = scheduleOf(job)
   if (schedule === undefined || job.due_at === null || job.marked_at === null) return []
-  const walk = compileSchedule(schedule, { seed: job.uid, anchor: job.created_at })
+  const after = new Date(Math.max(now.getTime(), job.marked_at.getTime()))
   const times: Date[] = []
-  let atMs = Math.max(now.getTime(), job.marked_at.getTime())
-  while (times.length < NEXT) {
-    atMs = walk.next(atMs)
-    if (atMs === Infinity) break
-    times.push(new Date(atMs))
+  for (const time of runsAfter(job, schedule, after)) {
+    times.push(time)
+    if (times.length === NEXT) break
   }
   return times
 }
@@ -107,7 +117,7 @@ function countPast(job: ScheduledJob): number {
 }
 
 function surprises(job: ScheduledJob, schedule: Schedule, now: Date): DstSurprise[] {
-  if (job.due_at === null) return []
+  if (job.due_at === null || job.state === 'paused') return []
   const zoneName = schedule.timeZone || 'UTC'
   return dstSurprises({
     rules: schedule.recurrences.flatMap(rulesOf),

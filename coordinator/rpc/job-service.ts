@@ -35,10 +35,14 @@ import type { ServiceDeps } from './service-deps.ts'
 import { toJob, toJobVersion } from './to-job.ts'
 import { batchTrigger, trigger } from './trigger-jobs.ts'
 
+type Serve = <Q, R>(
+  method: string,
+  handler: (request: Q, caller: Caller) => Promise<R>,
+) => ReturnType<typeof unary<Q, R>>
+
 export function createJobService(deps: ServiceDeps): UntypedServiceImplementation {
   const { boundary } = deps
-  const serve = <Q, R>(method: string, handler: (request: Q, caller: Caller) => Promise<R>) =>
-    unary(deps, `JobService/${method}`, handler)
+  const serve: Serve = (method, handler) => unary(deps, `JobService/${method}`, handler)
   return complete(boundary, api.JobServiceService, {
     listJobs: serve('ListJobs', async (request: api.ListJobsRequest) => list(deps, request)),
     getJob: serve('GetJob', async ({ name }: api.GetJobRequest) => ({
@@ -56,6 +60,29 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     getJobStatus: serve('GetJobStatus', async ({ name }: api.GetJobStatusRequest) =>
       status(deps, jobId(name)),
     ),
+    ...switches(deps, serve),
+    triggerJob: unary(
+      { ...deps, calls: deps.gatheredCalls },
+      'JobService/TriggerJob',
+      async (request: api.TriggerJobRequest, caller) => trigger(deps, request, caller),
+    ),
+    batchTriggerJobs: serve(
+      'BatchTriggerJobs',
+      async (request: api.BatchTriggerJobsRequest, caller) => batchTrigger(deps, request, caller),
+    ),
+    backfillJob: serve('BackfillJob', async (request: api.BackfillJobRequest, caller) =>
+      backfill(deps, request, caller),
+    ),
+    listJobVersions: serve('ListJobVersions', async (request: api.ListJobVersionsRequest) =>
+      versions(deps, request),
+    ),
+    ...times(deps, serve),
+  })
+}
+
+/** What starts and stops the schedule of a job, or takes it back. */
+function switches(deps: ServiceDeps, serve: Serve) {
+  return {
     pauseJob: serve('PauseJob', async (request: api.PauseJobRequest, caller) => {
       const { reason, resumeTime } = request
       const pause = { ...switchOf(request, caller), reason, until: resumeTime }
@@ -76,21 +103,12 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
       )
       return { job: toJob(job), skippedTimes: [...skippedTimes] }
     }),
-    triggerJob: unary(
-      { ...deps, calls: deps.gatheredCalls },
-      'JobService/TriggerJob',
-      async (request: api.TriggerJobRequest, caller) => trigger(deps, request, caller),
-    ),
-    batchTriggerJobs: serve(
-      'BatchTriggerJobs',
-      async (request: api.BatchTriggerJobsRequest, caller) => batchTrigger(deps, request, caller),
-    ),
-    backfillJob: serve('BackfillJob', async (request: api.BackfillJobRequest, caller) =>
-      backfill(deps, request, caller),
-    ),
-    listJobVersions: serve('ListJobVersions', async (request: api.ListJobVersionsRequest) =>
-      versions(deps, request),
-    ),
+  }
+}
+
+/** What was due, and what will be. */
+function times(deps: ServiceDeps, serve: Serve) {
+  return {
     listOccurrences: serve('ListOccurrences', async (request: api.ListOccurrencesRequest) =>
       occurrences(deps, request),
     ),
@@ -103,7 +121,7 @@ export function createJobService(deps: ServiceDeps): UntypedServiceImplementatio
     previewSchedule: serve('PreviewSchedule', async (request: api.PreviewScheduleRequest) =>
       preview(deps, request),
     ),
-  })
+  }
 }
 
 function switchOf(

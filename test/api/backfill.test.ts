@@ -166,10 +166,9 @@ describe('a range', () => {
 
   test('that the schedule has not decided yet is left to it', async () => {
     await createHourly('pending')
-    await sql`insert into rota.schedule (job_id, job_version, marked_at, due_at)
-      select id, 1, ${hourAgo(3)}, clock_timestamp() + interval '1 hour' from rota.job where name = 'pending'`.execute(
-      rota.db,
-    )
+    await sql`update rota.schedule s set is_paused = false, marked_at = ${hourAgo(3)},
+        due_at = clock_timestamp() + interval '1 hour'
+      from rota.job j where j.id = s.job_id and j.name = 'pending'`.execute(rota.db)
     await sql`update rota.schedule s set due_at = ${hourAgo(2)} from rota.job j where j.id = s.job_id
       and j.name = 'pending'`.execute(rota.db)
     const { scheduleTimes } = await backfill('pending', { validateOnly: true })

@@ -36,7 +36,8 @@ async function everything(): Promise<unknown> {
   const { rows } = await sql<{ all: unknown }>`select jsonb_build_object(
       'jobs', (select jsonb_agg(to_jsonb(j) order by j.id) from rota.job j),
       'versions', (select jsonb_agg(to_jsonb(v) order by v.job_id, v.version) from rota.job_version v),
-      'schedules', (select jsonb_agg(to_jsonb(s) order by s.job_id) from rota.schedule s),
+      'schedules', (select jsonb_agg(to_jsonb(s) - '{marked_at,due_at}'::text[] order by s.job_id)
+        from rota.schedule s),
       'events', (select count(*) from rota.event)) as all`.execute(rota.db)
   return rows[0]?.all
 }
