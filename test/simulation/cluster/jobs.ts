@@ -165,14 +165,13 @@ export function simulatedJobs(random: SeededRandom): SimulatedJob[] {
 
 /** Due more often than they can run, so that each policy has something to do. */
 function limitedJobs(every: (low: number, high: number) => Due): SimulatedJob[] {
-  const behaviour: Behaviour = { durationMs: [500, 9_000], failureRate: 0.1, isDeaf: false }
+  const behaviour: Behaviour = { durationMs: [200, 5_000], failureRate: 0.1, isDeaf: false }
   const common = { ...DEFAULTS, behaviour, catchUp: 'all' } as const
   return [
-    { ...common, name: 'sole', due: every(3, 6), overlap: 'skip' },
-    { ...common, name: 'pair', due: every(4, 6), overlap: 'skip', limit: 2 },
-    { ...common, name: 'newest', due: every(4, 7), overlap: 'queue_one' },
+    { ...common, name: 'sole', due: every(4, 7), overlap: 'skip' },
+    { ...common, name: 'newest', due: every(5, 8), overlap: 'queue_one' },
     { ...common, name: 'in-turn', due: every(10, 14), overlap: 'queue_all', dependsOn: ['quick'] },
-    { ...common, name: 'replaced', due: every(5, 9), overlap: 'cancel_running' },
+    { ...common, name: 'replaced', due: every(6, 9), overlap: 'cancel_running' },
   ]
 }
 
