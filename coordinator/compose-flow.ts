@@ -26,14 +26,14 @@ import { createRenewLoop } from './dispatch/renew-loop.ts'
 import { createMover, sendAllElsewhere } from './dispatch/send-elsewhere.ts'
 import { type BackfillJob, createBackfillJob } from './enqueue/backfill.ts'
 import { createDependencyLoop } from './enqueue/dependency-loop.ts'
-import { createEnqueue, type Enqueue } from './enqueue/enqueue.ts'
+import { createEnqueue } from './enqueue/enqueue.ts'
 import { createOverlap, type Overlap } from './enqueue/overlap-loop.ts'
 import { createReleaseLoop } from './enqueue/release-loop.ts'
-import { createStoreNew, type StoreNew } from './enqueue/store-new.ts'
+import { createStoreNew } from './enqueue/store-new.ts'
 import { createTriggerJob, type TriggerJob } from './enqueue/trigger.ts'
 import type { SessionId, WorkerId } from './job/execution.ts'
 import type { Fleet as MatchFleet } from './match/fleet.ts'
-import { createMatch, type Match } from './match/match-loop.ts'
+import { createMatch } from './match/match-loop.ts'
 import { createReportReceiver, type ReportSteps } from './report/receive-report.ts'
 import { createScheduleLoop } from './schedule/schedule-loop.ts'
 import { createThawLoop } from './schedule/thaw-loop.ts'
@@ -98,11 +98,14 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   })
 
   // schedule -> enqueue -> match -> dispatch
-  const schedules = [createScheduleLoop(deps, enqueue), createThawLoop(deps, enqueue)]
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
-  const triggerJob = createTriggerJob(deps, storeNewWith(deps, enqueue, match))
-  const renew = createRenewLoop(deps, fleet, heartbeatMs)
-  const control = createControlLoop(deps, fleet)
+  const storeNew = createStoreNew(deps, { enqueue, assign: { begin: match.beginPairs } })
+  const schedules = [createScheduleLoop(deps, storeNew), createThawLoop(deps, enqueue)]
+  const triggerJob = createTriggerJob(deps, storeNew)
+  const [renew, control] = [
+    createRenewLoop(deps, fleet, heartbeatMs),
+    createControlLoop(deps, fleet),
+  ]
   const workers = [createWorkerLoop(deps), createCordonLoop(deps)]
 
   // report -> settle
@@ -188,11 +191,6 @@ function recoverWith(
   })
   deps.hints.on('recovery', () => deps.specs.forget())
   return { recovery, recover, receive }
-}
-
-/** What is enqueued goes to free workers at once. */
-function storeNewWith(deps: Deps, enqueue: Enqueue, { beginPairs }: Match): StoreNew {
-  return createStoreNew(deps, { enqueue, assign: { begin: beginPairs } })
 }
 
 /** The connected workers, as the match step sees them. */

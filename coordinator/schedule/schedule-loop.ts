@@ -53,25 +53,25 @@ const LOOK_MS = 1_000
 /** A schedule that cannot be decided is looked at again after this, in ms. */
 const PUT_OFF_MS = 60_000
 
-type Enqueue = (tx: Db, requests: readonly NewExecution[]) => Promise<unknown>
+/** From the enqueue step: a transaction that enqueues, and what follows it. */
+type StoreNew = <T>(work: (tx: Db, enqueue: Enqueue) => Promise<T>) => Promise<T>
+type Enqueue = (requests: readonly NewExecution[]) => Promise<unknown>
 
 interface ScheduleSteps {
-  readonly enqueue: Enqueue
+  readonly storeNew: StoreNew
   readonly read: ReadCircumstances
 }
 
-export function createScheduleLoop(deps: Deps, enqueue: Enqueue): Ticker {
+export function createScheduleLoop(deps: Deps, storeNew: StoreNew): Ticker {
   let isCrowded = false
-  const steps = { enqueue, read: createReadCircumstances(deps) }
+  const steps = { storeNew, read: createReadCircumstances(deps) }
   return new Ticker({
     ...deps,
     name: 'schedule',
     runOnce: async () => {
-      const lanes = Array.from({ length: isCrowded ? LANES : 1 }, async () => {
-        const decided = await decideBatch(deps, steps)
-        if (decided > 0) deps.hints.give('queue')
-        return decided
-      })
+      const lanes = Array.from({ length: isCrowded ? LANES : 1 }, async () =>
+        decideBatch(deps, steps),
+      )
       isCrowded = (await allOf(lanes)).includes(BATCH)
       if (isCrowded) return 0
       const waitMs = (await nextDueMs(deps.db)) ?? LOOK_MS
@@ -135,10 +135,10 @@ interface DueBatch {
 /** One transaction over at most `limit` due schedules; answers how many there were. */
 async function decideDueSchedules(
   deps: Deps,
-  { enqueue, read }: ScheduleSteps,
+  { read, storeNew }: ScheduleSteps,
   { limit, onLocked }: DueBatch,
 ): Promise<number> {
-  return deps.db.transaction().execute(async (tx) => {
+  return storeNew(async (tx, enqueue) => {
     const due = await lockDueSchedules(tx, limit)
     if (due.length === 0) return 0
     onLocked?.(due)
@@ -195,7 +195,6 @@ async function apply(tx: Db, enqueue: Enqueue, plans: readonly SchedulePlan[]): 
   )
   const fresh = rows.length === 0 ? new Set<string>() : await insertOccurrences(tx, rows)
   await enqueue(
-    tx,
     plans.flatMap((plan) =>
       plan.decisions
         .filter(({ decision }) => decision === 'enqueued')

@@ -89,11 +89,12 @@ export async function advanceSchedules(db: Db, marks: readonly ScheduleMark[]): 
     where s.job_id = m.job_id and s.marked_at <= m.marked_at`.execute(db)
 }
 
-/** Remembers when a job was last due. */
+/** Remembers when jobs were last due, in the order of their ids so that this and a settle never wait in a ring. */
 export async function recordLastDue(
   db: Db,
-  last: readonly { readonly jobId: JobId; readonly lastDueAt: Date | null }[],
+  marks: readonly { readonly jobId: JobId; readonly lastDueAt: Date | null }[],
 ): Promise<void> {
+  const last = [...marks].sort((a, b) => a.jobId - b.jobId)
   await sql`/* recordLastDue */
     update rota.job_activity a set last_due_at = m.last_due_at
     from unnest(${last.map((mark) => mark.jobId)}::bigint[], ${last.map((mark) => mark.lastDueAt)}::timestamptz[])

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Deps } from '../../coordinator/deps.ts'
 import { createEnqueue } from '../../coordinator/enqueue/enqueue.ts'
+import { createStoreNew } from '../../coordinator/enqueue/store-new.ts'
 import { createScheduleLoop } from '../../coordinator/schedule/schedule-loop.ts'
 import { type Database, openDatabase } from '../../coordinator/store/database.ts'
 import { createHints } from '../../coordinator/store/hints.ts'
@@ -35,7 +36,13 @@ beforeEach(async () => {
   await sql`truncate rota.job cascade`.execute(db)
   await sql`truncate rota.execution, rota.occurrence`.execute(db)
   deps.specs.forget()
-  loop = createScheduleLoop(deps, createEnqueue(deps))
+  loop = createScheduleLoop(
+    deps,
+    createStoreNew(deps, {
+      enqueue: createEnqueue(deps),
+      assign: { begin: () => ({ pair: async () => new Map(), conclude: async () => {} }) },
+    }),
+  )
 })
 
 afterEach(async () => loop.stop())

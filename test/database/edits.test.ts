@@ -78,7 +78,9 @@ const edits: fc.Arbitrary<Edit> = fc.oneof(
 function coordinator() {
   const logger = pino({ level: 'silent' })
   const deps = { db, clock, random, hints: createHints(), specs: createJobSpecs(), logger }
-  const loop = createScheduleLoop(deps, async () => undefined)
+  const loop = createScheduleLoop(deps, (work) =>
+    db.transaction().execute((tx) => work(tx, async () => undefined)),
+  )
   const look = async () => {
     const before = statements
     await loop.start()
