@@ -97,7 +97,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     onOthers: conduct.noteAttempts,
   })
 
-  // schedule -> enqueue -> match -> dispatch
+  // schedule -> enqueue -> match -> dispatch, report -> settle
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
   const storeNew = createStoreNew(deps, { enqueue, assign: { begin: match.beginPairs } })
   const schedules = [createScheduleLoop(deps, storeNew), createThawLoop(deps, enqueue)]
@@ -107,8 +107,6 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     createControlLoop(deps, fleet),
   ]
   const workers = [createWorkerLoop(deps), createCordonLoop(deps)]
-
-  // report -> settle
   const expire = createExpireLoop(deps, expireWith(fleet, { ...options, settle, onEnded }))
 
   wakeOn(deps, {
