@@ -112,9 +112,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   wakeOn(deps, {
     schedules,
     queue: [match.loop, release],
-    dependencies: [dependencies],
-    overlap: [overlap.loop],
-    cancels: [control],
+    ...{ dependencies: [dependencies], overlap: [overlap.loop], cancels: [control] },
     workers: [renew, ...workers],
   })
 
