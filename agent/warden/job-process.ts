@@ -38,6 +38,7 @@ export async function runJobProcess(options: JobProcessOptions): Promise<JobProc
   const { cgroup, clock, order, stop, sweeper } = options
   let child: ChildProcess | undefined
   let exit: Exit
+  const startedMs = clock.monotonicMs()
   try {
     child = spawnInto(options)
     exit = await exitOf(child, options)
@@ -48,7 +49,9 @@ export async function runJobProcess(options: JobProcessOptions): Promise<JobProc
   const usage = child?.pid === undefined ? {} : (cgroup?.usage() ?? {})
   await cgroup?.end()
   const hasMoreToFind = cgroup === undefined || stop.cause !== undefined
-  if (child?.pid !== undefined && hasMoreToFind) await sweeper.sweep(order.key)
+  if (child?.pid !== undefined && hasMoreToFind) {
+    await sweeper.sweep(order.key, { pid: child.pid, ageMs: clock.monotonicMs() - startedMs })
+  }
   return { exit, usage }
 }
 

@@ -8,6 +8,9 @@ const GROUP_GONE_MS = 1_000
 const GROUP_POLL_MS = 10
 /** Each round finds what was forked while the one before it looked; a storm of forks has an end too, in ms. */
 const SWEEP_MS = 5_000
+/** More processes than any host starts in a millisecond: so long pids do not go once round, and no longer than this. */
+const FORKS_PER_MS = 128
+const SHORT_MS_MAX = 1_000
 /** Processes that are looked at in one turn: a fraction of a millisecond. */
 const LOOKED_AT_ONCE = 16
 
@@ -49,37 +52,55 @@ export async function sweepProcesses(keys: ReadonlySet<string>, clock: Clock): P
   await Promise.all([...keys].map((key) => sweeper.sweep(key)))
 }
 
-/** The same, attempt by attempt. One look through all processes serves every attempt that was waiting when it began. */
+/** The first process of an attempt, and how long ago it was started, in ms. */
+export interface FirstProcess {
+  readonly pid: number
+  readonly ageMs: number
+}
+
+/**
+ * The same, attempt by attempt. One look through the processes serves every attempt that was waiting when it began.
+ *
+ * Pids are given in rising order and begin anew at their highest, so what an attempt has started comes after its first
+ * process: of one that ran shortly few processes have to be looked at.
+ */
 export class ProcessSweeper {
   readonly #clock: Clock
+  readonly #shortMs: number
   /** A look that has not begun. */
   #next: Promise<MarkedProcesses> | undefined
+  /** It begins behind this process. */
+  #nextAfterPid = 0
   /** The look before that one. */
   #current: Promise<unknown> = Promise.resolve()
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#shortMs = Math.min(SHORT_MS_MAX, readNumber('/proc/sys/kernel/pid_max') / FORKS_PER_MS)
   }
 
-  /** Resolves when nothing of the attempt is found any more. */
-  async sweep(key: string): Promise<void> {
+  /** Resolves when nothing of the attempt is found any more. Without its first process all are looked at. */
+  async sweep(key: string, first?: FirstProcess): Promise<void> {
+    const isShort = first !== undefined && first.ageMs < this.#shortMs
     const endMs = this.#clock.monotonicMs() + SWEEP_MS
     while (this.#clock.monotonicMs() < endMs) {
-      const pids = (await this.#look()).get(key) ?? []
+      const pids = (await this.#look(isShort ? first.pid : 0)).get(key) ?? []
       if (pids.length === 0) return
       for (const pid of pids) kill(pid)
     }
   }
 
   /** What it finds was there after the call. */
-  #look(): Promise<MarkedProcesses> {
+  #look(afterPid: number): Promise<MarkedProcesses> {
     if (this.#next === undefined) {
+      this.#nextAfterPid = afterPid
       this.#next = this.#current.then(() => {
         this.#next = undefined
-        return findMarked()
+        return findMarked(this.#nextAfterPid)
       })
       this.#current = this.#next
     }
+    this.#nextAfterPid = Math.min(this.#nextAfterPid, afterPid)
     return this.#next
   }
 }
@@ -88,9 +109,12 @@ export class ProcessSweeper {
 type MarkedProcesses = ReadonlyMap<string, readonly number[]>
 
 /** Read at once, for these files wait for no disk; others have their turn in between. */
-async function findMarked(): Promise<MarkedProcesses> {
+async function findMarked(afterPid: number): Promise<MarkedProcesses> {
   const found = new Map<string, number[]>()
-  const pids = await listProcesses()
+  const all = await listProcesses()
+  // The last one given, field 5: one that is lower began anew.
+  const lastPid = Number(readText('/proc/loadavg').split(' ')[4])
+  const pids = lastPid > afterPid ? all.filter((pid) => pid > afterPid) : all
   for (const [index, pid] of pids.entries()) {
     if (index % LOOKED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve))
     const key = pid === process.pid ? undefined : markedKey(readEnvironment(pid))
@@ -120,11 +144,19 @@ function readStat(pid: number): Promise<string> {
 
 /** Empty for a process that ended meanwhile, or that belongs to somebody else. */
 function readEnvironment(pid: number): string {
+  return readText(`/proc/${pid}/environ`)
+}
+
+function readText(file: string): string {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1')
+    return readFileSync(file, 'latin1')
   } catch {
     return ''
   }
+}
+
+function readNumber(file: string): number {
+  return Number(readText(file)) || 0
 }
 
 function kill(pid: number): void {

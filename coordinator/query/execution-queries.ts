@@ -100,12 +100,13 @@ export async function readExecutions(
   since: Date,
 ): Promise<ExecutionRow[]> {
   if (ids.length === 0) return []
-  return executions(db)
+  const named = executions(db)
     .where(sql<boolean>`e.id = any (${ids}::uuid[])`)
     .where(
       sql<boolean>`(e.settled_at is null or e.settled_at > ${since}::timestamptz - interval '1 hour')`,
     )
-    .execute()
+  const { rows } = await sql<ExecutionRow>`/* readExecutions */ ${named}`.execute(db)
+  return rows
 }
 
 export interface ExecutionListing extends Page<typeof EXECUTION_COLUMNS> {

@@ -30,3 +30,19 @@ test.runIf(process.platform === 'linux')(
     await end
   },
 )
+
+test.runIf(process.platform === 'linux')(
+  'behind the first process of a short attempt only what came after it is looked at',
+  async () => {
+    const [before, first, after] = ['sweep-e', 'sweep-f', 'sweep-e'].map(leave)
+    const sweeper = new ProcessSweeper(systemClock)
+    const end = once(after!, 'exit')
+    await sweeper.sweep('sweep-e.3', { pid: first!.pid!, ageMs: 1 })
+    await end
+    // Pids that had begun anew meanwhile would have been looked at, too.
+    if (before!.pid! < first!.pid!) expect(before!.signalCode).toBeNull()
+    const found = once(before!, 'exit')
+    await sweeper.sweep('sweep-e.3', { pid: first!.pid!, ageMs: 60_000 })
+    await found
+  },
+)

@@ -42,7 +42,6 @@ const BUILT: readonly (readonly [RegExp, string])[] = [
     'insertSession',
   ],
   [/^insert into "rota"\."placement_class" /, 'insertClasses'],
-  [/^select "j"\."id".* where j\.name = any .* and "j"\."state" <> /s, 'readJobsByName'],
   [/^select "e"\."id".* from "rota"\."execution_any" .* where "e"\."id" = /, 'readExecution'],
 ]
 
