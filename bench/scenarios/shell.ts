@@ -10,8 +10,8 @@ import type { Stage } from '../stage.ts'
 
 const COMMANDS = { full: 3_000, quick: 150 } as const
 const WARM_UP = 50
-/** What keeps the cores busy, and no more. */
-const SLOTS = 8
+/** Enough that the way to the coordinator and back leaves no core idle; the loop beside gets as many. */
+const SLOTS = 32
 const LOOP = join(import.meta.dirname, '..', 'spawn-loop', 'main.ts')
 const GOALS = {
   ofLoop: 0.8,
