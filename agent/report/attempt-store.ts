@@ -196,6 +196,8 @@ export class AttemptStore {
   async close(): Promise<void> {
     this.#writeLingering()
     const unwritten = this.#inOrder().filter(({ isJournaled }) => !isJournaled)
+    // From here on a compaction keeps them.
+    for (const attempt of unwritten) attempt.isJournaled = true
     if (unwritten.length > 0) this.#write(unwritten.flatMap(recordsOf))
     await this.#journal?.close()
   }

@@ -26,7 +26,6 @@ import {
   insertExecutions,
   readClasses,
 } from './enqueue-queries.ts'
-
 import { type Admitted, type LeftOut, type Planned, passGates } from './overlap.ts'
 
 /** An execution that is queued from now on. */

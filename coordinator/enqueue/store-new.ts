@@ -33,12 +33,14 @@ export function createStoreNew(
   return async (work) => {
     const assignments = assign.begin()
     const assigned: AssignedNew[] = []
+    let askedCount = 0
     let queuedCount = 0
     const answer = await db
       .transaction()
       .execute((tx) =>
         work(tx, async (requests) => {
           const enqueued = await enqueue(tx, requests, assignments.pair)
+          askedCount += requests.length
           assigned.push(...enqueued.assigned)
           queuedCount += enqueued.queuedCount
           return enqueued
@@ -49,7 +51,7 @@ export function createStoreNew(
         throw error
       })
     await assignments.conclude('committed', assigned)
-    if (assigned.length > 0) hints.give('executions')
+    if (askedCount > 0) hints.give('executions')
     if (queuedCount > 0) hints.give('queue')
     return answer
   }

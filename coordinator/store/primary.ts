@@ -35,7 +35,7 @@ export interface PrimaryOptions {
 }
 
 /** Connections of one coordinator at most; more than rpc/limits/turns.ts and the lanes of batchers let crowds use at once. */
-export const CONNECTIONS = { flow: 16, api: 12 } as const
+export const CONNECTIONS = { flow: 16, api: 14 } as const
 /**
  * The statements of the flow walk indexes and nothing else, and are planned once: statistics of tables that fill and empty
  * within seconds are always wrong, and a plan that was made at the wrong moment is kept for long (a settle by a scan of the

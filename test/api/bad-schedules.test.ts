@@ -178,11 +178,15 @@ describe.each(BAD.map((bad) => [JSON.stringify(bad.schedule), bad] as const))('%
     const preview = rota.jobs.previewSchedule({ schedule })
     expect(await refusal(preview, bad)).toBe(expected('schedule'))
   })
+})
 
-  test.runIf(bad.expr !== undefined)('is refused on the command line', async () => {
-    const answer = await cli(['schedule', 'preview', ...(bad.expr ?? [])])
-    expect([answer.exitCode, answer.stdout]).toEqual([2, ''])
-    expect(answer.stderr).toContain(`[${bad.reason}]`)
-    expect(answer.stderr).toMatch(bad.hint)
-  })
+test.each(
+  BAD.flatMap((bad) =>
+    bad.expr === undefined ? [] : [[bad.expr.join(' '), bad.expr, bad] as const],
+  ),
+)('%s is refused on the command line', async (_, expr, bad) => {
+  const answer = await cli(['schedule', 'preview', ...expr])
+  expect([answer.exitCode, answer.stdout]).toEqual([2, ''])
+  expect(answer.stderr).toContain(`[${bad.reason}]`)
+  expect(answer.stderr).toMatch(bad.hint)
 })

@@ -1,4 +1,7 @@
-/** Who may start while others of the same job live, decided by several at once. */
+/**
+ * Who may start while others of the same job live, decided by several at once. Above 400 lines because every policy is told
+ * with the same coordinators, ledger and states, which stand here once.
+ */
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { pino } from 'pino'

@@ -157,6 +157,18 @@ describe('what dies with the agent anyway and may be run again', () => {
     expect(store.get(assignment)?.result?.finished).toEqual(resultOf(assignment))
   })
 
+  test('is written down when the agent stops, also when that makes the journal compact itself', async () => {
+    const assignments = Array.from({ length: 6 }, () => handlerOf('noop'))
+    for (const assignment of assignments) {
+      await accept(assignment)
+      await store.finish(resultOf(assignment, 'x'.repeat(100_000)), SHARE)
+    }
+    await reopen()
+    expect(store.list().map(({ execution }) => execution)).toEqual(
+      assignments.map(({ execution }) => execution),
+    )
+  })
+
   test('is written down with its result when the agent stops in order', async () => {
     const [told, untold] = [handlerOf('noop'), handlerOf('noop')]
     for (const assignment of [told, untold]) {
