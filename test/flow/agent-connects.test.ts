@@ -1,8 +1,11 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { AttemptOutcome, LogStream } from '../../proto/gen/rota/v1/execution.ts'
 import { RotaError } from '../../shared/errors/rota-error.ts'
 import { apiOf, handlerOf, shellOf } from '../support/assignments.ts'
 import { startRelay } from '../support/fake-coordinator.ts'
+import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import {
   createTestAgent,
   startCoordinator,
@@ -46,10 +49,6 @@ test('heartbeats come at the interval of the welcome, numbered, with the load of
 
 test('the same assignment sent again runs once, and is reported again', async () => {
   const { coordinator, session } = await startPair()
-  const assignment = shellOf('echo once')
-  session.assign(assignment, assignment)
-  await coordinator.finished(assignment)
-  session.assign(assignment)
   const words = () => {
     return session.reports.flatMap(({ accepted, started, finished }) => [
       ...accepted.map(() => 'accepted'),
@@ -57,6 +56,16 @@ test('the same assignment sent again runs once, and is reported again', async ()
       ...finished.map(() => 'finished'),
     ])
   }
+  const folder = await makeTemporaryFolder()
+  onTestFinished(() => folder.remove())
+  const gate = join(folder.path, 'gate')
+  // One that has ended before its start is reported says its end alone.
+  const assignment = shellOf(`echo once; until [ -e '${gate}' ]; do sleep 0.02; done`)
+  session.assign(assignment, assignment)
+  await coordinator.until(() => words().includes('started'), 'its start')
+  await writeFile(gate, '')
+  await coordinator.finished(assignment)
+  session.assign(assignment)
   await coordinator.until(() => words().filter((word) => word === 'finished').length === 2, 'both')
   expect(words().filter((word) => word === 'started')).toHaveLength(1)
   const { execution, epoch } = assignment

@@ -41,7 +41,8 @@ test('a shell command runs, and its output, outputs and exit come back', async (
 
 test('it is accepted, started and finished, in this order and once each', async () => {
   const pair = await startPair()
-  const assignment = shellOf('true')
+  // Long enough that its start is reported: what has ended by then says its end alone.
+  const assignment = shellOf('sleep 0.5')
   await run(pair, assignment)
   const words = pair.session.reports.flatMap((report) => [
     ...report.accepted.map(() => 'accepted'),
