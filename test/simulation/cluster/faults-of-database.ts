@@ -26,6 +26,18 @@ export const databaseFaults: readonly FaultKind[] = [
     },
   },
   {
+    name: 'answers to COMMIT are late',
+    weight: 1.5,
+    strike({ cluster, random, mendAfter }) {
+      const { database } = cluster
+      database.lateCommitRate = random.pick([0.1, 0.3, 0.6])
+      mendAfter(random.span(1_000, 12_000), () => {
+        database.lateCommitRate = 0
+      })
+      return true
+    },
+  },
+  {
     name: 'database restarted',
     weight: 1,
     strike({ cluster, random, mendAfter }) {

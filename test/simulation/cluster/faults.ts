@@ -64,6 +64,7 @@ export class Faults {
     database.faultRate = 0
     database.failpoints.clear()
     database.slowness = 1
+    database.lateCommitRate = 0
     for (const agent of agents) {
       agent.host.disk.failpoint = undefined
       agent.thaw()

@@ -66,13 +66,22 @@ const LONG_MS = [8_000, 40_000] as const
 export function simulatedJobs(random: SeededRandom): SimulatedJob[] {
   const quick: Behaviour = { durationMs: [20, 1_500], failureRate: 0.15, isDeaf: false }
   const long: Behaviour = { durationMs: LONG_MS, failureRate: 0.1, isDeaf: false }
+  // The next attempt is given away right behind the end of the one before, and has the slot for long.
+  const stumbling: Behaviour = { ...long, failureRate: 0.5, failsAfterMs: [5, 300] }
   const every = (low: number, high: number): Due => ({
     kind: 'every',
     everyMs: random.between(low, high) * 1_000,
   })
   return [
     { ...DEFAULTS, name: 'quick', due: every(2, 4), behaviour: quick, catchUp: 'all' },
-    { ...DEFAULTS, name: 'long', due: every(8, 16), behaviour: long },
+    {
+      ...DEFAULTS,
+      name: 'long',
+      due: every(8, 16),
+      behaviour: stumbling,
+      maxRetries: 4,
+      retryDelayMs: 20,
+    },
     { ...DEFAULTS, name: 'exclusive', due: every(3, 6), behaviour: quick, guarantee: 'exclusive' },
     {
       ...DEFAULTS,

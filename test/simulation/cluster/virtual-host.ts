@@ -22,6 +22,8 @@ const PROCESS_TAG = tagOf('process')
 export interface Behaviour {
   readonly durationMs: readonly [number, number]
   readonly failureRate: number
+  /** After how long it fails; undefined: after `durationMs`, too. */
+  readonly failsAfterMs?: readonly [number, number]
   /** It ignores TERM. */
   readonly isDeaf: boolean
 }
@@ -86,8 +88,9 @@ export class VirtualHost implements WardenHost {
       timer: undefined,
     }
     this.jobs.set(started.key, started)
-    const exitCode = this.#random.chance(behaviour.failureRate) ? 1 : 0
-    const [low, high] = behaviour.durationMs
+    const { durationMs, failsAfterMs = durationMs, failureRate } = behaviour
+    const exitCode = this.#random.chance(failureRate) ? 1 : 0
+    const [low, high] = exitCode === 0 ? durationMs : failsAfterMs
     this.#endLater(started, this.#random.span(low, high), { kind: 'exited', exitCode })
     return started
   }

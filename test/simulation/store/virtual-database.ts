@@ -28,6 +28,9 @@ const QUERY_TIMEOUT_MS = 10_000
 const IDLE_IN_TRANSACTION_MS = 5_000
 /** An answer whose packet is lost comes so much later, in ms. */
 const RETRANSMIT_MS = [20, 400] as const
+const RETRANSMIT_CHANCE = 0.1
+/** The answer to a COMMIT whose packet is lost again and again. */
+const LATE_COMMIT_MS = [100, 1_600] as const
 /** Longer than any round of a loop and the second after which the brake is pulled. */
 const OUTAGE_MS = 4_000
 const WAKE_TAG = tagOf('wake')
@@ -83,6 +86,8 @@ export class VirtualDatabase implements StoreServer {
   slowness = 1
   /** Probability that a statement is struck by a fault. */
   faultRate = 0
+  /** Probability that a COMMIT is done long before its answer comes, while other connections go on. */
+  lateCommitRate = 0
   readonly failpoints = new Map<VirtualProcess, Failpoint>()
   onCommit: (commit: Commit) => void = () => {}
   onFault: (kind: string) => void = () => {}
@@ -269,7 +274,7 @@ export class VirtualDatabase implements StoreServer {
   }
 
   #fault(): StatementFault | undefined {
-    if (this.faultRate === 0 || !this.#random.chance(this.faultRate)) return undefined
+    if (!this.#isStruck(this.faultRate)) return undefined
     const fault = this.#random.chance(0.5) ? 'lost' : 'answer lost'
     this.onFault(`statement ${fault}`)
     return fault
@@ -396,14 +401,22 @@ export class VirtualDatabase implements StoreServer {
     const { connection } = request
     connection.request = undefined
     for (const timer of [request.lockTimer, request.deadlockTimer]) if (timer) timer.run = undefined
-    // Now and then the answer takes a moment in which others go on.
-    const isQuick = this.slowness === 1 && this.#random.chance(0.7)
-    if (isQuick) connection.process.run(tell)
-    else {
-      const isLost = this.#random.chance(0.1)
-      const delayMs = this.#latencyMs() + (isLost ? this.#random.span(...RETRANSMIT_MS) : 0)
-      this.world.after(delayMs, COMMIT_TAG, () => connection.process.run(tell))
-    }
+    const delayMs = this.#answerDelayMs(request.work.kind)
+    if (delayMs === 0) connection.process.run(tell)
+    else this.world.after(delayMs, COMMIT_TAG, () => connection.process.run(tell))
+  }
+
+  /** Now and then the answer takes a moment in which others go on. */
+  #answerDelayMs(kind: Work['kind']): number {
+    const isLate = kind === 'commit' && this.#isStruck(this.lateCommitRate)
+    if (isLate) return this.#random.span(...LATE_COMMIT_MS)
+    if (this.slowness === 1 && this.#random.chance(0.7)) return 0
+    const isLost = this.#random.chance(RETRANSMIT_CHANCE)
+    return this.#latencyMs() + (isLost ? this.#random.span(...RETRANSMIT_MS) : 0)
+  }
+
+  #isStruck(rate: number): boolean {
+    return rate > 0 && this.#random.chance(rate)
   }
 }
 
