@@ -3,10 +3,11 @@
  *
  * A1. They are read in the order of their next due time, then of their names, so that what comes up to the next time of the
  *     last one that was read is complete, however many there are.
+ *     What calendars, freezes and requests to skip hold back comes later than that, or never.
  * A2. One that cannot be read is left out and logged: it keeps nobody from seeing the others.
  */
 import { Schedule } from '../../proto/gen/rota/v1/job.ts'
-import { compileSchedule } from '../../shared/schedule/next-due.ts'
+import { type RunningJob, readRunWalks } from '../calendar/upcoming-runs.ts'
 import type { Deps } from '../deps.ts'
 import type { JobId } from '../job/execution.ts'
 import type { UpcomingSource } from './merge-upcoming.ts'
@@ -61,7 +62,7 @@ export async function readSchedules(deps: Deps, wanted: Wanted): Promise<ActiveS
     const rows = await readActiveSchedules(deps.db, { ...range, limit: CHUNK })
     read += rows.length
     after = rows.at(-1) ?? after
-    schedules.push(...rows.flatMap((row) => ready(deps, row)))
+    schedules.push(...(await readyAll(deps, rows)))
     if (rows.length < CHUNK) return { schedules, completeUntilMs: wanted.endMs, leftCount: 0 }
     if (wanted.isEnough(schedules, { atMs: dueMs(after), job: after?.name ?? '' })) {
       return { schedules, completeUntilMs: dueMs(after), leftCount: 0 }
@@ -69,14 +70,36 @@ export async function readSchedules(deps: Deps, wanted: Wanted): Promise<ActiveS
   }
 }
 
-function ready({ logger }: Deps, row: ActiveScheduleRow): ActiveSchedule[] {
-  const { uid: seed, created_at: anchor } = row
+/** With what calendars, freezes and requests to skip leave of them: one or two statements. */
+async function readyAll(deps: Deps, rows: readonly ActiveScheduleRow[]): Promise<ActiveSchedule[]> {
+  const read = rows.flatMap((row) => attempt(deps, row, () => ({ row, job: toRunningJob(row) })))
+  const jobs = read.map(({ job }) => job)
+  const walkOf = jobs.length === 0 ? undefined : await readRunWalks(deps.db, jobs)
+  return read.flatMap(({ job, row }) =>
+    attempt(deps, row, () => ({
+      job: row.name,
+      jobId: row.job_id,
+      slots: row.slots || 1,
+      walk: walkOf?.(job, row.marked_at) ?? NEVER,
+      markMs: row.marked_at.getTime(),
+    })),
+  )
+}
+
+const NEVER = { next: () => Number.POSITIVE_INFINITY }
+
+function toRunningJob(row: ActiveScheduleRow): RunningJob {
+  const { created_at: createdAt, labels, name, skip_after, skip_left, uid } = row
+  const skip = skip_after === null ? undefined : { count: skip_left, after: skip_after }
+  return { name, uid, createdAt, labels, skip, schedule: Schedule.fromJSON(row.schedule) }
+}
+
+/** Nothing when it fails (A2). */
+function attempt<T>({ logger }: Deps, { name }: ActiveScheduleRow, read: () => T): T[] {
   try {
-    const walk = compileSchedule(Schedule.fromJSON(row.schedule), { seed, anchor })
-    const markMs = row.marked_at.getTime()
-    return [{ job: row.name, jobId: row.job_id, slots: row.slots || 1, walk, markMs }]
+    return [read()]
   } catch (error) {
-    logger.error({ err: error, job: row.name }, 'a schedule cannot be read; it is left out (A2)')
+    logger.error({ err: error, job: name }, 'a schedule cannot be read; it is left out (A2)')
     return []
   }
 }

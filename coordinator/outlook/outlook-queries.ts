@@ -13,6 +13,10 @@ export interface ActiveScheduleRow {
   /** The contract's JSON. */
   readonly schedule: unknown
   readonly slots: number
+  readonly labels: Readonly<Record<string, string>>
+  /** Of the runs after `skip_after` so many are skipped. */
+  readonly skip_left: number
+  readonly skip_after: Date | null
 }
 
 /** Which schedules; without any of it, all. */
@@ -45,7 +49,8 @@ export async function readActiveSchedules(
   { choice, endAt, after, limit }: ActiveSchedules,
 ): Promise<ActiveScheduleRow[]> {
   const { rows } = await sql<ActiveScheduleRow>`
-    select s.job_id, j.name, j.uid, j.created_at, ${MARK} as marked_at, s.due_at, v.spec -> 'schedule' as schedule,
+    select s.job_id, j.name, j.uid, j.created_at, j.labels, ${MARK} as marked_at, s.due_at, v.spec -> 'schedule' as schedule,
+      s.skip_left, s.skip_after,
       case when jsonb_typeof(v.spec #> '{placement,slots}') = 'number' then (v.spec #> '{placement,slots}')::int
         else 1 end as slots
     from rota.schedule s

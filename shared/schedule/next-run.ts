@@ -6,7 +6,7 @@
  */
 import type { DayFilter } from './calendar/day-filter.ts'
 import { DAY_S } from './civil.ts'
-import { compileSchedule, type DueSearch } from './next-due.ts'
+import { type CompiledSchedule, compileSchedule, type DueSearch } from './next-due.ts'
 import { ZoneOffsets } from './zone/zone-offsets.ts'
 
 /** A time in which nothing runs, in ms since the Unix epoch: from `fromMs` on, before `untilMs`. */
@@ -44,29 +44,39 @@ export function nextRun(search: RunSearch): Date | undefined {
 
 /** The runs strictly after `search.after`, in order; ends when there is none within the horizon of the one before. */
 export function* runsAfter(search: RunSearch): Generator<Date, void> {
+  const { after, filter } = search
+  const runs = compileRuns(search)
+  let left = filter.skip?.count ?? 0
+  for (let runMs = runs.next(after.getTime()); runMs !== Infinity; runMs = runs.next(runMs)) {
+    if (left > 0 && runMs > (filter.skip?.afterMs ?? Infinity)) left -= 1
+    else yield new Date(runMs)
+  }
+}
+
+/** A schedule as `filter` leaves it, but for its `skip`; Infinity also where nothing runs within the horizon. */
+export function compileRuns(search: Omit<RunSearch, 'after'>): CompiledSchedule {
   const { filter, schedule } = search
   const walk = compileSchedule(schedule, search)
+  if (filter.days === undefined && filter.holds.length === 0) return walk
   const horizonMs = (search.horizonDays ?? HORIZON_DAYS) * DAY_S * 1_000
   const days = filter.days && {
     filter: filter.days,
     zone: new ZoneOffsets(schedule.timeZone || 'UTC'),
   }
-  let left = filter.skip?.count ?? 0
-  // The first of those that are held back at a stretch.
-  let heldMs: number | undefined
-  for (let dueMs = walk.next(search.after.getTime()); dueMs !== Infinity; ) {
-    const limitMs = (heldMs ?? dueMs) + horizonMs
-    const freeMs = firstFree(dueMs, { days, holds: filter.holds, limitMs })
-    if (freeMs === undefined || dueMs > limitMs) return
-    if (freeMs > dueMs) {
-      heldMs ??= dueMs
-      dueMs = walk.next(freeMs - 1)
-      continue
-    }
-    heldMs = undefined
-    if (left > 0 && dueMs > (filter.skip?.afterMs ?? Infinity)) left -= 1
-    else yield new Date(dueMs)
-    dueMs = walk.next(dueMs)
+  return {
+    next(afterMs) {
+      // The first of those that are held back at a stretch.
+      let heldMs: number | undefined
+      for (let dueMs = walk.next(afterMs); dueMs !== Infinity; ) {
+        const limitMs = (heldMs ?? dueMs) + horizonMs
+        const freeMs = firstFree(dueMs, { days, holds: filter.holds, limitMs })
+        if (freeMs === undefined || dueMs > limitMs) return Infinity
+        if (freeMs <= dueMs) return dueMs
+        heldMs ??= dueMs
+        dueMs = walk.next(freeMs - 1)
+      }
+      return Infinity
+    },
   }
 }
 

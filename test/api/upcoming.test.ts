@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Calendar } from '../../proto/gen/rota/v1/calendar.ts'
+import { Freeze } from '../../proto/gen/rota/v1/freeze_service.ts'
 import { Job } from '../../proto/gen/rota/v1/job.ts'
 import type { UpcomingRun } from '../../proto/gen/rota/v1/job_service.ts'
 import { durationFromMs, durationToMs } from '../../shared/duration.ts'
@@ -89,6 +91,32 @@ describe('ListUpcomingRuns', () => {
     expect(await of({ job: 'jobs/paused' })).toEqual([])
     expect(await of({ filter: 'labels.team = ops' })).toEqual(['2 nightly'])
     expect(await of({ filter: 'name : nightly' })).toEqual(['2 also-nightly', '2 nightly'])
+  })
+
+  test('lists what will run: not what a calendar, a freeze or a request to skip holds back', async () => {
+    const firstDay = at(0).toISOString().slice(0, 10)
+    await rota.calendars.createCalendar({
+      calendarId: 'closed',
+      calendar: Calendar.fromPartial({ days: { dates: [firstDay] } }),
+    })
+    const held = { recurrences: [{ cron: '0 3 * * *' }], excludeCalendars: ['closed'] }
+    const spec = shell('true', { schedule: held })
+    await rota.jobs.createJob({ jobId: 'held.days', job: Job.fromJSON({ spec }) })
+    await create('held.often', { cron: '0 0-23/2 * * *' })
+    await rota.freezes.createFreeze({
+      freezeId: 'works',
+      freeze: Freeze.fromPartial({ jobPrefix: 'held.often', endTime: at(18) }),
+    })
+    await rota.jobs.skipJob({ name: 'jobs/held.often', count: 2 })
+    const both = { filter: 'name : held' }
+    const { upcomingRuns } = await rota.jobs.listUpcomingRuns({ ...day, ...both })
+    expect(shown(upcomingRuns)).toEqual(['22 held.often'])
+    const later = { startTime: at(23), endTime: at(28), ...both, withDensity: true }
+    const next = await rota.jobs.listUpcomingRuns(later)
+    expect(shown(next.upcomingRuns)).toEqual(['24 held.often', '26 held.often', '27 held.days'])
+    expect(next.density!.buckets.reduce((sum, { runCount }) => sum + runCount, 0n)).toBe(3n)
+    await rota.jobs.deleteJob({ name: 'jobs/held.days' })
+    await rota.jobs.deleteJob({ name: 'jobs/held.often' })
   })
 
   test.each([1, 2, 4])(
