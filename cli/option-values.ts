@@ -89,9 +89,10 @@ export function readWord<W extends string>(option: string, text: string, words: 
   const wanted = text.toLowerCase().replaceAll('-', '_')
   const found = words.find((word) => word === wanted)
   if (found !== undefined) return found
-  const near = nearNames(wanted, words)
+  const flags = words.map((word) => word.replaceAll('_', '-'))
+  const near = nearNames(wanted.replaceAll('_', '-'), flags)
   const guess = near.length === 0 ? '' : `Did you mean ${near.join(' or ')}? `
-  const hint = `${guess}Known are ${words.join(', ')}.`
+  const hint = `${guess}Known are ${flags.join(', ')}.`
   throw usageError(option, `${JSON.stringify(text)} is not known`, hint)
 }
 

@@ -60,7 +60,7 @@ function registerWriters(calendar: Command, run: Run): void {
   addExamples(
     read,
     'rota calendar import holidays.ics',
-    'curl -s https://example.com/feed.ics | rota calendar import - --name holidays.fr',
+    'curl -s $FEED_URL | rota calendar import - --name holidays.fr',
   )
   setAction(read, run, importCalendar)
 

@@ -96,7 +96,7 @@ function registerWriters(job: Command, run: Run): void {
     .option('--recover-from <time>', 'also decide what was due since then: RFC 3339, or "2h ago"')
     .addHelpText(
       'after',
-      '\nA repeatable option replaces all values of its setting; the word none removes a setting.',
+      '\nA repeatable option replaces all values of its setting; the word none\nremoves a setting.',
     )
   addExamples(
     update,
@@ -187,7 +187,7 @@ function registerBackfill(job: Command, run: Run): void {
   addExamples(
     backfill,
     'rota job backfill report --from "7d ago" --dry-run',
-    'rota job backfill report --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z --max-parallel 4 --wait',
+    'rota job backfill report --from "7d ago" --to "1h ago" --max-parallel 4 --wait',
   )
   setAction(backfill, run, backfillJob)
 }

@@ -20,7 +20,7 @@ export const COUNT_MAX = 10_000
 export function answerLine(line: string, base: PreviewRequest): Preview | LineProblem {
   try {
     const answer = previewSchedule(readLine(line, base))
-    if (answer.kind === 'preview') return answer.preview
+    if (answer.kind === 'preview') return withUnread(answer.preview, unreadFields(line))
     const { reason, message, hint, field } = answer.violation
     return {
       error: { reason, message: `${field}: ${message}`, hint: hint ?? CATALOGUE[reason].hint },
@@ -31,6 +31,20 @@ export function answerLine(line: string, base: PreviewRequest): Preview | LinePr
     const { reason, message, hint } = known
     return { error: { reason, message, hint } }
   }
+}
+
+const FIELDS = ['expr', 'tz', 'from', 'count', 'gap', 'fold']
+
+/** A zone that is misspelt `zone` would be UTC, and nobody would know. */
+function withUnread(preview: Preview, unread: readonly string[]): Preview {
+  if (unread.length === 0) return preview
+  const known = FIELDS.join(', ')
+  const told = unread.map((field) => `${JSON.stringify(field)} is passed over: known are ${known}.`)
+  return { ...preview, warnings: [...preview.warnings, ...told] }
+}
+
+function unreadFields(line: string): string[] {
+  return Object.keys(parseObject(line)).filter((field) => !FIELDS.includes(field))
 }
 
 function readLine(line: string, base: PreviewRequest): PreviewRequest {

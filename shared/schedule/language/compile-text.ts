@@ -34,7 +34,18 @@ export interface TextToCompile {
 const LENGTH_MAX = 500
 
 /** Never throws; an unknown zone is taken for UTC, which validation refuses on its own. */
-export function compileText({ text, now, timeZone }: TextToCompile): CompiledText {
+export function compileText(asked: TextToCompile): CompiledText {
+  const compiled = compileOnce(asked)
+  if (compiled.kind !== 'ambiguous') return compiled
+  // A reading that has several meanings itself gives way to them: what the hint tells can be written.
+  const readings = compiled.readings.flatMap((reading) => {
+    const inner = compileOnce({ ...asked, text: reading })
+    return inner.kind === 'ambiguous' ? inner.readings : [reading]
+  })
+  return { ...compiled, readings, hint: hintOf(readings) }
+}
+
+function compileOnce({ text, now, timeZone }: TextToCompile): CompiledText {
   if (text.trim() === '') return problem('is blank', 0)
   if (text.length > LENGTH_MAX)
     return problem(`is longer than ${LENGTH_MAX} characters`, LENGTH_MAX)
@@ -53,16 +64,22 @@ export function compileText({ text, now, timeZone }: TextToCompile): CompiledTex
   }
 }
 
+function hintOf(readings: readonly string[]): string {
+  return `Write ${joinWords(
+    readings.map((reading) => JSON.stringify(reading)),
+    'or',
+  )}.`
+}
+
 function stopped({ message, hint, readings, at, end }: LanguageStop, text: string): CompiledText {
   if (readings.length === 0) return { ...problem(message, at), hint }
   const sentences = readings.map((reading) =>
     end === undefined ? reading : `${text.slice(0, at)}${reading}${text.slice(end)}`,
   )
-  const quoted = sentences.map((sentence) => JSON.stringify(sentence))
   return {
     kind: 'ambiguous',
     message,
-    hint: `Write ${joinWords(quoted, 'or')}.`,
+    hint: hintOf(sentences),
     readings: sentences,
   }
 }

@@ -10,7 +10,15 @@ import {
 } from './read-days.ts'
 import { type Reader, say } from './reader.ts'
 import { LanguageStop, type Tokens } from './tokens.ts'
-import { countOfWord, FREQUENCIES, monthOfWord, ordinalOf, unitOf, weekdayOfWord } from './words.ts'
+import {
+  countOfWord,
+  FREQUENCIES,
+  isNearUnit,
+  monthOfWord,
+  ordinalOf,
+  unitOf,
+  weekdayOfWord,
+} from './words.ts'
 
 /** Behind `every`. */
 export function readEvery(reader: Reader): void {
@@ -87,7 +95,16 @@ function readInterval(reader: Reader, everyAt: number): boolean {
     readEveryNth(reader, count)
     return true
   }
+  stopAtUnit(tokens, count)
   return false
+}
+
+/** `every 5 minits`: it is the word behind the number that is wrong. */
+function stopAtUnit(tokens: Tokens, count: number | undefined): void {
+  if (count === undefined || !/^[a-z]{3,}$/.test(tokens.peek(1))) return
+  if (isWeekdayWord(tokens.peek(1)) || !isNearUnit(tokens.peek(1))) return
+  tokens.next()
+  throw tokens.stopUnknown()
 }
 
 function isBelowSecond(word: string): boolean {

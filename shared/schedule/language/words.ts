@@ -1,4 +1,5 @@
 /** The words that a schedule in English is made of, as docs/schedule-language.md lists them. */
+import { nearNames } from '../../near-names.ts'
 import { MONTH_NAMES, WEEKDAY_NAMES } from '../describe/words.ts'
 
 export type Unit = 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year'
@@ -16,6 +17,16 @@ const UNIT_WORDS: Readonly<Record<Unit, readonly string[]>> = {
 const units = new Map(
   Object.entries(UNIT_WORDS).flatMap(([unit, words]) => words.map((word) => [word, unit as Unit])),
 )
+
+/** True for a word that may be meant for a unit. */
+export function isNearUnit(word: string): boolean {
+  return (
+    nearNames(
+      word,
+      [...units.keys()].filter(({ length }) => length > 2),
+    ).length > 0
+  )
+}
 
 /** Words for how often, as `every` and a unit would say it. */
 export const FREQUENCIES: Readonly<

@@ -112,7 +112,7 @@ describe('rota freeze', () => {
     expect(creates[0]?.freeze?.startTime).toBeUndefined()
     expect(Math.abs(creates[0]!.freeze!.endTime!.getTime() - inTwoHours)).toBeLessThan(60_000)
     const wrong = await run(['freeze', 'create', 'x', '--until', 'in 2h', '--after', 'run-twice'])
-    expect(wrong.stderr).toContain('Known are skip, run_once, run_all.')
+    expect(wrong.stderr).toContain('Known are skip, run-once, run-all.')
   })
 
   it('get shows all of it', async () => {

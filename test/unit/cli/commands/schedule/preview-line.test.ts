@@ -100,3 +100,12 @@ test('every line has an answer: times that come later and later, or a reason wit
     expect.arrayContaining(['MESSAGE_MALFORMED', 'CRON_INVALID', 'TIME_ZONE_INVALID']),
   )
 })
+
+test('a field that is not known is told of, because what it was meant for is not what was answered', () => {
+  const answer = answerLine('{"expr":"0 2 * * *","zone":"Asia/Tokyo","count":1}', base)
+  expect(answer).toMatchObject({
+    warnings: expect.arrayContaining([
+      '"zone" is passed over: known are expr, tz, from, count, gap, fold.',
+    ]),
+  })
+})

@@ -175,11 +175,21 @@ describe('is refused, and says where', () => {
 
   test('with the word that was meant, and why a rule cannot be', () => {
     expect(compile('every moday')).toMatchObject({ hint: 'Did you mean "monday"?' })
+    expect(compile('every 5 minits')).toMatchObject({
+      message: '"minits" is not understood here',
+      hint: 'Did you mean "mins"?',
+    })
     expect(compile('every february 30th')).toMatchObject({
       kind: 'problem',
       message: 'it would be "0 0 30 2 *", which names days that never come',
     })
   })
+})
+
+test('readings that have several meanings themselves give way to them', () => {
+  const readings = ['daily at 05:00', 'tomorrow at 05:00', 'daily at 17:00', 'today at 17:00']
+  expect(compile('at 5')).toMatchObject({ kind: 'ambiguous', readings })
+  for (const reading of readings) expect(compile(reading)).toMatchObject({ kind: 'rule' })
 })
 
 test('any words end in a rule that can be read, in readings, or in a problem', () => {
