@@ -15,6 +15,7 @@ import { skipJob } from './job/skip.ts'
 import { getJobStatus } from './job/status.ts'
 import { triggerJob } from './job/trigger.ts'
 import { updateJob } from './job/update.ts'
+import { listVersions, rollbackJob } from './job/versions.ts'
 import { addUpcomingOptions, listUpcomingOfJob } from './upcoming.ts'
 
 /** `rota job ...` */
@@ -22,6 +23,7 @@ export function registerJob(program: Command, run: Run): void {
   const job = program.command('job').description('Define, change, trigger and watch jobs.')
   registerReaders(job, run)
   registerWriters(job, run)
+  registerVersions(job, run)
   registerSwitches(job, run)
   registerTrigger(job, run)
   registerBackfill(job, run)
@@ -114,6 +116,29 @@ function registerWriters(job: Command, run: Run): void {
     .option('--dry-run', 'show what it would do to the due times, change nothing')
   addExamples(remove, 'rota job delete hello', 'rota job delete hello --force')
   setAction(remove, run, deleteJob)
+}
+
+function registerVersions(job: Command, run: Run): void {
+  const versions = job.command('versions').argument('<name>', 'the job')
+  versions
+    .description('List the versions of a job, newest first: each change makes one.')
+    .option('--limit <count>', 'at most this many (default 50)')
+    .option('--all', 'as many as there are')
+  addExamples(versions, 'rota job versions backup', 'rota job versions backup -o yaml')
+  setAction(versions, run, listVersions)
+
+  const rollback = job.command('rollback').argument('<name>', 'the job')
+  rollback
+    .description('Make a job what it was in an earlier version. That is a new version.')
+    .option('--to <version>', 'the version, as `rota job versions` lists it')
+    .option('--note <text>', 'why; stands in the list of versions')
+    .option('--dry-run', 'show what it would do to the due times, change nothing')
+  addExamples(
+    rollback,
+    'rota job rollback backup --to 3 --dry-run',
+    'rota job rollback backup --to 3 --note "4 was too slow"',
+  )
+  setAction(rollback, run, rollbackJob)
 }
 
 function registerSwitches(job: Command, run: Run): void {
