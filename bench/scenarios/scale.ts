@@ -141,7 +141,8 @@ function figuresOf(curves: Readonly<Record<string, readonly Point[]>>): Run['fig
   return {
     perSecond: speeds[0]?.[0] ?? 0,
     worstPerSecond: Math.min(...speeds.flat()),
-    lossPercent: Math.max(...losses),
+    // A curve of a single point, of a run that was out of time, has lost nothing and shows nothing.
+    ...(speeds.every(({ length }) => length > 1) ? { lossPercent: Math.max(...losses) } : {}),
     claimMs: claims[0] ?? 0,
     worstClaimMs: Math.max(...claims),
   }
