@@ -11,7 +11,7 @@ import { nextTime } from './next-time.ts'
 import { type AloneName, type BenchOptions, type Command, readCommand } from './options.ts'
 import { budgetLines, readBudget } from './profile/profile.ts'
 import { keepBudget, keepRecord, writePage } from './report/report-files.ts'
-import type { Scenario } from './scenario.ts'
+import { type Scenario, whyNoParts } from './scenario.ts'
 import { latency } from './scenarios/latency.ts'
 import { logs } from './scenarios/logs.ts'
 import { rest } from './scenarios/rest.ts'
@@ -34,6 +34,11 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
 
 /** With flags of their own, and nothing to compare with. */
 const ALONE: Readonly<Record<AloneName, Benchmark>> = { leases, 'next-time': nextTime, schedules }
+
+const PARTS = Object.entries(SCENARIOS)
+  .filter(([, { parts }]) => parts !== undefined)
+  .map(([name, { parts = [] }]) => `${name} has ${parts.join(', ')}`)
+  .join('; ')
 
 const LIST = [
   ...Object.entries(SCENARIOS).map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`),
@@ -61,6 +66,7 @@ Options
   --jobs N     executions per run
   --agents N   agent processes (12)
   --slots N    slots per agent (500)
+  --only A,B   parts of a scenario: ${PARTS}
   --no-peers   Rota alone
   --list, --help
 
@@ -103,6 +109,8 @@ async function runOne(
 ): Promise<boolean> {
   const scenario = SCENARIOS[name]
   if (scenario === undefined) throw new Error(`there is no scenario ${name}`)
+  const why = whyNoParts(name, scenario, options.only)
+  if (why !== undefined) throw new Error(why)
   const base = readMachine({})
   stage = await openStage(options, say, options.profileFolder)
   try {

@@ -14,6 +14,8 @@ export interface BenchOptions {
   readonly agents: number
   /** Slots per agent. */
   readonly slots: number
+  /** Parts of a scenario that has such; undefined: all. */
+  readonly only: readonly string[] | undefined
 }
 
 /** Measurements with flags of their own: only by name, one at a time. */
@@ -52,6 +54,7 @@ const FLAGS = {
   jobs: { type: 'string' },
   agents: { type: 'string' },
   slots: { type: 'string' },
+  only: { type: 'string' },
   save: { type: 'boolean' },
   render: { type: 'boolean' },
   list: { type: 'boolean' },
@@ -98,6 +101,7 @@ interface FlagValues {
   readonly jobs?: string
   readonly agents?: string
   readonly slots?: string
+  readonly only?: string
 }
 
 function readOptions(values: FlagValues): BenchOptions {
@@ -112,6 +116,7 @@ function readOptions(values: FlagValues): BenchOptions {
     jobs: jobs === undefined ? undefined : count('--jobs', jobs, { max: 10_000_000 }),
     agents: count('--agents', values.agents, { fallback: 12, max: 100 }),
     slots: count('--slots', values.slots, { fallback: 500, max: 1_000 }),
+    only: values.only?.split(','),
   }
 }
 

@@ -7,7 +7,31 @@ import type { Stage } from './stage.ts'
 export interface Scenario {
   /** What it measures, in one line. */
   readonly what: string
+  /** What `--only` takes; undefined: it is one whole. */
+  readonly parts?: readonly string[]
   readonly run: (stage: Stage) => Promise<Measured>
+}
+
+/** Why these parts cannot be asked for; undefined: they can. */
+export function whyNoParts(
+  name: string,
+  { parts = [] }: Pick<Scenario, 'parts'>,
+  only: readonly string[] = [],
+): string | undefined {
+  const stranger = only.find((part) => !parts.includes(part))
+  if (stranger === undefined) return undefined
+  const those = parts.length === 0 ? 'it has none' : `it has ${parts.join(', ')}`
+  return `${name} has no part ${JSON.stringify(stranger)}: ${those}`
+}
+
+/** Whether a part of a scenario is asked for. */
+export function hasPart({ options: { only } }: Stage, part: string): boolean {
+  return only === undefined || only.includes(part)
+}
+
+/** Said when parts were left out. */
+export function notesOfParts({ options: { only } }: Stage): string[] {
+  return only === undefined ? [] : [`only ${only.join(', ')}`]
 }
 
 /** What a scenario answers, and facts for the machine's line. */

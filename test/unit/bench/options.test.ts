@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readCommand } from '../../../bench/options.ts'
+import { whyNoParts } from '../../../bench/scenario.ts'
 
 const KNOWN = ['throughput', 'latency', 'shell']
 
@@ -31,6 +32,15 @@ describe('the command line of the benchmarks', () => {
       'hint',
       'Scenarios: throughput, latency, shell, leases, next-time, schedules.',
     )
+  })
+
+  it('takes parts of a scenario, and refuses those that it does not have', () => {
+    expect(readCommand(['--only', 'a,b'], KNOWN)).toMatchObject({ options: { only: ['a', 'b'] } })
+    expect(readCommand([], KNOWN)).toMatchObject({ options: { only: undefined } })
+    expect(whyNoParts('scale', { parts: ['a', 'b'] }, ['b'])).toBeUndefined()
+    expect(whyNoParts('scale', { parts: ['a', 'b'] }, ['c'])).toContain('it has a, b')
+    expect(whyNoParts('shell', {}, ['a'])).toContain('it has none')
+    expect(whyNoParts('shell', {})).toBeUndefined()
   })
 
   it.each([
