@@ -1,8 +1,13 @@
-/** What is kept of attempts, found by their names. An execution has one attempt here, rarely two: they share a place. */
+/**
+ * What is kept of attempts, found by their names. An execution has one attempt here, rarely two: the first one is kept bare,
+ * so that a short attempt costs no list.
+ */
 import type { AttemptRef } from './attempt-ref.ts'
 
 export class AttemptIndex<Entry extends AttemptRef> {
-  readonly #byExecution = new Map<string, readonly Entry[]>()
+  readonly #first = new Map<string, Entry>()
+  /** Of executions that have more than one, the others; never empty. */
+  readonly #others = new Map<string, readonly Entry[]>()
   #size = 0
 
   get size(): number {
@@ -10,19 +15,37 @@ export class AttemptIndex<Entry extends AttemptRef> {
   }
 
   get({ execution, epoch }: AttemptRef): Entry | undefined {
-    const entries = this.#byExecution.get(execution)
-    if (entries === undefined) return undefined
-    return entries.find((entry) => entry.epoch === epoch)
+    const first = this.#first.get(execution)
+    if (first === undefined || first.epoch === epoch) return first
+    return this.#others.get(execution)?.find((entry) => entry.epoch === epoch)
+  }
+
+  /** How many one execution has. */
+  countOf(execution: string): number {
+    return (this.#first.has(execution) ? 1 : 0) + (this.#others.get(execution)?.length ?? 0)
   }
 
   /** All of one execution. */
   ofExecution(execution: string): readonly Entry[] {
-    return this.#byExecution.get(execution) ?? []
+    const first = this.#first.get(execution)
+    return first === undefined ? [] : [first, ...(this.#others.get(execution) ?? [])]
+  }
+
+  /** The one of an execution that has the highest epoch. */
+  newestOf(execution: string): Entry | undefined {
+    let newest = this.#first.get(execution)
+    for (const other of this.#others.get(execution) ?? NONE) {
+      if (newest === undefined || other.epoch > newest.epoch) newest = other
+    }
+    return newest
   }
 
   /** Adds an entry for an attempt that has none. */
   add(entry: Entry): void {
-    this.#byExecution.set(entry.execution, [...this.ofExecution(entry.execution), entry])
+    const { execution } = entry
+    if (this.#first.has(execution)) {
+      this.#others.set(execution, [...(this.#others.get(execution) ?? []), entry])
+    } else this.#first.set(execution, entry)
     this.#size += 1
   }
 
@@ -30,15 +53,28 @@ export class AttemptIndex<Entry extends AttemptRef> {
   delete(ref: AttemptRef): Entry | undefined {
     const entry = this.get(ref)
     if (entry === undefined) return undefined
-    const left = this.ofExecution(ref.execution).filter((other) => other !== entry)
-    if (left.length === 0) this.#byExecution.delete(ref.execution)
-    else this.#byExecution.set(ref.execution, left)
     this.#size -= 1
+    if (this.#others.size === 0) this.#first.delete(ref.execution)
+    else this.#keep(ref.execution, (other) => other !== entry)
     return entry
   }
 
   /** In the order in which their executions came. */
   *[Symbol.iterator](): IterableIterator<Entry> {
-    for (const entries of this.#byExecution.values()) yield* entries
+    for (const [execution, first] of this.#first) {
+      const others = this.#others.get(execution) ?? NONE
+      yield first
+      yield* others
+    }
+  }
+
+  #keep(execution: string, isKept: (entry: Entry) => boolean): void {
+    const [first, ...others] = this.ofExecution(execution).filter(isKept)
+    if (first === undefined) this.#first.delete(execution)
+    else this.#first.set(execution, first)
+    if (others.length === 0) this.#others.delete(execution)
+    else this.#others.set(execution, others)
   }
 }
+
+const NONE: readonly never[] = []

@@ -107,11 +107,7 @@ export class AttemptStore {
 
   /** The attempt of the newest epoch that is known of an execution. */
   newest(execution: string): StoredAttempt | undefined {
-    let newest: StoredAttempt | undefined
-    for (const attempt of this.#attempts.ofExecution(execution)) {
-      if (newest === undefined || attempt.epoch > newest.epoch) newest = attempt
-    }
-    return newest
+    return this.#attempts.newestOf(execution)
   }
 
   /** Knows an assignment from here on; that it is taken must be written down by `accept`. */

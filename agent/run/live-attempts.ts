@@ -63,7 +63,7 @@ export class LiveAttempts {
 
   /** Runs an added and journaled attempt to its end. */
   run(assignment: Assignment): Promise<void> {
-    const isAlone = this.#live.ofExecution(assignment.execution).length === 1
+    const isAlone = this.#live.countOf(assignment.execution) === 1
     return this.#follow(assignment, (stop) => {
       return isAlone ? this.#runAttempt(assignment, stop) : this.#runAfterOlder(assignment, stop)
     })

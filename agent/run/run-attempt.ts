@@ -38,7 +38,7 @@ export async function runAttempt(
 ): Promise<void> {
   const workspace = workspaceOf(services.attemptsDir, attemptKey(assignment))
   const ran = await runIn(workspace, { assignment, stop, services })
-  await conclude(ran, { assignment, stop, services })
+  await conclude(workspace, ran, { assignment, stop, services })
 }
 
 /** Follows to its end what the warden has of an attempt that an earlier life of the agent began. */
@@ -46,17 +46,18 @@ export async function resumeAttempt(
   { assignment, stop, services }: AttemptRun,
   held: HeldAttempt,
 ): Promise<void> {
+  const workspace = workspaceOf(services.attemptsDir, attemptKey(assignment))
   const startTime = held.started === undefined ? undefined : new Date(held.started.startTimeMs)
   const end = await resumeProcess(held, stop, services.host.warden)
-  await conclude({ end, startTime }, { assignment, stop, services })
+  await conclude(workspace, { end, startTime }, { assignment, stop, services })
 }
 
 async function conclude(
+  workspace: Workspace,
   { end, startTime }: Ran,
   { assignment, stop, services }: AttemptRun,
 ): Promise<void> {
-  const { attemptsDir, host, logs } = services
-  const key = attemptKey(assignment)
+  const { host, logs } = services
   const facts = 'facts' in end ? end.facts : undefined
   const log = await logs.settle(assignment)
   const finished = toFinished({
@@ -64,14 +65,14 @@ async function conclude(
     stop,
     end,
     log,
-    given: await outputsOf(end, workspaceOf(attemptsDir, key)),
+    given: await outputsOf(end, workspace),
     startTime: dateOf(facts?.startTimeMs) ?? startTime,
     endTime: dateOf(facts?.endTimeMs) ?? host.clock.now(),
     usage: facts?.usage,
   })
   // Without the journal, the warden's file is what a next start of the agent has.
   const isJournaled = await reportFinished(finished, log, services)
-  if (isJournaled && isProcess(assignment)) host.warden.forget(key)
+  if (isJournaled && isProcess(assignment)) host.warden.forget(attemptKey(assignment))
 }
 
 function dateOf(timeMs: number | undefined): Date | undefined {
@@ -119,7 +120,6 @@ async function runIn(workspace: Workspace, run: AttemptRun): Promise<Ran> {
   const { execution, epoch } = assignment
   let startTime: Date | undefined
   const watches: (() => void)[] = []
-  const outputFiles = Object.values(workspace.logs)
   const isEager = !isHandler(assignment)
   try {
     if (isEager) await createWorkspace(workspace)
@@ -138,7 +138,7 @@ async function runIn(workspace: Workspace, run: AttemptRun): Promise<Ran> {
       onStarted: (started) => {
         startTime = dateOf(started?.startTimeMs) ?? host.clock.now()
         // A process is watched by the warden.
-        if (started === undefined) watches.push(watchTask(run, isEager ? outputFiles : []))
+        if (started === undefined) watches.push(watchTask(run, isEager ? workspace : undefined))
         else if (started.process !== undefined) store.start(assignment, started.process)
         outbox.put({ kind: 'started', value: { execution, epoch, startTime } })
       },
@@ -146,7 +146,7 @@ async function runIn(workspace: Workspace, run: AttemptRun): Promise<Ran> {
         store.keep(assignment)
         makeWorkspace(workspace)
         follow(workspace, run)
-        watches.push(watchTask(run, outputFiles))
+        watches.push(watchTask(run, workspace))
       },
       onProgress: progressReporter(assignment, outbox, host.clock),
     },
@@ -168,16 +168,17 @@ function follow({ logs }: Workspace, { assignment, services }: AttemptRun): void
   })
 }
 
+/** Without a workspace, nothing is written. */
 function watchTask(
   { assignment, stop, services }: AttemptRun,
-  outputFiles: readonly string[],
+  workspace: Workspace | undefined,
 ): () => void {
   return watchLimits({
     clock: services.host.clock,
     stop,
     timeoutMs: durationToMs(assignment.timeout),
     killGraceMs: killGraceMs(assignment),
-    outputFiles,
+    outputFiles: workspace === undefined ? [] : Object.values(workspace.logs),
   })
 }
 

@@ -5,30 +5,40 @@
 import { mkdirSync } from 'node:fs'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import type { OutputName } from '../report/log-budget.ts'
-import { attemptFolder } from '../warden/attempt-folder.ts'
+import { outputFiles } from '../warden/attempt-folder.ts'
 
-export interface Workspace {
+/** Only names: a handler that writes nothing needs none of them, so each is made when it is asked for. */
+export class Workspace {
   readonly folder: string
+
+  constructor(folder: string) {
+    this.folder = folder
+  }
+
   /** Working directory of the task, unless it names another one. */
-  readonly work: string
+  get work(): string {
+    return `${this.folder}/work`
+  }
+
   /** What the task wrote. */
-  readonly logs: Readonly<Record<OutputName, string>>
+  get logs(): Readonly<Record<OutputName, string>> {
+    return outputFiles(this.folder)
+  }
+
   /** `$ROTA_OUTPUT`. */
-  readonly output: string
+  get output(): string {
+    return `${this.folder}/output`
+  }
+
   /** Source of an inline script. */
-  readonly script: string
+  get script(): string {
+    return `${this.folder}/script`
+  }
 }
 
 /** Where the files of attempt `key` lie under `attemptsDir`. */
 export function workspaceOf(attemptsDir: string, key: string): Workspace {
-  const { folder, stdout, stderr } = attemptFolder(attemptsDir, key)
-  return {
-    folder,
-    work: `${folder}/work`,
-    logs: { stdout, stderr },
-    output: `${folder}/output`,
-    script: `${folder}/script`,
-  }
+  return new Workspace(`${attemptsDir}/${key}`)
 }
 
 export async function createWorkspace(workspace: Workspace): Promise<void> {

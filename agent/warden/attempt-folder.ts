@@ -3,10 +3,14 @@ export function attemptFolder(attemptsDir: string, key: string) {
   const folder = `${attemptsDir}/${key}`
   return {
     folder,
-    stdout: `${folder}/stdout`,
-    stderr: `${folder}/stderr`,
+    ...outputFiles(folder),
     /** How it ended; see end-file.ts. */
     end: `${folder}/end.json`,
     endDraft: `${folder}/end.draft`,
   }
+}
+
+/** What the attempt of a folder writes. */
+export function outputFiles(folder: string) {
+  return { stdout: `${folder}/stdout`, stderr: `${folder}/stderr` }
 }

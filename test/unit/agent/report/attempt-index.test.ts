@@ -37,3 +37,15 @@ test('entries may be removed while all are walked', () => {
   expect(seen).toEqual([first, second, other])
   expect(index.size).toBe(0)
 })
+
+test('the newest of an execution is found whatever came first', () => {
+  const index = new AttemptIndex()
+  for (const entry of [second, other, first]) index.add(entry)
+  expect(index.newestOf('a')).toBe(second)
+  expect(index.newestOf('c')).toBeUndefined()
+  expect([index.countOf('a'), index.countOf('b'), index.countOf('c')]).toEqual([2, 1, 0])
+  index.delete(other)
+  index.delete(second)
+  expect(index.newestOf('a')).toBe(first)
+  expect(index.countOf('a')).toBe(1)
+})
