@@ -6,8 +6,9 @@
  * M3. A claim holds the leases of its sessions: one that ends at the same time either sees the claim or prevents it.
  * M4. Slots whose claim was not confirmed stay taken until the database has told what became of it: a COMMIT whose
  *     answer was lost may have happened.
- * M5. Which classes have something queued is asked again every CLASSES_MS at the latest, and whenever those that had are
- *     empty: that question costs as much as a claim.
+ * M5. Which classes have something queued is asked again after CLASSES_MS, or later when asking takes long, so that it takes
+ *     a twentieth of the time; but after CLASSES_MAX_MS at the latest, and whenever those that had are empty. That question
+ *     costs as much as a claim, and far more beside dead rows (queue-fronts.ts).
  */
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
@@ -23,10 +24,13 @@ import {
   readClaims,
 } from './match-queries.ts'
 import { beginPairs, type NewPairs } from './pair-new.ts'
+import { QueueFronts } from './queue-fronts.ts'
 
 /** Executions claimed in one transaction. */
 const BATCH = 500
 const CLASSES_MS = 100
+const CLASSES_MAX_MS = 2_000
+const CLASSES_PART = 20
 /** Looks at least so often, in ms: another coordinator may have queued something. */
 const LOOK_MS = 500
 
@@ -40,6 +44,7 @@ export function createMatch(deps: Deps, fleet: Fleet): Match {
   /** M4. */
   const doubtful: Pair[] = []
   const classes = createQueuedClasses(deps)
+  const fronts = new QueueFronts(deps.clock)
   /** How often somebody has said that there is work or room, and what that was when a round last found nothing to do. */
   let saidCount = 0
   let idleAtCount = -1
@@ -51,7 +56,7 @@ export function createMatch(deps: Deps, fleet: Fleet): Match {
     name: 'match',
     runOnce: async () => {
       const saidBefore = saidCount
-      const claimed = await runRound(deps, fleet, { classes, doubtful })
+      const claimed = await runRound(deps, fleet, { classes, doubtful, fronts })
       if (claimed > 0) return 0
       idleAtCount = saidBefore
       return LOOK_MS
@@ -73,13 +78,14 @@ export function createMatch(deps: Deps, fleet: Fleet): Match {
 interface RoundState {
   readonly classes: QueuedClasses
   readonly doubtful: Pair[]
+  readonly fronts: QueueFronts
 }
 
 /** Answers how many were claimed. */
 async function runRound(
   deps: Deps,
   fleet: Fleet,
-  { classes, doubtful }: RoundState,
+  { classes, doubtful, fronts }: RoundState,
 ): Promise<number> {
   if (doubtful.length > 0) await resolveDoubt(deps, fleet, doubtful)
   const offers = fleet.offers().filter(({ freeSlots }) => freeSlots > 0)
@@ -93,11 +99,12 @@ async function runRound(
           offers,
           classes: queued.filter(({ id }) => eligible.has(id)),
           doubtful,
+          fronts,
         })
   await fleet.dispatch(claimed)
   if (claimed.length > 0 || isFresh) return claimed.length
   classes.forget()
-  return runRound(deps, fleet, { classes, doubtful })
+  return runRound(deps, fleet, { classes, doubtful, fronts })
 }
 
 interface QueuedClasses {
@@ -114,7 +121,9 @@ function createQueuedClasses({ clock, db }: Deps): QueuedClasses {
       const nowMs = clock.monotonicMs()
       if (nowMs < knownUntilMs) return { queued: known, isFresh: false }
       known = await queuedClasses(db)
-      knownUntilMs = nowMs + CLASSES_MS
+      const endMs = clock.monotonicMs()
+      const waitMs = Math.max(CLASSES_MS, CLASSES_PART * (endMs - nowMs))
+      knownUntilMs = endMs + Math.min(CLASSES_MAX_MS, waitMs)
       return { queued: known, isFresh: true }
     },
     forget() {
@@ -128,6 +137,7 @@ interface Round {
   readonly classes: readonly PlacementClass[]
   /** Gets the pairs of a claim that was not confirmed. */
   readonly doubtful: Pair[]
+  readonly fronts: QueueFronts
 }
 
 /** Gives back what was not claimed after all, and sends what was. */
@@ -150,11 +160,11 @@ async function claim(deps: Deps, fleet: Fleet, round: Round): Promise<ClaimedExe
         round.offers.map(({ sessionId }) => sessionId),
       )
       const freeSlots = round.offers.reduce((sum, offer) => sum + offer.freeSlots, 0)
-      const queued = await lockQueued(
-        tx,
-        round.classes.map(({ id }) => id),
-        Math.min(BATCH, freeSlots),
-      )
+      const limit = Math.min(BATCH, freeSlots)
+      const classIds = round.classes.map(({ id }) => id)
+      const queued = await round.fronts.read(classIds, limit, (looks) => {
+        return lockQueued(tx, looks, limit)
+      })
       // M2. The direct path may have reserved some meanwhile; from here to the reservation nothing is waited for.
       const offers = fleet.offers().filter(({ sessionId }) => live.has(sessionId))
       const pairs = matchQueued(queued, round.classes, offers).slice(0, BATCH)

@@ -4,6 +4,7 @@ import type { Epoch, ExecutionId, Guarantee, JobId, SessionId, WorkerId } from '
 import { MOVES } from '../job/transitions.ts'
 import type { Db } from '../store/database.ts'
 import type { Pair, PlacementClass, QueuedExecution } from './match.ts'
+import type { QueueLook } from './queue-fronts.ts'
 
 /** The classes that have something queued. */
 export async function queuedClasses(db: Db): Promise<PlacementClass[]> {
@@ -21,10 +22,10 @@ export async function queuedClasses(db: Db): Promise<PlacementClass[]> {
   return rows.map(({ id, ...needs }) => ({ id, needs }))
 }
 
-/** The heads of the queues of these classes, locked. Class by class, so that each walks its index. */
+/** The heads of the queues that are looked at, locked. Class by class, so that each walks its index. */
 export async function lockQueued(
   db: Db,
-  classIds: readonly number[],
+  looks: readonly QueueLook[],
   limitPerClass: number,
 ): Promise<QueuedExecution[]> {
   const { rows } = await sql<{
@@ -33,10 +34,11 @@ export async function lockQueued(
     priority: number
     available_at: Date
   }>`/* lockQueued */
-    select h.* from unnest(${classIds}::int[]) as c (id)
+    select h.* from unnest(${looks.map(({ classId }) => classId)}::int[], ${looks.map(({ since }) => since)}::timestamptz[])
+      as c (id, since)
     cross join lateral (
       select id, class_id, priority, available_at from rota.execution e
-      where e.class_id = c.id and e.state = 'queued'
+      where e.class_id = c.id and e.state = 'queued' and e.available_at >= c.since
       order by priority desc, available_at, id limit ${limitPerClass}
       for update skip locked
     ) h`.execute(db)

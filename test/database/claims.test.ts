@@ -48,6 +48,12 @@ async function queue(count: number): Promise<void> {
     from generate_series(1, ${count}) n`.execute(db)
 }
 
+const FRONT = new Date(0)
+const BOTH = [
+  { classId: 1, since: FRONT },
+  { classId: 2, since: FRONT },
+]
+
 const offer: WorkerOffer = {
   workerId: 1 as WorkerId,
   sessionId: randomUUID() as SessionId,
@@ -67,7 +73,7 @@ describe('claiming', () => {
     await queue(200)
     const rounds = Array.from({ length: 20 }, () =>
       db.transaction().execute(async (tx) => {
-        const queued = await lockQueued(tx, [1, 2], 10)
+        const queued = await lockQueued(tx, BOTH, 10)
         const pairs = queued.map(({ id }) => ({ executionId: id, offer, slots: 1 }))
         return claimQueued(tx, pairs)
       }),
@@ -84,14 +90,45 @@ describe('claiming', () => {
 
   test('takes each class from its head: priority, then time', async () => {
     await queue(60)
-    const head = await lockQueued(db, [1, 2], 5)
+    const head = await lockQueued(db, BOTH, 5)
     expect(head).toHaveLength(10)
     expect(new Set(head.map(({ priority }) => priority))).toEqual(new Set([20]))
   })
 
+  test('begins where it is told to, in the order of the queue', async () => {
+    await queue(60)
+    const since = new Date(Date.now() + 60_000)
+    await sql`update rota.execution set available_at = ${since} where priority < 20`.execute(db)
+    const later = await lockQueued(db, [{ classId: 1, since }], 5)
+    expect(later.map(({ priority }) => priority)).toEqual([10, 10, 10, 10, 10])
+    const all = await lockQueued(db, [BOTH[1]!, { classId: 1, since }], 100)
+    expect(all.filter(({ classId }) => classId === 1)).toHaveLength(20)
+    expect(all.filter(({ classId }) => classId === 2)).toHaveLength(30)
+  })
+
+  test('that begins behind dead rows does not walk over them', async () => {
+    await queue(20_000)
+    await sql`analyze rota.execution`.execute(db)
+    const since = new Date(Date.now() + 60_000)
+    // Kept by a transaction that is open: here, the one that has removed them.
+    const blocks = await db.transaction().execute(async (tx) => {
+      await sql`delete from rota.execution`.execute(tx)
+      const blocksOf = async (from: Date) => {
+        const { rows } = await sql<{ 'QUERY PLAN': [{ Plan: { 'Shared Hit Blocks': number } }] }>`
+          explain (analyze, buffers, format json)
+          select id from rota.execution where class_id = 1 and state = 'queued' and available_at >= ${from}
+          order by priority desc, available_at, id limit 5 for update skip locked`.execute(tx)
+        return rows[0]!['QUERY PLAN'][0].Plan['Shared Hit Blocks']
+      }
+      return { front: await blocksOf(FRONT), behind: await blocksOf(since) }
+    })
+    expect(blocks.front).toBeGreaterThan(1_000)
+    expect(blocks.behind).toBeLessThan(blocks.front / 10)
+  })
+
   test('what another has claimed meanwhile changes nothing', async () => {
     await queue(1)
-    const [first] = await lockQueued(db, [1, 2], 1)
+    const [first] = await lockQueued(db, BOTH, 1)
     const pairs = [{ executionId: first!.id, offer, slots: 1 }]
     expect(await claimQueued(db, pairs)).toHaveLength(1)
     expect(await claimQueued(db, pairs)).toEqual([])
@@ -101,7 +138,7 @@ describe('claiming', () => {
 describe('a claim whose answer was lost', () => {
   test('is found when it has been committed, also when that was only just on its way', async () => {
     await queue(2)
-    const [first, second] = await lockQueued(db, [1, 2], 2)
+    const [first, second] = await lockQueued(db, BOTH, 2)
     const pairOf = (row: typeof first) => ({ executionId: row!.id, offer, slots: 1 })
     const { promise: claimed, resolve: onClaimed } = Promise.withResolvers<void>()
     const { promise: mayCommit, resolve: commit } = Promise.withResolvers<void>()
@@ -124,7 +161,7 @@ describe('a claim whose answer was lost', () => {
 
 test('an assignment that was never accepted goes back into the queue, unless it is to be cancelled', async () => {
   await queue(2)
-  const queued = await lockQueued(db, [1, 2], 2)
+  const queued = await lockQueued(db, BOTH, 2)
   await claimQueued(
     db,
     queued.map(({ id }) => ({ executionId: id, offer, slots: 1 })),

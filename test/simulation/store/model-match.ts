@@ -19,11 +19,14 @@ const queuedClasses: StatementModel = ({ tx, tables }) => {
 }
 
 const lockQueued: StatementModel = ({ tx, tables, parameters }) => {
-  const [classIds, limit] = parameters as [number[], number]
+  const [classIds, since, limit] = parameters as [number[], Date[], number]
   const rows = tables.execution.where(tx, ({ state }) => state === 'queued')
-  return classIds.flatMap((classId) => {
+  return classIds.flatMap((classId, index) => {
     const heads: ExecutionRow[] = []
-    for (const row of rows.filter(({ class_id }) => class_id === classId).sort(byQueueOrder)) {
+    const own = rows.filter(({ available_at, class_id }) => {
+      return class_id === classId && available_at >= (since[index] ?? available_at)
+    })
+    for (const row of own.sort(byQueueOrder)) {
       if (heads.length === limit) break
       if (tables.execution.tryLock(tx, row.id, FOR_UPDATE)) heads.push(row)
     }
