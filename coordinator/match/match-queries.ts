@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { tellMoved } from '../events/record-event-queries.ts'
 import type { Epoch, ExecutionId, Guarantee, JobId, SessionId, WorkerId } from '../job/execution.ts'
 import { MOVES } from '../job/transitions.ts'
+import { hasIdOf } from '../store/by-id.ts'
 import type { Db } from '../store/database.ts'
 import type { Pair, PlacementClass, QueuedExecution } from './match.ts'
 import type { QueueLook } from './queue-fronts.ts'
@@ -90,7 +91,7 @@ export async function claimQueued(db: Db, pairs: readonly Pair[]): Promise<Claim
       from unnest(${pairs.map((pair) => pair.executionId)}::uuid[],
         ${pairs.map((pair) => pair.offer.workerId)}::bigint[], ${pairs.map((pair) => pair.offer.sessionId)}::uuid[])
         as p (id, worker_id, session_id)
-      where e.id = p.id and e.state = any (${[...MOVES.claim.from]}::text[])
+      where ${hasIdOf('p')} and e.state = any (${[...MOVES.claim.from]}::text[])
       returning e.*
     ), told as (${tellMoved('assigned')})
     select id, job_id, job_version, attempt, epoch, worker_id, session_id, guarantee, scheduled_for, parameters

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { MOVED, tellMoved } from '../events/record-event-queries.ts'
 import type { Epoch, ExecutionId, SessionId } from '../job/execution.ts'
 import { MOVES } from '../job/transitions.ts'
+import { isReported } from '../store/by-id.ts'
 import type { Db } from '../store/database.ts'
 
 export interface AttemptRef {
@@ -52,7 +53,7 @@ export async function recordAccepted(
     update rota.execution e set accepted_at = coalesce(e.accepted_at, clock_timestamp())
     from unnest(${accepted.map((ref) => ref.executionId)}::uuid[], ${accepted.map((ref) => ref.epoch)}::bigint[],
       ${accepted.map((ref) => ref.sessionId)}::uuid[]) as r (id, epoch, session_id)
-    where e.id = r.id and e.epoch = r.epoch and e.session_id = r.session_id
+    where ${isReported}
     returning ${MOVED_ROW}`.execute(db)
   return new Set(rows.map(refKey))
 }
@@ -70,13 +71,13 @@ export async function recordStarted(
       update rota.execution e
       set state = 'running', started_at = clock_timestamp(), accepted_at = coalesce(e.accepted_at, clock_timestamp())
       from r
-      where e.id = r.id and e.epoch = r.epoch and e.session_id = r.session_id
+      where ${isReported}
         and e.state = any (${[...MOVES.start.from]}::text[])
       returning ${MOVED}, e.session_id
     ), told as (${tellMoved('started')})
     select ${MOVED_ROW} from moved e
     union all
-    select ${MOVED_ROW} from rota.execution e join r on e.id = r.id and e.epoch = r.epoch and e.session_id = r.session_id
+    select ${MOVED_ROW} from rota.execution e join r on ${isReported}
     where e.state = 'running'`.execute(db)
   return new Set(rows.map(refKey))
 }
@@ -92,7 +93,7 @@ export async function recordProgress(
     update rota.execution e set progress = r.progress
     from unnest(${column('executionId')}::uuid[], ${column('epoch')}::bigint[], ${column('sessionId')}::uuid[],
       ${column('progress')}::real[]) as r (id, epoch, session_id, progress)
-    where e.id = r.id and e.epoch = r.epoch and e.session_id = r.session_id and e.state = 'running'
+    where ${isReported} and e.state = 'running'
     returning ${MOVED_ROW}`.execute(db)
   return new Set(rows.map(refKey))
 }

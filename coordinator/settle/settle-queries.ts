@@ -11,6 +11,7 @@ import type {
   WorkerId,
 } from '../job/execution.ts'
 import { MOVES } from '../job/transitions.ts'
+import { hasIdOf, isReported } from '../store/by-id.ts'
 import type { Db } from '../store/database.ts'
 
 /** A live execution whose attempt is ending, locked. */
@@ -51,7 +52,7 @@ export async function lockReported(
     select ${ENDING}
     from unnest(${reported.map((report) => report.executionId)}::uuid[], ${reported.map((report) => report.epoch)}::bigint[],
       ${reported.map((report) => report.sessionId)}::uuid[]) as r (id, epoch, session_id)
-    join rota.execution e on e.id = r.id and e.epoch = r.epoch and e.session_id = r.session_id
+    join rota.execution e on ${isReported}
     join rota.worker w on w.id = e.worker_id
     where e.state in ('assigned', 'running')
     order by e.id
@@ -127,7 +128,7 @@ export async function settleExecutions(
         ${column('reasonMessage')}::text[], ${outputs}::jsonb[], ${column('startedAt')}::timestamptz[])
         as d (id, state, reason_code, reason_message, outputs, started_at)
     ), gone as (
-      delete from rota.execution e using decided d where e.id = d.id
+      delete from rota.execution e using decided d where ${hasIdOf('d')}
       returning e.*
     ), settled as (
       insert into rota.execution_history (id, job_id, job_version, state, reason_code, reason_message, trigger,
@@ -172,8 +173,8 @@ export async function retryExecutions(
       from unnest(${column('id')}::uuid[], ${column('delayMs')}::float8[], ${column('countsFailure')}::int[],
         ${column('countsLoss')}::int[], ${column('reasonCode')}::text[], ${column('reasonMessage')}::text[])
         as r (id, delay_ms, counts_failure, counts_loss, reason_code, reason_message)
-      join rota.execution o on o.id = r.id
-      where e.id = r.id and e.state = any (${[...MOVES.retry.from]}::text[])
+      join rota.execution o on o.id = any (array[r.id])
+      where ${hasIdOf('r')} and e.state = any (${[...MOVES.retry.from]}::text[])
       returning e.id, e.job_id, e.state, e.reason_code, e.reason_message, o.worker_id, e.attempt, e.epoch,
         r.counts_loss
     ), told as (${tellMoved(sql`case when m.counts_loss > 0 then 'lost' else 'retried' end`)})

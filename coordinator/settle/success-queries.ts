@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { tellMoved } from '../events/record-event-queries.ts'
 import type { SessionReport } from '../job/attempt-report.ts'
 import type { Epoch, ExecutionId, JobId } from '../job/execution.ts'
+import { isReported } from '../store/by-id.ts'
 import type { Db } from '../store/database.ts'
 import type { SettledRow } from './settle-queries.ts'
 
@@ -40,7 +41,7 @@ export async function settleSucceeded(
           log_bytes, log_bytes_dropped)
     ), gone as (
       delete from rota.execution e using told_of r
-      where e.id = r.id and e.epoch = r.epoch and e.session_id = r.session_id and e.state in ('assigned', 'running')
+      where ${isReported} and e.state in ('assigned', 'running')
       returning e.id, e.job_id, e.job_version, e.trigger, e.priority, e.class_id, e.guarantee, e.scheduled_for,
         e.created_at, e.parameters, e.requested_by, e.replay_of, e.attempt, e.max_attempts, e.worker_id, e.epoch,
         e.session_id, e.assigned_at, coalesce(r.start_time, e.started_at) as start_time, r.end_time, r.message,

@@ -41,7 +41,8 @@ export const CONNECTIONS = { flow: 16, api: 14 } as const
  * within seconds are always wrong, and a plan that was made at the wrong moment is kept for long (a settle by a scan of the
  * whole table took 200 us more per execution).
  */
-const PINNED = {
+/** Of the connections of the flow. */
+export const PINNED = {
   plan_cache_mode: 'force_generic_plan',
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',

@@ -10,9 +10,10 @@ import { PARTITIONED, readPartitions } from '../../coordinator/retention/partiti
 import { keepPartitions } from '../../coordinator/retention/retention-loop.ts'
 import { insertOccurrences, lockDueSchedules } from '../../coordinator/schedule/schedule-queries.ts'
 import { type SettledExecution, settleExecutions } from '../../coordinator/settle/settle-queries.ts'
-import { type Database, openDatabase } from '../../coordinator/store/database.ts'
+import { type Database, type Db, openDatabase } from '../../coordinator/store/database.ts'
 import { createHints } from '../../coordinator/store/hints.ts'
 import { createJobSpecs } from '../../coordinator/store/job-specs.ts'
+import { PINNED } from '../../coordinator/store/primary.ts'
 import { systemRandom as random } from '../../shared/random.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
@@ -46,6 +47,15 @@ async function queue(count: number): Promise<void> {
       available_at, requested_by, max_attempts)
     select gen_random_uuid(), 1, 1, 'queued', 'manual', n % 3 * 10, 1 + n % 2, 'at_least_once', clock_timestamp(), '', 1
     from generate_series(1, ${count}) n`.execute(db)
+}
+
+/** Rows of the live table that this transaction has fetched through an index. */
+async function fetchedRows(tx: Db): Promise<number> {
+  const { rows } = await sql<{
+    count: number
+  }>`select idx_tup_fetch as count from pg_stat_xact_user_tables
+    where schemaname = 'rota' and relname = 'execution'`.execute(tx)
+  return Number(rows[0]?.count)
 }
 
 const FRONT = new Date(0)
@@ -124,6 +134,25 @@ describe('claiming', () => {
     })
     expect(blocks.front).toBeGreaterThan(1_000)
     expect(blocks.behind).toBeLessThan(blocks.front / 10)
+  })
+
+  test('looks up its rows, though the table was taken for empty', async () => {
+    await sql`vacuum analyze rota.execution`.execute(db)
+    await queue(5_000)
+    const fetched = await db.transaction().execute(async (tx) => {
+      for (const [setting, value] of Object.entries(PINNED)) {
+        await sql`select set_config(${setting}, ${value}, true)`.execute(tx)
+      }
+      const queued = await lockQueued(tx, BOTH, 50)
+      const before = await fetchedRows(tx)
+      await claimQueued(
+        tx,
+        queued.map(({ id }) => ({ executionId: id, offer, slots: 1 })),
+      )
+      return (await fetchedRows(tx)) - before
+    })
+    expect(fetched).toBeGreaterThanOrEqual(100)
+    expect(fetched).toBeLessThan(1_000)
   })
 
   test('what another has claimed meanwhile changes nothing', async () => {

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { MOVED, tellMoved } from '../../events/record-event-queries.ts'
 import type { Epoch, ExecutionId, SessionId, WorkerId } from '../../job/execution.ts'
 import { MOVES } from '../../job/transitions.ts'
+import { hasIdOf } from '../../store/by-id.ts'
 import type { Db } from '../../store/database.ts'
 import type { HeldAttempt } from '../dispatch-queries.ts'
 import type { LiveExecution } from './decide-reclaim.ts'
@@ -183,7 +184,7 @@ export async function restoreAttempts(
         reason_message = ''
       from unnest(${attempts.map(({ executionId }) => executionId)}::uuid[],
         ${attempts.map(({ epoch }) => epoch)}::bigint[]) as r (id, epoch)
-      where e.id = r.id and e.epoch < r.epoch and e.state = any (${[...MOVES.restore.from]}::text[])
+      where ${hasIdOf('r')} and e.epoch < r.epoch and e.state = any (${[...MOVES.restore.from]}::text[])
       returning ${MOVED}
     ), told as (${tellMoved('restored')})
     select id from moved`.execute(db)
