@@ -35,11 +35,11 @@ export async function lockQueued(
     priority: number
     available_at: Date
   }>`/* lockQueued */
-    select h.* from unnest(${looks.map(({ classId }) => classId)}::int[], ${looks.map(({ since }) => since)}::timestamptz[])
-      as c (id, since)
+    select h.* from unnest(${looks.map(({ classId }) => classId)}::int[], ${looks.map(({ priority }) => priority)}::int[],
+      ${looks.map(({ since }) => since)}::timestamptz[]) as c (id, priority, since)
     cross join lateral (
       select id, class_id, priority, available_at from rota.execution e
-      where e.class_id = c.id and e.state = 'queued' and e.available_at >= c.since
+      where e.class_id = c.id and e.state = 'queued' and e.priority >= c.priority and e.available_at >= c.since
       order by priority desc, available_at, id limit ${limitPerClass}
       for update skip locked
     ) h`.execute(db)

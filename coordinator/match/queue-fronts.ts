@@ -5,10 +5,11 @@
  * stays open nothing can: each claim would walk over all of them once more. So it begins where the one before found
  * its first row.
  *
- * Q1. What lies before that, an execution that came back to the queue or one of a lower priority, is seen by a look from the
- *     very front: after LOOK_MS, or later when such looks take long, so that they take a twentieth of the time; but
- *     after LOOK_MAX_MS at the latest.
+ * Q1. What lies before that, an execution that came back to the queue, is seen by a look from the very front: after LOOK_MS,
+ *     or later when such looks take long, so that they take a twentieth of the time; but after LOOK_MAX_MS at the latest.
  * Q2. Only a queue that gave all that was asked for has a front; one that gave less is looked at from the very front at once.
+ * Q3. The order of the queue stays: a front is the lowest priority that the look before has seen, and the earliest time; what
+ *     has a lower priority is looked at only when all of that one is gone (Q2).
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { QueuedExecution } from './match.ts'
@@ -17,19 +18,22 @@ const LOOK_MS = 250
 const LOOK_MAX_MS = 2_000
 const LOOK_PART = 20
 
-/** Before everything that can be queued. */
-const VERY_FRONT = new Date(0)
-
-/** Look at the queue of a class, from what became available at `since` on. */
-export interface QueueLook {
-  readonly classId: number
+interface QueueFront {
+  readonly priority: number
   readonly since: Date
+}
+
+/** Before everything that can be queued. */
+export const VERY_FRONT: QueueFront = { priority: -(2 ** 31), since: new Date(0) }
+
+/** Look at the queue of a class: at what has this priority or a higher one, and became available at `since` or later. */
+export interface QueueLook extends QueueFront {
+  readonly classId: number
 }
 
 type Looks = (looks: readonly QueueLook[]) => Promise<QueuedExecution[]>
 
-interface Front {
-  readonly since: Date
+interface Front extends QueueFront {
   /** When to look from the very front again, on the monotonic clock. */
   readonly untilMs: number
 }
@@ -47,7 +51,7 @@ export class QueueFronts {
     const fromFront = await this.#readFromFronts(classIds, limit, look)
     if (fromFront !== undefined) return fromFront
     const beganMs = this.#clock.monotonicMs()
-    const found = await look(classIds.map((classId) => ({ classId, since: VERY_FRONT })))
+    const found = await look(classIds.map((classId) => ({ classId, ...VERY_FRONT })))
     const nowMs = this.#clock.monotonicMs()
     const waitMs = Math.min(LOOK_MAX_MS, Math.max(LOOK_MS, LOOK_PART * (nowMs - beganMs)))
     this.#remember(found, { classIds, limit, untilMs: nowMs + waitMs })
@@ -65,7 +69,8 @@ export class QueueFronts {
     const untilMs = Math.min(...fronts.map((front) => front?.untilMs ?? Number.NEGATIVE_INFINITY))
     if (nowMs >= untilMs) return undefined
     const looks = classIds.map((classId, index) => {
-      return { classId, since: fronts[index]?.since ?? VERY_FRONT }
+      const { priority, since } = fronts[index] ?? VERY_FRONT
+      return { classId, priority, since }
     })
     const found = await look(looks)
     this.#remember(found, { classIds, limit, untilMs })
@@ -86,8 +91,9 @@ export class QueueFronts {
         this.#fronts.delete(classId)
         continue
       }
-      const sinceMs = Math.min(...own.map(({ availableAt }) => availableAt.getTime()))
-      this.#fronts.set(classId, { since: new Date(sinceMs), untilMs: of.untilMs })
+      const since = new Date(Math.min(...own.map(({ availableAt }) => availableAt.getTime())))
+      const priority = Math.min(...own.map((row) => row.priority))
+      this.#fronts.set(classId, { priority, since, untilMs: of.untilMs })
     }
   }
 }

@@ -6,6 +6,7 @@ import { requeueUnaccepted } from '../../coordinator/dispatch/dispatch-queries.t
 import type { ExecutionId, JobId, SessionId, WorkerId } from '../../coordinator/job/execution.ts'
 import type { WorkerOffer } from '../../coordinator/job/offer.ts'
 import { claimQueued, lockQueued, readClaims } from '../../coordinator/match/match-queries.ts'
+import { VERY_FRONT } from '../../coordinator/match/queue-fronts.ts'
 import { PARTITIONED, readPartitions } from '../../coordinator/retention/partition-queries.ts'
 import { keepPartitions } from '../../coordinator/retention/retention-loop.ts'
 import { insertOccurrences, lockDueSchedules } from '../../coordinator/schedule/schedule-queries.ts'
@@ -58,10 +59,9 @@ async function fetchedRows(tx: Db): Promise<number> {
   return Number(rows[0]?.count)
 }
 
-const FRONT = new Date(0)
 const BOTH = [
-  { classId: 1, since: FRONT },
-  { classId: 2, since: FRONT },
+  { ...VERY_FRONT, classId: 1 },
+  { ...VERY_FRONT, classId: 2 },
 ]
 
 const offer: WorkerOffer = {
@@ -109,10 +109,10 @@ describe('claiming', () => {
     await queue(60)
     const since = new Date(Date.now() + 60_000)
     await sql`update rota.execution set available_at = ${since} where priority < 20`.execute(db)
-    const later = await lockQueued(db, [{ classId: 1, since }], 5)
+    const later = await lockQueued(db, [{ ...VERY_FRONT, classId: 1, since }], 5)
     expect(later.map(({ priority }) => priority)).toEqual([10, 10, 10, 10, 10])
-    const all = await lockQueued(db, [BOTH[1]!, { classId: 1, since }], 100)
-    expect(all.filter(({ classId }) => classId === 1)).toHaveLength(20)
+    const all = await lockQueued(db, [BOTH[1]!, { classId: 1, priority: 10, since }], 100)
+    expect(all.filter(({ classId }) => classId === 1)).toHaveLength(10)
     expect(all.filter(({ classId }) => classId === 2)).toHaveLength(30)
   })
 
@@ -126,11 +126,11 @@ describe('claiming', () => {
       const blocksOf = async (from: Date) => {
         const { rows } = await sql<{ 'QUERY PLAN': [{ Plan: { 'Shared Hit Blocks': number } }] }>`
           explain (analyze, buffers, format json)
-          select id from rota.execution where class_id = 1 and state = 'queued' and available_at >= ${from}
+          select id from rota.execution where class_id = 1 and state = 'queued' and priority >= 0 and available_at >= ${from}
           order by priority desc, available_at, id limit 5 for update skip locked`.execute(tx)
         return rows[0]!['QUERY PLAN'][0].Plan['Shared Hit Blocks']
       }
-      return { front: await blocksOf(FRONT), behind: await blocksOf(since) }
+      return { front: await blocksOf(VERY_FRONT.since), behind: await blocksOf(since) }
     })
     expect(blocks.front).toBeGreaterThan(1_000)
     expect(blocks.behind).toBeLessThan(blocks.front / 10)

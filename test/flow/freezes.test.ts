@@ -150,11 +150,13 @@ test('each due time is decided once and run once, though a coordinator is killed
 
 test('RUN_ONCE runs the newest of each job, also of one that was due once', async () => {
   await create('once', { jobPrefix: 'once.', after: Freeze_After.RUN_ONCE })
-  const at = new Date(Math.ceil((Date.now() + 1_000) / 1_000) * 1_000)
+  // Far enough ahead to be saved before it is due.
+  const at = new Date(Math.ceil((Date.now() + 3_000) / 1_000) * 1_000)
   await rota.createJob('once.single', { ...shell('true'), ...schedule({ at: at.toISOString() }) })
   await rota.createJob('once.paused', { ...shell('true'), ...everySecond() })
   await rota.createJob('once.often', { ...shell('true'), ...everySecond() })
   await until('some are skipped', async () => (await occurrencesOf('once.often')).length > 3)
+  await until('one is skipped', async () => (await occurrencesOf('once.single')).length > 0)
   await rota.jobs.pauseJob({ name: 'jobs/once.paused' })
   const freeze = await endAndThaw('once')
   expect(freeze.executionCount).toBe(2)

@@ -19,12 +19,13 @@ const queuedClasses: StatementModel = ({ tx, tables }) => {
 }
 
 const lockQueued: StatementModel = ({ tx, tables, parameters }) => {
-  const [classIds, since, limit] = parameters as [number[], Date[], number]
+  const [classIds, priorities, since, limit] = parameters as [number[], number[], Date[], number]
   const rows = tables.execution.where(tx, ({ state }) => state === 'queued')
   return classIds.flatMap((classId, index) => {
     const heads: ExecutionRow[] = []
-    const own = rows.filter(({ available_at, class_id }) => {
-      return class_id === classId && available_at >= (since[index] ?? available_at)
+    const [least = Number.NaN, from = new Date(Number.NaN)] = [priorities[index], since[index]]
+    const own = rows.filter(({ available_at, class_id, priority }) => {
+      return class_id === classId && priority >= least && available_at >= from
     })
     for (const row of own.sort(byQueueOrder)) {
       if (heads.length === limit) break

@@ -102,3 +102,26 @@ test('all classes are looked at from their very front as long as one of them has
     [30, 70],
   ])
 })
+
+test('what waits longest goes first, though one of a higher priority came after it', async () => {
+  const waiting = [
+    { priority: 5, atMs: 30 },
+    { priority: 0, atMs: 10 },
+    { priority: 0, atMs: 40 },
+  ]
+  const look = async ([front]: readonly QueueLook[]): Promise<QueuedExecution[]> =>
+    waiting
+      .filter(({ atMs, priority }) => {
+        return priority >= front!.priority && atMs >= front!.since.getTime()
+      })
+      .slice(0, 1)
+      .map(({ atMs, priority }) => {
+        return { id: `${atMs}` as ExecutionId, classId: 1, priority, availableAt: new Date(atMs) }
+      })
+  const order: string[] = []
+  while (waiting.length > 0) {
+    for (const { id } of await fronts.read([1], 1, look)) order.push(id)
+    waiting.shift()
+  }
+  expect(order).toEqual(['30', '10', '40'])
+})
