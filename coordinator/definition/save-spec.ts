@@ -100,9 +100,13 @@ export async function saveCalendars(db: Db, job: SavedJob): Promise<void> {
   throw new RotaError('CALENDAR_NOT_FOUND', `one of the calendars ${names.join(', ')} was deleted`)
 }
 
-/** Replaces the dependencies; refuses unknown jobs and cycles. */
+/** Replaces the dependencies; refuses unknown jobs and cycles. What depends on nothing closes no cycle, and waits for nobody. */
 export async function saveDependencies(db: Db, job: SavedJob): Promise<void> {
   const names = job.spec.dependencies.map((dependency) => dependency.job.replace(/^jobs\//, ''))
+  if (names.length === 0) {
+    await replaceDependencies(db, job.id, [])
+    return
+  }
   await lockDependencies(db)
   const ids = await findJobIds(db, names)
   for (const [index, name] of names.entries()) {

@@ -62,14 +62,17 @@ describe('a due time', () => {
         expect(decideTime!.getTime() - scheduledFor!.getTime()).toBeLessThan(2_000)
       }
       const { executions } = await rota.executions.listExecutions({ job: `jobs/${kind}` })
-      const decided = (await occurrencesOf(kind)).map(({ execution }) => execution)
+      // By now some may have been due in the pause.
+      const decided = (await occurrencesOf(kind))
+        .filter(({ decision }) => decision !== Occurrence_Decision.SKIPPED_PAUSED)
+        .map(({ execution }) => execution)
       expect(executions.map(({ name }) => name).sort()).toEqual(decided.sort())
     },
   )
 
   test('of twenty jobs at once is decided once each, by whichever coordinator', async () => {
     const names = Array.from({ length: 20 }, (_, index) => `crowd-${index}`)
-    const at = new Date(Math.ceil((Date.now() + 1_500) / 1_000) * 1_000).toISOString()
+    const at = new Date(Math.ceil((Date.now() + 3_000) / 1_000) * 1_000).toISOString()
     await Promise.all(
       names.map((name, index) =>
         (index % 2 === 0 ? rota : second).createJob(name, {
