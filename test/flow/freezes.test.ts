@@ -7,6 +7,7 @@ import { ExecutionState, Trigger } from '../../proto/gen/rota/v1/execution.ts'
 import { Freeze, Freeze_After, Freeze_State } from '../../proto/gen/rota/v1/freeze_service.ts'
 import { Job } from '../../proto/gen/rota/v1/job.ts'
 import { type Occurrence, Occurrence_Decision } from '../../proto/gen/rota/v1/job_service.ts'
+import { RotaError } from '../../shared/errors/rota-error.ts'
 import { type RunningProcess, startProcess } from '../support/processes.ts'
 import { schedule, shell } from '../support/spec.ts'
 import { startTestCoordinator, type TestCoordinator } from '../support/test-coordinator.ts'
@@ -64,8 +65,16 @@ function create(id: string, of: Partial<Freeze>) {
   return rota.freezes.createFreeze({ freezeId: id, freeze: freezeOf(of) })
 }
 
+/** Again when it had to wait too long for the schedules that are being decided, as clients do. */
 async function endAndThaw(id: string): Promise<Freeze> {
-  await rota.freezes.endFreeze({ name: `freezes/${id}` })
+  await until(`${id} is told to end`, async () => {
+    try {
+      return await rota.freezes.endFreeze({ name: `freezes/${id}` })
+    } catch (error) {
+      if (error instanceof RotaError && error.reason === 'DATABASE_UNAVAILABLE') return false
+      throw error
+    }
+  })
   return until(`${id} is thawed`, async () => {
     const { freeze } = await rota.freezes.getFreeze({ name: `freezes/${id}` })
     return freeze?.state === Freeze_State.ENDED && freeze
