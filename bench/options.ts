@@ -83,6 +83,7 @@ export function readCommand(args: readonly string[], known: readonly string[]): 
       case 'profile':
         return readProfile(names, options, values.save === true)
       case 'report':
+        if (options.only !== undefined) return partialReport()
         return { kind: 'report', scenarios, options, isMeasured: values.render !== true }
       default:
         return { kind: 'run', scenarios, options }
@@ -91,6 +92,12 @@ export function readCommand(args: readonly string[], known: readonly string[]): 
     const message = error instanceof Error ? error.message : String(error)
     return { kind: 'wrong', message, hint: 'See npm run bench -- --help.' }
   }
+}
+
+/** The page has whole scenarios: a part would take the place of all that was measured before. */
+function partialReport(): Command {
+  const hint = 'Measure a part without it: npm run bench -- SCENARIO --only PART.'
+  return { kind: 'wrong', message: '--only does not go with report', hint }
 }
 
 interface FlagValues {

@@ -55,7 +55,7 @@ export class AttemptIndex<Entry extends AttemptRef> {
     if (entry === undefined) return undefined
     this.#size -= 1
     if (this.#others.size === 0) this.#first.delete(ref.execution)
-    else this.#keep(ref.execution, (other) => other !== entry)
+    else this.#removeOne(entry)
     return entry
   }
 
@@ -68,8 +68,9 @@ export class AttemptIndex<Entry extends AttemptRef> {
     }
   }
 
-  #keep(execution: string, isKept: (entry: Entry) => boolean): void {
-    const [first, ...others] = this.ofExecution(execution).filter(isKept)
+  #removeOne(entry: Entry): void {
+    const { execution } = entry
+    const [first, ...others] = this.ofExecution(execution).filter((other) => other !== entry)
     if (first === undefined) this.#first.delete(execution)
     else this.#first.set(execution, first)
     if (others.length === 0) this.#others.delete(execution)

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { MOVED, tellMoved } from '../events/record-event-queries.ts'
 import type { ExecutionId, JobId, Trigger } from '../job/execution.ts'
+import { hasIdOf } from '../store/by-id.ts'
 import type { Db } from '../store/database.ts'
 import type { Decision } from '../store/schedule-tables.ts'
 
@@ -132,7 +133,7 @@ export async function releaseHeld(
       set state = case when f.is_dependent then 'waiting' else 'queued' end,
         reason_code = case when f.is_dependent then 'DEPENDENCY' else '' end, reason_message = '',
         available_at = case when f.is_dependent then 'infinity' else clock_timestamp() end
-      from free f where e.id = f.id
+      from free f where ${hasIdOf('f')}
       returning ${MOVED}
     ), moved as (select * from changed where state = 'queued')
     ${tellMoved('queued')}`.execute(db)
@@ -152,12 +153,12 @@ export async function describeHeld(db: Db, notes: readonly HeldNote[]): Promise<
     with free as materialized (
       select e.id, n.message
       from unnest(${notes.map(({ id }) => id)}::uuid[], ${notes.map(({ message }) => message)}::text[]) as n (id, message)
-      join rota.execution e on e.id = n.id
+      join rota.execution e on ${hasIdOf('n')}
       where e.state = 'waiting' and e.reason_code in ('OVERLAP', 'SCHEDULED_LATER')
       for update of e skip locked
     )
     update rota.execution e set reason_code = 'OVERLAP', reason_message = f.message
-    from free f where e.id = f.id`.execute(db)
+    from free f where ${hasIdOf('f')}`.execute(db)
 }
 
 /** These do not wait for their turn any more; whoever finds them so ends them. Answers those that still waited. */
@@ -166,12 +167,12 @@ export async function giveUpHeld(db: Db, notes: readonly HeldNote[]): Promise<Ex
     with free as materialized (
       select e.id, n.message
       from unnest(${notes.map(({ id }) => id)}::uuid[], ${notes.map(({ message }) => message)}::text[]) as n (id, message)
-      join rota.execution e on e.id = n.id
+      join rota.execution e on ${hasIdOf('n')}
       where e.state = 'waiting' and e.reason_code in ('OVERLAP', 'SCHEDULED_LATER')
       for update of e skip locked
     )
     update rota.execution e set reason_code = 'OVERLAP_SKIPPED', reason_message = f.message
-    from free f where e.id = f.id
+    from free f where ${hasIdOf('f')}
     returning e.id`.execute(db)
   return rows.map(({ id }) => id)
 }

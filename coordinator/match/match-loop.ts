@@ -6,9 +6,8 @@
  * M3. A claim holds the leases of its sessions: one that ends at the same time either sees the claim or prevents it.
  * M4. Slots whose claim was not confirmed stay taken until the database has told what became of it: a COMMIT whose
  *     answer was lost may have happened.
- * M5. Which classes have something queued is asked again after CLASSES_MS, or later when asking takes long, so that it takes
- *     a twentieth of the time; but after CLASSES_MAX_MS at the latest, and whenever those that had are empty. That question
- *     costs as much as a claim, and far more beside dead rows (queue-fronts.ts).
+ * M5. Which classes have something queued is asked again some time later (pause-after.ts), and whenever those that had are
+ *     empty. That question costs as much as a claim, and far more beside dead rows (queue-fronts.ts).
  */
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
@@ -24,13 +23,12 @@ import {
   readClaims,
 } from './match-queries.ts'
 import { beginPairs, type NewPairs } from './pair-new.ts'
+import { pauseAfter } from './pause-after.ts'
 import { QueueFronts } from './queue-fronts.ts'
 
 /** Executions claimed in one transaction. */
 const BATCH = 500
-const CLASSES_MS = 100
-const CLASSES_MAX_MS = 2_000
-const CLASSES_PART = 20
+const CLASSES = { leastMs: 100, mostMs: 2_000 }
 /** Looks at least so often, in ms: another coordinator may have queued something. */
 const LOOK_MS = 500
 
@@ -122,8 +120,7 @@ function createQueuedClasses({ clock, db }: Deps): QueuedClasses {
       if (nowMs < knownUntilMs) return { queued: known, isFresh: false }
       known = await queuedClasses(db)
       const endMs = clock.monotonicMs()
-      const waitMs = Math.max(CLASSES_MS, CLASSES_PART * (endMs - nowMs))
-      knownUntilMs = endMs + Math.min(CLASSES_MAX_MS, waitMs)
+      knownUntilMs = endMs + pauseAfter(endMs - nowMs, CLASSES)
       return { queued: known, isFresh: true }
     },
     forget() {

@@ -5,18 +5,17 @@
  * stays open nothing can: each claim would walk over all of them once more. So it begins where the one before found
  * its first row.
  *
- * Q1. What lies before that, an execution that came back to the queue, is seen by a look from the very front: after LOOK_MS,
- *     or later when such looks take long, so that they take a twentieth of the time; but after LOOK_MAX_MS at the latest.
+ * Q1. What lies before that, an execution that came back to the queue, is seen by a look from the very front: a quarter of
+ *     a second later, up to two when such looks take long (pause-after.ts).
  * Q2. Only a queue that gave all that was asked for has a front; one that gave less is looked at from the very front at once.
  * Q3. The order of the queue stays: a front is the lowest priority that the look before has seen, and the earliest time; what
  *     has a lower priority is looked at only when all of that one is gone (Q2).
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { QueuedExecution } from './match.ts'
+import { pauseAfter } from './pause-after.ts'
 
-const LOOK_MS = 250
-const LOOK_MAX_MS = 2_000
-const LOOK_PART = 20
+const LOOK = { leastMs: 250, mostMs: 2_000 }
 
 interface QueueFront {
   readonly priority: number
@@ -53,8 +52,8 @@ export class QueueFronts {
     const beganMs = this.#clock.monotonicMs()
     const found = await look(classIds.map((classId) => ({ classId, ...VERY_FRONT })))
     const nowMs = this.#clock.monotonicMs()
-    const waitMs = Math.min(LOOK_MAX_MS, Math.max(LOOK_MS, LOOK_PART * (nowMs - beganMs)))
-    this.#remember(found, { classIds, limit, untilMs: nowMs + waitMs })
+    const untilMs = nowMs + pauseAfter(nowMs - beganMs, LOOK)
+    this.#remember(found, { classIds, limit, untilMs })
     return found
   }
 

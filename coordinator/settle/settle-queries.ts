@@ -173,7 +173,7 @@ export async function retryExecutions(
       from unnest(${column('id')}::uuid[], ${column('delayMs')}::float8[], ${column('countsFailure')}::int[],
         ${column('countsLoss')}::int[], ${column('reasonCode')}::text[], ${column('reasonMessage')}::text[])
         as r (id, delay_ms, counts_failure, counts_loss, reason_code, reason_message)
-      join rota.execution o on o.id = any (array[r.id])
+      join rota.execution o on ${hasIdOf('r', 'o')}
       where ${hasIdOf('r')} and e.state = any (${[...MOVES.retry.from]}::text[])
       returning e.id, e.job_id, e.state, e.reason_code, e.reason_message, o.worker_id, e.attempt, e.epoch,
         r.counts_loss

@@ -8,9 +8,9 @@
  */
 import { type RawBuilder, sql } from 'kysely'
 
-/** `e.id` is the id of a row of `from`. */
-export function hasIdOf(from: string): RawBuilder<boolean> {
-  return sql`e.id = any (array[${sql.ref(`${from}.id`)}])`
+/** The live execution `of` is that of a row of `from`. */
+export function hasIdOf(from: string, of = 'e'): RawBuilder<boolean> {
+  return sql`${sql.ref(`${of}.id`)} = any (array[${sql.ref(`${from}.id`)}])`
 }
 
 /** `e` is what `r` says with its `id`, `epoch` and `session_id`. */

@@ -34,6 +34,20 @@ async function countRows(): Promise<Record<string, number>> {
 }
 
 describe('creating', () => {
+  test('a job that depends on nothing waits for nobody who changes dependencies', async () => {
+    await rota.db.transaction().execute(async (tx) => {
+      await sql`select pg_advisory_xact_lock(hashtext('rota.dependency'))`.execute(tx)
+      const job = await rota.createJob('on-nothing', shell('true'))
+      expect(job.spec?.dependencies).toEqual([])
+      await expect(rota.createJob('on-one', dependsOn('on-nothing'))).rejects.toMatchObject({
+        reason: 'DATABASE_UNAVAILABLE',
+      })
+    })
+    expect(
+      (await rota.createJob('on-one', dependsOn('on-nothing'))).spec?.dependencies,
+    ).toHaveLength(1)
+  })
+
   test('compiles words to a rule that an edit elsewhere leaves as it is', async () => {
     const words = schedule({ text: 'in 3 hours' }, { timeZone: 'Europe/Paris' })
     const ruleOf = ({ spec }: Job) => spec?.schedule?.recurrences[0]?.compiled

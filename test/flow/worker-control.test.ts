@@ -1,3 +1,4 @@
+/** Cordon, drain, deletion and health of workers. Above 400 lines: all of it needs the same two coordinators and scripted agents. */
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AttemptOutcome, ExecutionState } from '../../proto/gen/rota/v1/execution.ts'

@@ -2,6 +2,8 @@
  * A coordinator for tests of the agent: real gRPC over real TLS, but it does only what the test says.
  *
  * By default it welcomes, answers heartbeats, acknowledges reports and stores logs; `script` changes each of these.
+ *
+ * Above 400 lines: one service whose every method a test may script.
  */
 import { createServer, type Server as TcpServer } from 'node:net'
 import {

@@ -5,6 +5,8 @@
  * B2. An answer reaches a process through `VirtualProcess.run`: a dead one never hears it, a frozen one later.
  * B3. Who waits for a lock gets an error after 2 s, who waits in a ring after 1 s, as the product has configured it.
  * B4. What was committed stays; `onCommit` hears of every commit in order.
+ *
+ * Above 400 lines: connections, waits for locks and faults of answers are one state; the statements are in the models beside it.
  */
 import type { Database } from '../../../coordinator/store/database.ts'
 import type { SeededRandom } from '../world/seeded-random.ts'

@@ -4,6 +4,8 @@
  * N1. Each direction of a stream keeps its order, as TCP does; a message arrives once or, when the stream breaks, never.
  * N2. A link that is closed holds what is on its way. It is delivered when the link opens again, unless the stream has
  *     broken meanwhile: either end gives up after its keepalive, the other one learns of it when it can.
+ *
+ * Above 400 lines: streams, links and their faults are one state, and cut apart each would need the inside of the others.
  */
 import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js'

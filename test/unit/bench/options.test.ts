@@ -80,6 +80,13 @@ describe('verbs', () => {
     )
   })
 
+  it('writes no part of a scenario to the page', () => {
+    expect(readCommand(['report', 'shell', '--only', 'a'], KNOWN)).toMatchObject({
+      kind: 'wrong',
+      message: '--only does not go with report',
+    })
+  })
+
   it('reports all or some, measured anew or not', () => {
     expect(readCommand(['report'], KNOWN)).toMatchObject({ scenarios: KNOWN, isMeasured: true })
     expect(readCommand(['report', 'shell', '--render'], KNOWN)).toMatchObject({

@@ -1,3 +1,4 @@
+/** `rota exec ...` against a scripted server. Above 400 lines: one command group, whose parts share executions and answers. */
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   Attempt,

@@ -1,3 +1,4 @@
+/** `rota job ...` against a scripted server. Above 400 lines: one command group, whose parts share a server and what it was asked. */
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ExecutionState } from '../../../../proto/gen/rota/v1/execution.ts'
