@@ -33,33 +33,48 @@ export interface ExecutionInsert {
   readonly maxAttempts: number
   /** What lets it in (overlap.ts); null: nothing has to. */
   readonly gate: string | null
-  /** Of one that is assigned at once: a session that the caller holds, and its worker. */
+  /** Of one that is assigned at once if the session lives and its worker takes work. */
   readonly sessionId: SessionId | null
   readonly workerId: WorkerId | null
 }
 
+/** Of one that was assigned as it was inserted; it was created at the same time. */
+export interface InsertedAssigned {
+  readonly epoch: Epoch
+  readonly assignedAt: Date
+}
+
 /**
- * Inserts executions; one whose id is there already stays as it is. Move `claim` for those that have a session: answers their
- * epochs.
+ * Inserts executions; one whose id is there already stays as it is. Move `claim` for those that have a session, which is held
+ * until the transaction ends; where it has ended meanwhile they are queued. Answers those that were assigned.
  */
 export async function insertExecutions(
   db: Db,
   rows: readonly ExecutionInsert[],
-): Promise<ReadonlyMap<ExecutionId, Epoch>> {
+): Promise<ReadonlyMap<ExecutionId, InsertedAssigned>> {
   const column = <K extends keyof ExecutionInsert>(key: K) => rows.map((row) => row[key])
   const parameters = rows.map((row) => JSON.stringify(row.parameters))
-  const inserted = await sql<{ id: ExecutionId; epoch: Epoch }>`/* insertExecutions */
-    with inserted as (
+  const sessions = [...new Set(rows.flatMap(({ sessionId }) => sessionId ?? []))]
+  const inserted = await sql<{
+    id: ExecutionId
+    epoch: Epoch
+    assigned_ms: number
+  }>`/* insertExecutions */
+    with held as materialized (
+      select s.id from rota.session s join rota.worker w on w.id = s.worker_id
+      where s.id = any (${sessions}::uuid[]) and w.state = 'active' and w.deleted_at is null
+      order by s.id
+      for key share of s
+    ), inserted as (
       insert into rota.execution as e (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee,
-        scheduled_for, available_at, start_deadline_at, parameters, requested_by, max_attempts, gate, session_id, worker_id,
-        attempt, epoch, assigned_at)
-      select id, job_id, job_version, case when session_id is null then state else 'assigned' end, reason_code, trigger,
-        priority, class_id, guarantee, scheduled_for, coalesce(available_at, clock_timestamp()),
-        coalesce(scheduled_for, nullif(available_at, 'infinity'), clock_timestamp()) + start_deadline_ms * interval '1 millisecond',
-        parameters, requested_by, max_attempts, gate, session_id, worker_id,
-        case when session_id is null then 0 else 1 end,
-        case when session_id is null then 0 else nextval('rota.epoch') end,
-        case when session_id is not null then clock_timestamp() end
+        scheduled_for, created_at, available_at, start_deadline_at, parameters, requested_by, max_attempts, gate, session_id,
+        worker_id, attempt, epoch, assigned_at)
+      select id, job_id, job_version, case when is_held then 'assigned' else state end, reason_code, trigger, priority,
+        class_id, guarantee, scheduled_for, now, coalesce(available_at, now),
+        coalesce(scheduled_for, nullif(available_at, 'infinity'), now) + start_deadline_ms * interval '1 millisecond',
+        parameters, requested_by, max_attempts, gate, case when is_held then session_id end,
+        case when is_held then worker_id end, case when is_held then 1 else 0 end,
+        case when is_held then nextval('rota.epoch') else 0 end, case when is_held then now end
       from unnest(${column('id')}::uuid[], ${column('jobId')}::bigint[], ${column('jobVersion')}::int[],
         ${column('state')}::text[], ${column('reasonCode')}::text[], ${column('trigger')}::text[],
         ${column('priority')}::smallint[], ${column('classId')}::int[], ${column('guarantee')}::text[],
@@ -69,8 +84,10 @@ export async function insertExecutions(
         ${column('workerId')}::bigint[])
         as new (id, job_id, job_version, state, reason_code, trigger, priority, class_id, guarantee, scheduled_for,
           available_at, start_deadline_ms, parameters, requested_by, max_attempts, gate, session_id, worker_id)
+      cross join (select clock_timestamp()::timestamptz(3) as now) n
+      cross join lateral (select coalesce(session_id in (select h.id from held h), false) as is_held) s
       on conflict (id) do nothing
-      returning ${MOVED}, e.requested_by
+      returning ${MOVED}, e.requested_by, e.assigned_at
     ), created as (
       with moved as (
         select id, job_id, case state when 'assigned' then 'queued' else state end as state, reason_code, reason_message,
@@ -80,8 +97,13 @@ export async function insertExecutions(
     ), assigned as (
       with moved as (select * from inserted where state = 'assigned') ${tellMoved('assigned')}
     )
-    select id, epoch from inserted where state = 'assigned'`.execute(db)
-  return new Map(inserted.rows.map(({ id, epoch }) => [id, epoch]))
+    select id, epoch, extract(epoch from assigned_at)::float8 * 1000 as assigned_ms
+    from inserted where state = 'assigned'`.execute(db)
+  return new Map(
+    inserted.rows.map(({ id, epoch, assigned_ms }) => {
+      return [id, { epoch, assignedAt: new Date(Math.round(assigned_ms)) }]
+    }),
+  )
 }
 
 /** Ids of the classes that are there, by key. */

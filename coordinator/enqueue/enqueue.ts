@@ -11,6 +11,7 @@ import type {
   Guarantee as GuaranteeWord,
   JobId,
   SessionId,
+  Trigger,
   WorkerId,
 } from '../job/execution.ts'
 import type { NewExecution } from '../job/new-execution.ts'
@@ -21,6 +22,7 @@ import type { Db } from '../store/database.ts'
 import { specOf } from '../store/job-specs.ts'
 import {
   type ExecutionInsert,
+  type InsertedAssigned,
   insertClasses,
   insertDependencyChecks,
   insertExecutions,
@@ -36,15 +38,14 @@ export interface Enqueued {
   readonly priority: number
 }
 
-/** Of those that this transaction inserts, who gets which. */
-export type PairNew = (
-  tx: Db,
-  queued: readonly Enqueued[],
-) => Promise<ReadonlyMap<ExecutionId, NewOwner>>
+/** Of those that are about to be inserted, who gets which. */
+export type PairNew = (queued: readonly Enqueued[]) => ReadonlyMap<ExecutionId, NewOwner>
 
 export interface NewOwner {
   readonly workerId: WorkerId
   readonly sessionId: SessionId
+  /** Of the worker. */
+  readonly name: string
 }
 
 /** One that got a worker as it was inserted: its first attempt. */
@@ -55,10 +56,18 @@ export interface AssignedNew {
   readonly attempt: 1
   readonly epoch: Epoch
   readonly worker_id: WorkerId
+  /** Its name. */
+  readonly worker: string
   readonly session_id: SessionId
   readonly guarantee: GuaranteeWord
+  readonly trigger: Trigger
+  readonly priority: number
   readonly scheduled_for: Date | null
   readonly parameters: Record<string, unknown>
+  readonly requested_by: string
+  readonly max_attempts: number
+  /** When it was inserted, too. */
+  readonly assigned_at: Date
 }
 
 export interface EnqueueOutcome {
@@ -101,10 +110,10 @@ export function createEnqueue(deps: Pick<Deps, 'hints' | 'specs'>): Enqueue {
       return { ...toInsert(each, classId), needs }
     })
     const queued = rows.filter(({ state }) => state === 'queued')
-    const owners = queued.length === 0 ? undefined : await pair?.(tx, queued)
+    const owners = queued.length === 0 ? undefined : pair?.(queued)
     const inserts = rows.map((row) => {
-      const { sessionId = null, workerId = null } = owners?.get(row.id) ?? {}
-      return { ...row, sessionId, workerId }
+      const { sessionId = null, workerId = null, name: worker = '' } = owners?.get(row.id) ?? {}
+      return { ...row, sessionId, workerId, worker }
     })
     const assigned = toAssigned(inserts, await insertExecutions(tx, inserts))
     const waiting = rows.filter(({ reasonCode }) => reasonCode === 'DEPENDENCY')
@@ -119,24 +128,30 @@ export function createEnqueue(deps: Pick<Deps, 'hints' | 'specs'>): Enqueue {
 const NOTHING: EnqueueOutcome = { assigned: [], queuedCount: 0, leftOut: [] }
 
 function toAssigned(
-  inserts: readonly ExecutionInsert[],
-  epochs: ReadonlyMap<ExecutionId, Epoch>,
+  inserts: readonly (ExecutionInsert & { readonly worker: string })[],
+  assigned: ReadonlyMap<ExecutionId, InsertedAssigned>,
 ): AssignedNew[] {
   return inserts.flatMap((row): AssignedNew[] => {
-    const epoch = epochs.get(row.id)
-    if (epoch === undefined || row.workerId === null || row.sessionId === null) return []
+    const stored = assigned.get(row.id)
+    if (stored === undefined || row.workerId === null || row.sessionId === null) return []
     return [
       {
         id: row.id,
         job_id: row.jobId,
         job_version: row.jobVersion,
         attempt: 1,
-        epoch,
+        epoch: stored.epoch,
         worker_id: row.workerId,
+        worker: row.worker,
         session_id: row.sessionId,
         guarantee: row.guarantee,
+        trigger: row.trigger,
+        priority: row.priority,
         scheduled_for: row.scheduledFor,
         parameters: row.parameters,
+        requested_by: row.requestedBy,
+        max_attempts: row.maxAttempts,
+        assigned_at: stored.assignedAt,
       },
     ]
   })

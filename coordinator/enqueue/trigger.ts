@@ -20,12 +20,14 @@ import { type ActiveFreeze, readActiveFreezes } from '../freeze/freeze-queries.t
 import { isInScope } from '../freeze/freeze-scope.ts'
 import type { ExecutionId } from '../job/execution.ts'
 import type { NewExecution } from '../job/new-execution.ts'
+import { overlapPolicy } from '../job/overlap-policy.ts'
 import { readFleetNames } from '../query/fleet-queries.ts'
 import type { JobRow } from '../query/job-queries.ts'
 import { workerNotFoundIn } from '../query/worker-not-found.ts'
 import type { Db } from '../store/database.ts'
 import { isUndone } from '../store/database-errors.ts'
 import { type JobVersionRef, specOf } from '../store/job-specs.ts'
+import type { AssignedNew } from './enqueue.ts'
 import type { LeftOut } from './overlap.ts'
 import type { StoreNew } from './store-new.ts'
 
@@ -40,12 +42,23 @@ export interface Trigger {
   readonly validateOnly: boolean
 }
 
-/** Answers the id of the execution; undefined when only validating. */
-export type TriggerJob = (trigger: Trigger) => Promise<ExecutionId | undefined>
+/** Undefined when only validating. */
+export type TriggerJob = (trigger: Trigger) => Promise<Triggered | undefined>
+
+export interface Triggered {
+  readonly id: ExecutionId
+  /** Name of the job. */
+  readonly job: string
+  /** As it was stored, when it got a worker at once. */
+  readonly assigned: AssignedNew | undefined
+}
 
 interface Prepared {
+  readonly job: string
   readonly execution: NewExecution
   readonly request: RequestKey | undefined
+  /** Others of its job may keep it from starting. */
+  readonly isLimited: boolean
 }
 
 /** Transactions at once. */
@@ -54,7 +67,7 @@ const BATCHES = { sizeMax: 1_000, sizeOf: () => 1, isUndone } as const
 
 export function createTriggerJob(deps: Deps, storeNew: StoreNew): TriggerJob {
   const lookups = createLookups(deps)
-  const batcher = new MicroBatcher<Prepared, ExecutionId | LeftOut>({
+  const batcher = new MicroBatcher<Prepared, Triggered | LeftOut>({
     lanes: LANES,
     ...BATCHES,
     run: async (prepared) => storeTriggered(storeNew, prepared),
@@ -63,7 +76,7 @@ export function createTriggerJob(deps: Deps, storeNew: StoreNew): TriggerJob {
     const prepared = await prepare(deps, lookups, trigger)
     if (trigger.validateOnly) return undefined
     const answer = await batcher.add(prepared)
-    if (typeof answer === 'string') return answer
+    if ('assigned' in answer) return answer
     throw refused(trigger.job, answer)
   }
 }
@@ -133,7 +146,9 @@ async function prepare(deps: Deps, lookups: Lookups, trigger: Trigger): Promise<
   const wrong = trigger.worker === '' ? undefined : await lookups.workers.add(trigger.worker)
   if (wrong !== undefined) throw wrong
   return {
+    job: found.row.name,
     request: trigger.request,
+    isLimited: overlapPolicy(found.spec) !== undefined,
     execution: {
       id: newId(deps.clock, deps.random) as ExecutionId,
       ...toRef(found.row),
@@ -157,29 +172,34 @@ function frozen(job: string, { name, reason, ends_at }: ActiveFreeze): RotaError
 function storeTriggered(
   storeNew: StoreNew,
   prepared: readonly Prepared[],
-): Promise<(ExecutionId | LeftOut)[]> {
-  return storeNew(async (tx, enqueue) => {
-    const { ids, isNew } = await claimRequests(tx, prepared)
-    const fresh = prepared.filter((_, index) => isNew[index])
-    const { leftOut } = await enqueue(fresh.map(({ execution }) => execution))
-    return leftOut.length === 0 ? ids : withRefusals(tx, { fresh, ids, leftOut })
-  })
+): Promise<(Triggered | LeftOut)[]> {
+  const isOneStatement = prepared.every(({ isLimited, request }) => !isLimited && !request)
+  return storeNew(
+    async (tx, enqueue) => {
+      const { ids, isNew } = await claimRequests(tx, prepared)
+      const fresh = prepared.filter((_, index) => isNew[index])
+      const { assigned, leftOut } = await enqueue(fresh.map(({ execution }) => execution))
+      const refusals = new Map(leftOut.map((each) => [each.id, each]))
+      if (leftOut.length > 0) await forgetRefused(tx, fresh, refusals)
+      const stored = new Map(assigned.map((each) => [each.id, each]))
+      return prepared.map(({ job }, index) => {
+        const id = ids[index] as ExecutionId
+        return refusals.get(id) ?? { id, job, assigned: stored.get(id) }
+      })
+    },
+    { isOneStatement },
+  )
 }
 
 /** What was left out was not done: its request may come again. */
-async function withRefusals(
+async function forgetRefused(
   tx: Db,
-  asked: {
-    readonly fresh: readonly Prepared[]
-    readonly ids: readonly ExecutionId[]
-    readonly leftOut: readonly LeftOut[]
-  },
-): Promise<(ExecutionId | LeftOut)[]> {
-  const refusals = new Map(asked.leftOut.map((each) => [each.id, each]))
-  for (const { request, execution } of asked.fresh) {
+  fresh: readonly Prepared[],
+  refusals: ReadonlyMap<ExecutionId, LeftOut>,
+): Promise<void> {
+  for (const { request, execution } of fresh) {
     if (request !== undefined && refusals.has(execution.id)) await forgetRequest(tx, request)
   }
-  return asked.ids.map((id) => refusals.get(id) ?? id)
 }
 
 function refused(job: string, { behind, reason }: LeftOut): RotaError {

@@ -7,10 +7,9 @@
  */
 import type { ExecutionId } from '../job/execution.ts'
 import type { PlacementNeeds } from '../job/placement.ts'
-import type { Db } from '../store/database.ts'
 import type { Fleet } from './fleet.ts'
 import { matchQueued, type Pair } from './match.ts'
-import { type ClaimedExecution, holdSessions } from './match-queries.ts'
+import type { ClaimedExecution } from './match-queries.ts'
 
 /** An execution that this transaction is about to insert. */
 export interface NewlyQueued {
@@ -22,8 +21,8 @@ export interface NewlyQueued {
 
 /** The pairs of one transaction. */
 export interface NewPairs {
-  /** Those that get a worker, and which. */
-  pair(tx: Db, queued: readonly NewlyQueued[]): Promise<ReadonlyMap<ExecutionId, Pair['offer']>>
+  /** Those that get a worker if its session still lives when they are inserted, and which. */
+  pair(queued: readonly NewlyQueued[]): ReadonlyMap<ExecutionId, Pair['offer']>
   /** The transaction is over: what it has assigned is sent, the other slots are free again, or in doubt. */
   conclude(outcome: Outcome, assigned: readonly ClaimedExecution[]): Promise<void>
 }
@@ -40,14 +39,11 @@ export interface NewPairsOptions {
 export function beginPairs(fleet: Fleet, { isQueueEmpty, onDoubt }: NewPairsOptions): NewPairs {
   const reserved: Pair[] = []
   return {
-    async pair(tx, queued) {
+    pair(queued) {
       if (!isQueueEmpty()) return NOBODY
       const pairs = pairUp(fleet, queued).filter((pair) => fleet.reserve(pair))
-      if (pairs.length === 0) return NOBODY
       reserved.push(...pairs)
-      const live = await holdSessions(tx, [...new Set(pairs.map(({ offer }) => offer.sessionId))])
-      const held = pairs.filter(({ offer }) => live.has(offer.sessionId))
-      return new Map(held.map(({ executionId, offer }) => [executionId, offer]))
+      return new Map(pairs.map(({ executionId, offer }) => [executionId, offer]))
     },
     async conclude(outcome, assigned) {
       if (outcome === 'unknown') return onDoubt(reserved)

@@ -7,6 +7,7 @@ import {
 } from '../../proto/gen/rota/v1/execution.ts'
 import { durationFromMs } from '../../shared/duration.ts'
 import { enumFromWord, resourceName } from '../../shared/wire.ts'
+import type { AssignedNew } from '../enqueue/enqueue.ts'
 import type { AttemptRow, ExecutionRow } from '../query/execution-queries.ts'
 
 /** `attempts`: its ended ones, in order. */
@@ -35,6 +36,24 @@ export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]):
     replayOf: row.replay_of === null ? '' : resourceName('executions', row.replay_of),
     requestedBy: row.requested_by,
   })
+}
+
+/** One that was assigned as it was created, at that time. */
+export function toAssigned(row: AssignedNew, job: string): Execution {
+  return toExecution(
+    {
+      ...row,
+      ...{
+        job,
+        state: 'assigned',
+        reason_code: '',
+        reason_message: '',
+        created_at: row.assigned_at,
+      },
+      ...{ started_at: null, settled_at: null, outputs: null, replay_of: null, progress: 0 },
+    },
+    [],
+  )
 }
 
 /** The attempt that goes on has no outcome yet. */

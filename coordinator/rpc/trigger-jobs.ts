@@ -1,15 +1,17 @@
 /** TriggerJob, once and many at a time. */
+import type { Execution } from '../../proto/gen/rota/v1/execution.ts'
 import type * as api from '../../proto/gen/rota/v1/job_service.ts'
 import { TriggerJobRequest } from '../../proto/gen/rota/v1/job_service.ts'
 import { RotaError, refuseViolations } from '../../shared/errors/rota-error.ts'
 import { toRpcStatus } from '../../shared/errors/rpc-status.ts'
 import { parseResourceName, resourceName } from '../../shared/wire.ts'
 import { requestKey } from '../definition/request-key.ts'
+import type { Triggered } from '../enqueue/trigger.ts'
 import { principalName } from '../identity/principal.ts'
-import type { ExecutionId } from '../job/execution.ts'
 import { refuseFeature } from './refuse-feature.ts'
 import type { Caller } from './serve.ts'
 import type { ServiceDeps } from './service-deps.ts'
+import { toAssigned } from './to-execution.ts'
 
 const REQUESTS_MAX = 1_000
 const METHOD = 'BatchTriggerJobs'
@@ -19,8 +21,13 @@ export async function trigger(
   request: TriggerJobRequest,
   caller: Caller,
 ): Promise<api.TriggerJobResponse> {
-  const id = await triggerOne(deps, request, caller)
-  return { execution: id === undefined ? undefined : await deps.readTriggered(id) }
+  const triggered = await triggerOne(deps, request, caller)
+  return { execution: triggered === undefined ? undefined : await describe(deps, triggered) }
+}
+
+/** What got a worker at once is told as it was stored; of the rest there is more to say. */
+async function describe(deps: ServiceDeps, { assigned, id, job }: Triggered): Promise<Execution> {
+  return assigned === undefined ? deps.readTriggered(id) : toAssigned(assigned, job)
 }
 
 /** All are asked for at once, so the trigger step stores them together. */
@@ -40,8 +47,8 @@ export async function batchTrigger(
           requestId: own,
           validateOnly: validateOnly || request.validateOnly,
         }
-        const id = await triggerOne(deps, asked, caller)
-        const execution = id === undefined ? '' : resourceName('executions', id)
+        const triggered = await triggerOne(deps, asked, caller)
+        const execution = triggered === undefined ? '' : resourceName('executions', triggered.id)
         return { name: request.name, status: undefined, execution }
       } catch (error) {
         const explained = deps.boundary.explain(error, { method: `JobService/${METHOD}` })
@@ -67,7 +74,7 @@ async function triggerOne(
   deps: ServiceDeps,
   request: TriggerJobRequest,
   { principal, signal }: Caller,
-): Promise<ExecutionId | undefined> {
+): Promise<Triggered | undefined> {
   if (signal.aborted) throw new RotaError('CANCELLED', 'the caller has gone')
   const actor = principalName(principal)
   const { requestId } = request

@@ -5,7 +5,7 @@
  * D3. A backend that dies while nobody listens is logged, it never ends the process.
  * D4. COMMIT of an aborted transaction is an error (kysely >= 0.29.8 checks the command tag).
  *
- * D2 and D5 to D7 are about single clients (postgres-client.ts).
+ * D2 and D5 to D8 are about single clients (postgres-client.ts).
  */
 import { Kysely, PostgresDialect, type PostgresPool, type Transaction } from 'kysely'
 import pg from 'pg'
@@ -110,4 +110,6 @@ export const clientSettings = {
   lock_timeout: LOCK_TIMEOUT_MS,
   idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
   keepAlive: true,
+  // D8.
+  pipeline: true,
 } as const satisfies pg.ClientConfig

@@ -6,7 +6,10 @@
  * D6. A commit that the server answers without waiting for its synchronous standby is an error: it may not be there
  *     after a failover (PostgreSQL says success, with a warning).
  * D7. What fails because the server is away leaves as DATABASE_UNAVAILABLE, and says when a change may have been stored.
+ * D8. BEGIN goes out together with the first statement of its transaction, in one write: nobody waits for its answer alone.
+ *     A transaction without statements never reaches the server.
  */
+import type { Socket } from 'node:net'
 import pg from 'pg'
 import { arrayLiteral } from './array-literal.ts'
 import { isAnswered, isServerTrouble, READ_TIMEOUT, unavailable } from './database-errors.ts'
@@ -26,11 +29,16 @@ export interface HardenedConfig extends pg.ClientConfig {
 const STATEMENT_NAME = /^\s*\/\* (\w+) \*\//
 const READS = /^\s*(\/\*.*?\*\/\s*)?(select|show|begin|start transaction|rollback)\b/i
 const COMMIT = /^commit\b/i
+/** As Kysely says them. */
+const BEGIN = 'begin'
+const ENDS: Readonly<Record<string, string>> = { commit: 'COMMIT', rollback: 'ROLLBACK' }
 
 export class HardenedClient extends pg.Client {
   readonly #names = new Map<string, string | undefined>()
   readonly #hooks: ClientHooks | undefined
   #isUnreplicated = false
+  /** A BEGIN was asked for, and waits for its first statement. */
+  #isBeginning = false
 
   constructor(config: HardenedConfig) {
     super(config)
@@ -42,9 +50,45 @@ export class HardenedClient extends pg.Client {
 
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the overloads of pg meet in one untyped function
   override query(...args: any[]): any {
+    const [text] = args
+    if (text === BEGIN) {
+      this.#isBeginning = true
+      return Promise.resolve(answerOf('BEGIN'))
+    }
+    if (!this.#isBeginning) return this.#send(args)
+    const end = typeof text === 'string' ? ENDS[text] : undefined
+    this.#isBeginning = false
+    return end === undefined ? this.#sendFirst(args) : Promise.resolve(answerOf(end))
+  }
+
+  /** D8. */
+  #sendFirst(args: readonly unknown[]): unknown {
+    const { stream } = (this as unknown as WithStream).connection
+    stream.cork()
+    const begun = super.query(BEGIN)
+    const result = this.#send(args, true)
+    stream.uncork()
+    return this.#afterBegin(begun, result)
+  }
+
+  async #afterBegin(begun: Promise<unknown>, result: unknown): Promise<unknown> {
+    // Whoever waits for it has not come that far when BEGIN fails.
+    if (result instanceof Promise) result.catch(() => {})
+    try {
+      await begun
+    } catch (error) {
+      // The statement may have run without a transaction around it.
+      this.destroy()
+      if (isServerTrouble(error)) this.#hooks?.onTrouble(error)
+      throw unavailable(error, { isUnknown: true })
+    }
+    return result
+  }
+
+  #send(args: readonly unknown[], isFirst = false): unknown {
     const [text, values] = args
     const name = typeof text === 'string' && Array.isArray(values) ? this.#nameOf(text) : undefined
-    const isChange = typeof text === 'string' && this.#mayChange(text)
+    const isChange = typeof text === 'string' && !isFirst && this.#mayChange(text)
     const given = Array.isArray(values) ? [values.map(withArrays), ...args.slice(2)] : args.slice(1)
     const query = name === undefined ? text : { name, text }
     const result: unknown = super.query(...([query, ...given] as unknown as [string]))
@@ -53,7 +97,7 @@ export class HardenedClient extends pg.Client {
 
   /** Cuts the connection; whoever waits for an answer is told so now. */
   destroy(): void {
-    const { connection } = this as unknown as { connection: { stream: { destroy(): void } } }
+    const { connection } = this as unknown as WithStream
     connection.stream.destroy()
     // A pool looks at this before the destroyed socket has said that it is closed.
     Reflect.set(this, '_queryable', false)
@@ -94,6 +138,16 @@ export class HardenedClient extends pg.Client {
     if (!this.#names.has(text)) this.#names.set(text, STATEMENT_NAME.exec(text)?.[1])
     return this.#names.get(text)
   }
+}
+
+/** What the driver's types leave out. */
+interface WithStream {
+  readonly connection: { readonly stream: Socket }
+}
+
+/** Of a statement that was not sent. */
+function answerOf(command: string) {
+  return { command, rowCount: null, rows: [] }
 }
 
 function withArrays(value: unknown): unknown {

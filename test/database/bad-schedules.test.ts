@@ -40,7 +40,7 @@ beforeEach(async () => {
     deps,
     createStoreNew(deps, {
       enqueue: createEnqueue(deps),
-      assign: { begin: () => ({ pair: async () => new Map(), conclude: async () => {} }) },
+      assign: { begin: () => ({ pair: () => new Map(), conclude: async () => {} }) },
     }),
   )
 })

@@ -55,6 +55,28 @@ describe('a transaction', () => {
     expect(rows).toHaveLength(0)
   })
 
+  test('begins at the server with its first statement, and holds that one too', async () => {
+    const other = openOther(1)
+    const pid = await readPid(other)
+    const stateOf = async () => {
+      const { rows } = await sql<{ state: string }>`
+        select state from pg_stat_activity where pid = ${pid}`.execute(db)
+      return rows[0]?.state
+    }
+    await other.transaction().execute(async () => {
+      expect(await stateOf()).toBe('idle')
+    })
+    const work = other.transaction().execute(async (tx) => {
+      await sql`insert into rota.dependency_check (job_id) values (7)`.execute(tx)
+      expect(await stateOf()).toBe('idle in transaction')
+      throw new Error('given up')
+    })
+    await expect(work).rejects.toThrow('given up')
+    const { rows } = await sql`select from rota.dependency_check`.execute(db)
+    expect(rows).toHaveLength(0)
+    expect(await readPid(other)).toBe(pid)
+  })
+
   test('whose backend dies fails as unavailable; the process and the pool live on', async () => {
     const other = openOther(1)
     const work = other.transaction().execute(async (tx) => {

@@ -2,7 +2,16 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { pino } from 'pino'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+} from 'vitest'
 import { createEnqueue, type Enqueued } from '../../coordinator/enqueue/enqueue.ts'
 import { createStoreNew } from '../../coordinator/enqueue/store-new.ts'
 import {
@@ -45,8 +54,7 @@ beforeAll(async () => {
   const workers = await sql<{ id: WorkerId }>`insert into rota.worker (uid, name)
     values (gen_random_uuid(), 'worker-1') returning id`.execute(db)
   workerId = workers.rows[0]!.id
-  await sql`insert into rota.session (id, worker_id, coordinator_id)
-    values (${sessionId}, ${workerId}, gen_random_uuid())`.execute(db)
+  await restoreWorker()
   await sql`with job as (
       insert into rota.job (uid, name, state, version) values (gen_random_uuid(), 'job', 'active', 1) returning id
     ), version as (
@@ -59,6 +67,12 @@ afterAll(async () => {
   await db.destroy()
   await database.drop()
 })
+
+async function restoreWorker(): Promise<void> {
+  await sql`update rota.worker set state = 'active'`.execute(db)
+  await sql`insert into rota.session (id, worker_id, coordinator_id)
+    values (${sessionId}, ${workerId}, gen_random_uuid()) on conflict do nothing`.execute(db)
+}
 
 let reserved: Set<ExecutionId>
 let dispatched: ExecutionId[]
@@ -108,10 +122,10 @@ function offer(freeSlots: number): WorkerOffer {
   return { workerId, sessionId, name: 'worker-1', slots: SLOTS, freeSlots, ...nothing, ...health }
 }
 
-function ask(rest: Partial<Trigger> = {}): Promise<ExecutionId> {
+async function ask(rest: Partial<Trigger> = {}): Promise<ExecutionId> {
   const common = { parameters: {}, worker: '', scheduleTime: undefined, actor: 'token:test' }
   const asked = { job: 'job', ...common, request: undefined, validateOnly: false, ...rest }
-  return trigger(asked) as Promise<ExecutionId>
+  return (await trigger(asked))?.id as ExecutionId
 }
 
 async function statesOf(ids: readonly ExecutionId[]): Promise<string[]> {
@@ -167,6 +181,27 @@ describe('while nothing is left in the queue', () => {
     )
   })
 
+  test('it is one statement more than the question for its job', async () => {
+    await idle()
+    await ask()
+    const before = statements
+    await ask()
+    expect(statements - before).toBe(2)
+  })
+
+  test.each([
+    ['has ended', sql`delete from rota.session`],
+    ['is of a worker that takes no work', sql`update rota.worker set state = 'cordoned'`],
+  ])('a session that %s gets nothing', async (_, change) => {
+    await idle()
+    await change.execute(db)
+    onTestFinished(restoreWorker)
+    const id = await ask()
+    expect(await statesOf([id])).toEqual(['queued'])
+    expect(dispatched).toEqual([])
+    expect(reserved.size).toBe(0)
+  })
+
   test('what is asked for later waits', async () => {
     await idle()
     const id = await ask({ scheduleTime: new Date(Date.now() + 3_600_000) })
@@ -194,7 +229,7 @@ describe('a pair whose transaction', () => {
   async function pairInVain() {
     await idle()
     const pairs = match.beginPairs()
-    const owners = await db.transaction().execute((tx) => pairs.pair(tx, [enqueued]))
+    const owners = pairs.pair([enqueued])
     expect(owners.get(enqueued.id)).toMatchObject({ workerId, sessionId })
     expect([...reserved]).toEqual([enqueued.id])
     return pairs

@@ -57,6 +57,21 @@ async function startOn(
   return ref
 }
 
+test('a trigger that finds a free worker is answered as it was stored', async () => {
+  await peer('free-1', 'free')
+  await rota.createJob('answered', {
+    ...shell('true'),
+    placement: { capabilities: ['free'] },
+    parameters: [{ name: 'size', kind: 'KIND_INTEGER', default: '3' }],
+  })
+  const answered = await until('one is assigned at once', async () => {
+    const execution = await rota.trigger('answered', { parameters: { size: 5 } })
+    return execution.state === ExecutionState.ASSIGNED ? execution : undefined
+  })
+  expect(answered).toEqual(await rota.execution(answered.name))
+  expect(answered.attempts).toMatchObject([{ number: 1, worker: 'workers/free-1' }])
+})
+
 async function timeline(execution: string): Promise<ExecutionEvent[]> {
   const { events } = await rota.executions.listExecutionEvents({ execution })
   return events

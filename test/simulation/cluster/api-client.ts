@@ -3,6 +3,7 @@
  */
 import { createHash } from 'node:crypto'
 import { cancelExecution } from '../../../coordinator/cancel/cancel.ts'
+import type { Triggered } from '../../../coordinator/enqueue/trigger.ts'
 import { RotaError } from '../../../shared/errors/rota-error.ts'
 import type { SeededRandom } from '../world/seeded-random.ts'
 import { tagOf } from '../world/world.ts'
@@ -13,6 +14,16 @@ const API_TAG = tagOf('api')
 const TIMEOUT_MS = 5_000
 const TRIGGER_EVERY_MS = 3_000
 const CANCEL_EVERY_MS = 5_000
+
+const ACTOR = 'token:people'
+/** What all of them say. */
+const TRIGGER = {
+  parameters: {},
+  worker: '',
+  scheduleTime: undefined,
+  actor: ACTOR,
+  validateOnly: false,
+} as const
 
 type Api = NonNullable<CoordinatorNode['api']>
 
@@ -48,10 +59,14 @@ export class ApiClient {
     })
   }
 
-  /** Triggers a job; goes on with the same request id until somebody has answered. */
+  /** Triggers a job; goes on with the same request id until somebody has answered. Some send none, and ask once. */
   trigger(job: string): void {
     this.requestCount += 1
     const requestId = `request-${this.requestCount}`
+    if (this.#random.chance(0.3)) {
+      this.#askOnce(requestId, job)
+      return
+    }
     this.open.add(requestId)
     this.#ask(requestId, job)
     // Now and then an impatient one asks two at once.
@@ -65,28 +80,25 @@ export class ApiClient {
         if (this.open.has(requestId)) this.#ask(requestId, job)
       })
     }
+    const fingerprint = createHash('sha256').update(job).digest()
+    const request = { actor: ACTOR, method: 'TriggerJob', requestId, fingerprint }
     this.#call(
-      async ({ flow }) =>
-        flow.triggerJob({
-          job,
-          parameters: {},
-          worker: '',
-          scheduleTime: undefined,
-          actor: 'token:people',
-          request: {
-            actor: 'token:people',
-            method: 'TriggerJob',
-            requestId,
-            fingerprint: createHash('sha256').update(job).digest(),
-          },
-          validateOnly: false,
-        }),
-      (executionId) => this.#acknowledged(requestId, String(executionId)),
+      async ({ flow }) => flow.triggerJob({ job, ...TRIGGER, request }),
+      (triggered) => this.#acknowledged(requestId, triggered),
       again,
     )
   }
 
-  #acknowledged(requestId: string, executionId: string): void {
+  #askOnce(number: string, job: string): void {
+    this.#call(
+      async ({ flow }) => flow.triggerJob({ job, ...TRIGGER, request: undefined }),
+      (triggered) => this.#acknowledged(number, triggered),
+      () => {},
+    )
+  }
+
+  #acknowledged(requestId: string, triggered: Triggered | undefined): void {
+    const executionId = String(triggered?.id)
     this.open.delete(requestId)
     const before = this.triggered.get(requestId)
     if (before !== undefined && before !== executionId) {
@@ -106,7 +118,7 @@ export class ApiClient {
           id: id,
           reason: 'not wanted',
           force,
-          actor: 'token:people',
+          actor: ACTOR,
         }),
       () => {},
       () => {},

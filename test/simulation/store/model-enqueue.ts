@@ -9,12 +9,13 @@ import type {
   WorkerId,
 } from '../../../coordinator/job/execution.ts'
 import { type ExecutionRow, INFINITY, type StatementModel } from './schema.ts'
-import { FOR_UPDATE } from './versioned-table.ts'
+import { FOR_UPDATE, KEY_SHARE } from './versioned-table.ts'
 
 type NewState = 'waiting' | 'queued'
 
 const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now, nextEpoch }) => {
   const [
+    sessionIds,
     ids,
     jobIds,
     versions,
@@ -26,6 +27,7 @@ const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now, 
     guarantees,
     ...rest
   ] = parameters as [
+    SessionId[],
     ExecutionId[],
     JobId[],
     number[],
@@ -51,14 +53,17 @@ const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now, 
     (SessionId | null)[],
     (WorkerId | null)[],
   ]
-  const assigned: { id: ExecutionId; epoch: Epoch }[] = []
+  const held = hold({ tx, tables }, sessionIds)
+  const assigned: { id: ExecutionId; epoch: Epoch; assigned_ms: number }[] = []
   for (const [index, id] of ids.entries()) {
     const available = availables[index]
     const deadlineMs = deadlines[index] ?? null
     const fromMs =
       times[index]?.getTime() ?? (available instanceof Date ? available.getTime() : nowMs)
     const at = <T>(column: readonly T[]) => column[index] as T
-    const owner = ownerOf(at(sessions), at(workers), { now, nextEpoch })
+    const session = at(sessions)
+    const isHeld = session !== null && held.has(session)
+    const owner = isHeld ? ownerOf(session, at(workers), { now, nextEpoch }) : undefined
     tables.execution.insert(tx, {
       ...EMPTY_EXECUTION,
       id,
@@ -80,7 +85,7 @@ const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now, 
       gate: at(gates),
       ...owner,
     })
-    if (owner !== undefined) assigned.push({ id, epoch: owner.epoch })
+    if (owner !== undefined) assigned.push({ id, epoch: owner.epoch, assigned_ms: nowMs })
   }
   return assigned
 }
@@ -92,6 +97,22 @@ function ownerOf(
 ) {
   if (session_id === null || worker_id === null) return undefined
   return { session_id, worker_id, attempt: 1, epoch: nextEpoch() as Epoch, assigned_at: now }
+}
+
+/** `holdSessions` of the match loop, as a part of the insert. */
+function hold(
+  { tx, tables }: Pick<Parameters<StatementModel>[0], 'tx' | 'tables'>,
+  sessionIds: readonly SessionId[],
+): ReadonlySet<SessionId> {
+  const held = new Set<SessionId>()
+  for (const id of [...sessionIds].sort()) {
+    const session = tables.session.get(tx, id)
+    const worker = session && tables.worker.get(tx, session.worker_id)
+    if (worker?.state !== 'active' || worker.deleted_at !== null) continue
+    tables.session.lock(tx, id, KEY_SHARE)
+    held.add(id)
+  }
+  return held
 }
 
 const EMPTY_EXECUTION = {
