@@ -50,8 +50,16 @@ function impliedCapabilities(task: Task | undefined): string[] {
 
 /** The same text for equal needs: the key of their placement class. */
 export function placementKey(needs: PlacementNeeds): string {
-  const { selector, worker, slots } = needs
-  return JSON.stringify([[...new Set(needs.capabilities)].sort(), selector, worker, slots])
+  const known = keys.get(needs) ?? writeKey(needs)
+  keys.set(needs, known)
+  return known
+}
+
+/** Those of a spec are asked for with every execution. */
+const keys = new WeakMap<PlacementNeeds, string>()
+
+function writeKey({ capabilities, selector, slots, worker }: PlacementNeeds): string {
+  return JSON.stringify([[...new Set(capabilities)].sort(), selector, worker, slots])
 }
 
 /** Why the worker cannot take it, in sentences for people; empty when it can. */

@@ -38,12 +38,13 @@ export function createJobSpecs(): JobSpecs {
   const known = new Map<string, StoredSpec>()
   return {
     async load(db, wanted) {
-      const missing = wanted.filter((ref) => !known.has(specKey(ref)))
+      const refs = new Map(wanted.map((ref) => [specKey(ref), ref]))
+      const missing = [...refs].filter(([key]) => !known.has(key)).map(([, ref]) => ref)
       const read = missing.length === 0 ? [] : await readSpecs(db, missing)
       const found = new Map(read.map((stored) => [specKey(stored), stored]))
-      for (const ref of wanted) {
-        const stored = known.get(specKey(ref))
-        if (stored !== undefined) found.set(specKey(ref), stored)
+      for (const key of refs.keys()) {
+        const stored = known.get(key)
+        if (stored !== undefined) found.set(key, stored)
       }
       for (const [key, stored] of found) known.set(key, stored)
       for (const key of known.keys()) {
