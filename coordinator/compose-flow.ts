@@ -100,7 +100,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   // schedule -> enqueue -> match -> dispatch, report -> settle
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
   const storeNew = createStoreNew(deps, { enqueue, assign: { begin: match.beginPairs } })
-  const schedules = [createScheduleLoop(deps, storeNew), createThawLoop(deps, enqueue)]
+  const schedules = schedulesWith(deps, { ...match, storeNew, enqueue })
   const triggerJob = createTriggerJob(deps, storeNew)
   const [renew, control] = [
     createRenewLoop(deps, fleet, heartbeatMs),
@@ -216,6 +216,15 @@ function expireWith(
       endSessions(fleet, sessionIds)
     },
   }
+}
+
+function schedulesWith(
+  deps: Deps,
+  steps: Parameters<typeof createScheduleLoop>[1] & {
+    readonly enqueue: Parameters<typeof createThawLoop>[1]
+  },
+): Ticker[] {
+  return [createScheduleLoop(deps, steps), createThawLoop(deps, steps.enqueue)]
 }
 
 /** The way in, and what lets go on what waits there. */

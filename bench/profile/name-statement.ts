@@ -28,7 +28,9 @@ export function statementsOf(source: string): NamedStatement[] {
   return [...source.matchAll(STATEMENT)].flatMap(([, name = '', text = '']) => {
     const fixed = text.trim().split(PLACEHOLDER)
     if (fixed.every((part) => part.trim() === '')) return []
-    const pattern = fixed.map((part) => part.split(new RegExp(CONSTANTS)).map(literal).join(SOME_CONSTANTS))
+    const pattern = fixed.map((part) =>
+      part.split(new RegExp(CONSTANTS)).map(literal).join(SOME_CONSTANTS),
+    )
     const weight = fixed.reduce((sum, part) => sum + part.length, 0)
     const matches = new RegExp(`^\\s*${pattern.join('[^]*?')}\\s*$`)
     return [{ name, matches, weight }]

@@ -1,8 +1,8 @@
 /** How late scheduled executions begin: many in every second, and very many in one. */
 
 import { until } from '../../test/support/until.ts'
-import { type Costs, costsSince, readCosts } from '../cluster/costs.ts'
 import { copyRows } from '../cluster/copy-rows.ts'
+import { type Costs, costsSince, readCosts } from '../cluster/costs.ts'
 import type { BenchJob } from '../cluster/load.ts'
 import { countUnnumbered } from '../cluster/runs.ts'
 import { type Setting, startSetting } from '../cluster/setting.ts'

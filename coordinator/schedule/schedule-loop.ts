@@ -15,6 +15,7 @@ import type { NewExecution } from '../job/new-execution.ts'
 import type { Db } from '../store/database.ts'
 import { isDatabaseUnavailable } from '../store/database-errors.ts'
 import { type JobVersionRef, specOf } from '../store/job-specs.ts'
+import { createCrowdPace } from './crowd-pace.ts'
 import { type DueDecision, decideDue } from './decide-due.ts'
 import {
   type CircumstancesOf,
@@ -57,22 +58,31 @@ const PUT_OFF_MS = 60_000
 type StoreNew = <T>(work: (tx: Db, enqueue: Enqueue) => Promise<T>) => Promise<T>
 type Enqueue = (requests: readonly NewExecution[]) => Promise<unknown>
 
+/** What the schedule step needs of those behind it. */
+export interface AfterSchedule {
+  readonly storeNew: StoreNew
+  /** Slots that what is new can have at once. */
+  readonly freeSlots: () => number
+}
+
 interface ScheduleSteps {
   readonly storeNew: StoreNew
   readonly read: ReadCircumstances
 }
 
-export function createScheduleLoop(deps: Deps, storeNew: StoreNew): Ticker {
+export function createScheduleLoop(deps: Deps, { storeNew, freeSlots }: AfterSchedule): Ticker {
   let isCrowded = false
   const steps = { storeNew, read: createReadCircumstances(deps) }
+  const pace = createCrowdPace(deps.clock, { freeSlots, batch: BATCH, lanes: LANES })
   return new Ticker({
     ...deps,
     name: 'schedule',
     runOnce: async () => {
+      const limit = isCrowded ? await pace() : BATCH
       const lanes = Array.from({ length: isCrowded ? LANES : 1 }, async () =>
-        decideBatch(deps, steps),
+        decideBatch(deps, steps, limit),
       )
-      isCrowded = (await allOf(lanes)).includes(BATCH)
+      isCrowded = (await allOf(lanes)).includes(limit)
       if (isCrowded) return 0
       const waitMs = (await nextDueMs(deps.db)) ?? LOOK_MS
       return Math.max(0, Math.min(LOOK_MS, waitMs))
@@ -86,20 +96,20 @@ async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
   return Promise.all(work)
 }
 
-/** At most `BATCH` due schedules; answers how many there were. */
-async function decideBatch(deps: Deps, steps: ScheduleSteps): Promise<number> {
+/** At most `limit` due schedules; answers how many there were. */
+async function decideBatch(deps: Deps, steps: ScheduleSteps, limit: number): Promise<number> {
   try {
-    return await decideDueSchedules(deps, steps, { limit: BATCH })
+    return await decideDueSchedules(deps, steps, { limit })
   } catch (error) {
     if (isDatabaseUnavailable(error)) throw error
     deps.logger.warn({ err: error }, 'due schedules cannot be decided together; one by one (S4)')
-    return decideOneByOne(deps, steps)
+    return decideOneByOne(deps, steps, limit)
   }
 }
 
-/** As many as a batch has, each in a transaction of its own. */
-async function decideOneByOne(deps: Deps, steps: ScheduleSteps): Promise<number> {
-  for (let decided = 0; decided < BATCH; decided++) {
+/** The same, each in a transaction of its own. */
+async function decideOneByOne(deps: Deps, steps: ScheduleSteps, most: number): Promise<number> {
+  for (let decided = 0; decided < most; decided++) {
     let row: DueSchedule | undefined
     const onLocked = (rows: readonly DueSchedule[]) => {
       row = rows[0]
@@ -112,7 +122,7 @@ async function decideOneByOne(deps: Deps, steps: ScheduleSteps): Promise<number>
       await advanceSchedules(deps.db, [putOff(deps, row, { error })])
     }
   }
-  return BATCH
+  return most
 }
 
 /** Says so in the log; the mark stays. */

@@ -4,7 +4,10 @@
  */
 export type Hint =
   | 'schedules'
+  /** Something was queued, or may have been. */
   | 'queue'
+  /** Slots are free, and nothing was queued. */
+  | 'room'
   | 'dependencies'
   | 'overlap'
   | 'cancels'
