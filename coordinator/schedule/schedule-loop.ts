@@ -25,11 +25,10 @@ import {
 } from './read-circumstances.ts'
 import {
   advanceSchedules,
-  completeJobs,
   countSkips,
   type DueSchedule,
-  deleteSchedules,
   endPauses,
+  endSchedules,
   insertOccurrences,
   lockDueSchedules,
   nextDueMs,
@@ -148,17 +147,19 @@ async function decideDueSchedules(
   { read, storeNew }: ScheduleSteps,
   { limit, onLocked }: DueBatch,
 ): Promise<number> {
-  return storeNew(async (tx, enqueue) => {
+  const { count, hasEnds } = await storeNew(async (tx, enqueue) => {
     const due = await lockDueSchedules(tx, limit)
-    if (due.length === 0) return 0
+    if (due.length === 0) return { count: 0, hasEnds: false }
     onLocked?.(due)
     const specs = await deps.specs.load(tx, due.map(toRef))
     const jobs = due.map((row) => ({ row, stored: specOf(specs, toRef(row)) }))
     const aroundOf = await read(tx, jobs)
     const plans = jobs.map((job) => planSchedule(deps, job, aroundOf))
     await apply(tx, enqueue, plans)
-    return due.length
+    return { count: due.length, hasEnds: plans.some(isOver) }
   })
+  if (hasEnds && count < limit) deps.hints.give('endings')
+  return count
 }
 
 interface SchedulePlan extends DueJob {
@@ -231,10 +232,8 @@ async function moveMarks(tx: Db, plans: readonly SchedulePlan[]): Promise<void> 
   }
   const resumed = plans.filter(isResumed)
   if (resumed.length > 0) await endPauses(tx, resumed.map(toJobId))
-  const over = plans.filter((plan) => lookAt(plan) === undefined)
-  if (over.length === 0) return
-  await deleteSchedules(tx, over.map(toJobId))
-  await completeJobs(tx, over.filter(({ stored }) => stored.spec.schedule).map(toJobId))
+  const over = plans.filter(isOver)
+  if (over.length > 0) await endSchedules(tx, over.map(toJobId))
 }
 
 /** The pause is over, and everything within it is decided; of what was put off nothing is. */
@@ -242,6 +241,10 @@ function isResumed({ mark, nextDueAt, row }: SchedulePlan): boolean {
   const { is_paused, now, resume_at } = row
   if (!is_paused || resume_at === null || resume_at > now || mark <= row.marked_at) return false
   return nextDueAt === undefined || nextDueAt >= resume_at
+}
+
+function isOver(plan: SchedulePlan): boolean {
+  return lookAt(plan) === undefined
 }
 
 /** When the schedule must be looked at again; undefined: never. */
