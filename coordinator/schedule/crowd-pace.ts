@@ -9,7 +9,7 @@ import { type Clock, sleep } from '../../shared/clock.ts'
 
 /** Waits for room no longer than this in one round, and looks so often, in ms. */
 const WAIT_MS = 60
-const LOOK_MS = 5
+const LOOK_MS = 10
 /** Rounds that do not wait after a wait in vain. */
 const VAIN_ROUNDS = 10
 

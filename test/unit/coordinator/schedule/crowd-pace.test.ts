@@ -18,7 +18,7 @@ describe('the pace of a crowd', () => {
     const limit = createCrowdPace(clock, { ...CROWD, freeSlots: () => freeSlots })()
     await clock.advance(20)
     freeSlots = 800
-    await clock.advance(5)
+    await clock.advance(10)
     expect(await limit).toBe(400)
   })
 
