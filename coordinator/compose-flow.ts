@@ -35,6 +35,7 @@ import type { SessionId, WorkerId } from './job/execution.ts'
 import type { Fleet as MatchFleet } from './match/fleet.ts'
 import { createMatch } from './match/match-loop.ts'
 import { createReportReceiver, type ReportSteps } from './report/receive-report.ts'
+import { createCompleteLoop } from './schedule/complete-loop.ts'
 import { createScheduleLoop } from './schedule/schedule-loop.ts'
 import { createThawLoop } from './schedule/thaw-loop.ts'
 import { createExpireLoop } from './settle/expire-loop.ts'
@@ -100,7 +101,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
   // schedule -> enqueue -> match -> dispatch, report -> settle
   const match = createMatch(deps, matchWith(deps, fleet, recovery))
   const storeNew = createStoreNew(deps, { enqueue, assign: { begin: match.beginPairs } })
-  const schedules = [createScheduleLoop(deps, storeNew), createThawLoop(deps, enqueue)]
+  const { schedules, complete } = schedulesWith(deps, { ...match, storeNew, enqueue })
   const triggerJob = createTriggerJob(deps, storeNew)
   const [renew, control] = [
     createRenewLoop(deps, fleet, heartbeatMs),
@@ -111,6 +112,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
 
   wakeOn(deps, {
     schedules,
+    endings: [complete],
     queue: [match.loop, release],
     ...{ dependencies: [dependencies], overlap: [overlap.loop], cancels: [control] },
     workers: [renew, ...workers],
@@ -129,7 +131,7 @@ export function composeFlow(deps: Deps, options: FlowOptions): Flow {
     ...{ triggerJob, endExecutions, membership, conduct, recovery },
     backfillJob: createBackfillJob(deps, enqueue),
     loops: [
-      ...[...schedules, release, dependencies, overlap.loop, match.loop, renew, control],
+      ...[...schedules, complete, release, dependencies, overlap.loop, match.loop, renew, control],
       ...[...workers, expire, conduct.loop, recover],
     ],
     converse: (peer) => createConversation(deps, conversation, peer),
@@ -215,6 +217,18 @@ function expireWith(
       options.onEnded(ended)
       endSessions(fleet, sessionIds)
     },
+  }
+}
+
+function schedulesWith(
+  deps: Deps,
+  steps: Parameters<typeof createScheduleLoop>[1] & {
+    readonly enqueue: Parameters<typeof createThawLoop>[1]
+  },
+) {
+  return {
+    schedules: [createScheduleLoop(deps, steps), createThawLoop(deps, steps.enqueue)],
+    complete: createCompleteLoop(deps),
   }
 }
 

@@ -10,22 +10,30 @@ export interface NamedStatement {
 /** `${...}`, with templates and braces within it. */
 const PLACEHOLDER = /\$\{(?:[^{}`]|`[^`]*`|\{[^{}]*\})*\}/
 const STATEMENT = new RegExp(`/\\* (\\w+) \\*/((?:${PLACEHOLDER.source}|[^\`])*)\``, 'g')
-/** Constants are numbered parameters there. */
-const CONSTANT = /'[^']*'|\b\d+\b/
-const SOME_CONSTANT = `(?:\\$\\d+|'[^']*'|\\d+)`
+/** Constants are numbered parameters there, and a list of them is `$1 /*, ... *\/`. */
+const WORD = '\\b(?:\\d+|null|true|false|epoch(?=\\s+from))\\b'
+const CONSTANTS = listOf(`(?:'[^']*'|${WORD})`)
+const SOME_CONSTANTS = `${listOf(`(?:\\$\\d+|'[^']*'|${WORD})`)}(?: /\\*, \\.\\.\\. \\*/)?`
+
+function listOf(pattern: string): string {
+  return `${pattern}(?:,\\s+${pattern})*`
+}
 
 function literal(text: string): string {
   return text.split(/\s+/).map(RegExp.escape).join('\\s+')
 }
 
-/** The statements of a source file: `/* name *\/ select ...` up to the end of its template. */
+/** The statements of a source file: `/* name *\/ select ...` up to the end of its template. One that is put together is none. */
 export function statementsOf(source: string): NamedStatement[] {
-  return [...source.matchAll(STATEMENT)].map(([, name = '', text = '']) => {
+  return [...source.matchAll(STATEMENT)].flatMap(([, name = '', text = '']) => {
     const fixed = text.trim().split(PLACEHOLDER)
-    const pattern = fixed.map((part) => part.split(CONSTANT).map(literal).join(SOME_CONSTANT))
+    if (fixed.every((part) => part.trim() === '')) return []
+    const pattern = fixed.map((part) =>
+      part.split(new RegExp(CONSTANTS)).map(literal).join(SOME_CONSTANTS),
+    )
     const weight = fixed.reduce((sum, part) => sum + part.length, 0)
     const matches = new RegExp(`^\\s*${pattern.join('[^]*?')}\\s*$`)
-    return { name, matches, weight }
+    return [{ name, matches, weight }]
   })
 }
 

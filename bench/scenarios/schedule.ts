@@ -2,6 +2,7 @@
 
 import { until } from '../../test/support/until.ts'
 import { copyRows } from '../cluster/copy-rows.ts'
+import { type Costs, costsSince, readCosts } from '../cluster/costs.ts'
 import type { BenchJob } from '../cluster/load.ts'
 import { countUnnumbered } from '../cluster/runs.ts'
 import { type Setting, startSetting } from '../cluster/setting.ts'
@@ -12,6 +13,8 @@ import type { Stage } from '../stage.ts'
 
 const DUE_PER_SECOND = { full: 1_000, quick: 200 } as const
 const SPAN_S = { full: 60, quick: 5 } as const
+/** Executions before all, so that nothing is compiled while it is measured. */
+const WARM_UP = { full: 20_000, quick: 2_000 } as const
 const CROWD = { full: 100_000, quick: 1_000 } as const
 /** From the making of the jobs to their first due time. */
 const LEAD_S = 3
@@ -23,8 +26,8 @@ export const schedule: Scenario = {
   what: 'ms that due executions begin late: 1,000 per second for a minute, 100,000 in one second',
   async run(stage) {
     const setting = await startSetting(stage)
-    await setting.rota.beginMeasuring()
     const { isQuick, jobs } = stage.options
+    await warmUp(stage, setting)
     const crowd = jobs ?? (isQuick ? CROWD.quick : CROWD.full)
     const seconds = isQuick ? SPAN_S.quick : SPAN_S.full
     const perSecond = isQuick ? DUE_PER_SECOND.quick : DUE_PER_SECOND.full
@@ -65,6 +68,13 @@ export const schedule: Scenario = {
   },
 }
 
+async function warmUp({ options, say }: Stage, { load }: Setting): Promise<void> {
+  say('warming up ...')
+  const job = await load.createJob('warm-up')
+  await load.enqueue(job, options.isQuick ? WARM_UP.quick : WARM_UP.full)
+  await load.whenSettled(job)
+}
+
 /** None for a part that was left out. */
 function goalOf(value: number | undefined, most: number, { what }: { readonly what: string }) {
   return value === undefined ? [] : [goal(what, value <= most)]
@@ -100,16 +110,19 @@ async function measureSteady(
     created: `date_trunc('second', clock_timestamp()) - interval '1 hour' + interval '${stepMs} milliseconds' * g`,
     spec: `t.spec #- '{schedule,notBefore}'`,
   })
+  await setting.rota.beginMeasuring()
+  const before = readCosts(setting)
   await sleepMs((LEAD_S + seconds) * 1_000)
   await setting.database.query(
     `delete from rota.schedule s using rota.job j where j.id = s.job_id and j.name like 'steady-%'`,
   )
-  return readRun(setting, 'steady', ({ decided, due, last, p50, p99 }) => ({
+  return readRun(setting, 'steady', ({ costs, decided, due, last, p50, p99 }) => ({
     decidedMaxMs: decided,
     lateP50Ms: p50,
     lateP99Ms: p99,
     lateMaxMs: last,
     duePerSecond: due / seconds,
+    ...costsSince(before, costs, due),
   }))
 }
 
@@ -132,7 +145,9 @@ async function measureCrowd(stage: Stage, setting: Setting, count: number): Prom
     created: 'clock_timestamp()',
     spec: `replace(t.spec::text, '${at}', '${due}')::jsonb`,
   })
+  await setting.rota.beginMeasuring()
   await sleepMs(Math.max(0, Date.parse(due) - (await databaseMs(setting))))
+  const before = readCosts(setting)
   await until(
     'all that are due at once are in the ledger',
     async () => {
@@ -145,11 +160,17 @@ async function measureCrowd(stage: Stage, setting: Setting, count: number): Prom
     },
     SETTLED_LIMIT_MS,
   )
-  return readRun(setting, 'crowd', ({ decided, last, p50 }) => ({
-    crowdAllDecidedS: decided / 1_000,
-    crowdAllStartedS: last / 1_000,
-    crowdHalfStartedS: p50 / 1_000,
-  }))
+  return readRun(setting, 'crowd', ({ costs, decided, due: dueCount, last, p50 }) => {
+    const { agentsUs, coordinatorUs, postgresUs } = costsSince(before, costs, dueCount)
+    return {
+      crowdAllDecidedS: decided / 1_000,
+      crowdAllStartedS: last / 1_000,
+      crowdHalfStartedS: p50 / 1_000,
+      crowdCoordinatorUs: coordinatorUs,
+      crowdAgentsUs: agentsUs,
+      crowdPostgresUs: postgresUs,
+    }
+  })
 }
 
 async function databaseMs({ database }: Setting): Promise<number> {
@@ -200,6 +221,8 @@ interface Lateness {
   readonly last: number
   /** The last decision of the schedule step. */
   readonly decided: number
+  /** When all had settled. */
+  readonly costs: Costs
 }
 
 async function readRun(
@@ -214,7 +237,8 @@ async function readRun(
     async () => !(await database.query<{ isLive: boolean }>(isLive))[0]?.isLive,
     SETTLED_LIMIT_MS,
   )
-  const [row] = await database.query<Lateness & { settled: number; failed: number }>(
+  const costs = readCosts(setting)
+  const [row] = await database.query<Omit<Lateness, 'costs'> & { settled: number; failed: number }>(
     `select count(o.*)::int as due, count(h.id)::int as settled,
       count(*) filter (where h.state <> 'succeeded')::int as failed,
       percentile_cont(0.5) within group (order by late)::float8 as p50,
@@ -226,7 +250,7 @@ async function readRun(
     where j.name like '${prefix}-%'`,
   )
   if (row === undefined || row.due === 0) throw new Error(`nothing of ${prefix} was due`)
-  return { figures: figures(row), checks: await check(setting, row) }
+  return { figures: figures({ ...row, costs }), checks: await check(setting, row) }
 }
 
 /** The agents' count is of all scheduled runs so far. */

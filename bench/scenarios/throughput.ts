@@ -1,10 +1,10 @@
 /** No-op executions through remote agents, from the queue to the history, beside queues that run them in their process. */
 
+import { costsSince, readCosts } from '../cluster/costs.ts'
 import type { Load } from '../cluster/load.ts'
 import type { Rota } from '../cluster/rota.ts'
 import { type Setting, startSetting } from '../cluster/setting.ts'
 import { hostMs } from '../measure/host-time.ts'
-import { readCpuMs, readFamilyCpuMs } from '../measure/process-cost.ts'
 import {
   addChecks,
   type Figures,
@@ -142,32 +142,6 @@ async function runRota(setting: Setting, { calls, count, name }: Order): Promise
       ...called?.figures,
     },
     checks: addChecks([checks, ...(called === undefined ? [] : [called.checks])]),
-  }
-}
-
-/** Time on a core since their start, in ms. */
-interface Costs {
-  readonly coordinator: number
-  readonly agents: number
-  readonly postgres: number
-}
-
-function readCosts({ postgres, rota }: Setting): Costs {
-  const agents = rota.agents.map(({ process }) => readCpuMs(process.pid))
-  return {
-    coordinator: rota.coordinators.reduce((sum, { pid }) => sum + readCpuMs(pid), 0),
-    agents: agents.reduce((sum, ms) => sum + ms, 0),
-    postgres: readFamilyCpuMs(postgres.pid),
-  }
-}
-
-/** In microseconds of a core per execution. */
-function costsSince(before: Costs, after: Costs, count: number): Figures {
-  const perOne = (part: keyof Costs) => ((after[part] - before[part]) * 1_000) / count
-  return {
-    coordinatorUs: perOne('coordinator'),
-    agentsUs: perOne('agents'),
-    postgresUs: perOne('postgres'),
   }
 }
 

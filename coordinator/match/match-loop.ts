@@ -8,6 +8,7 @@
  *     answer was lost may have happened.
  * M5. Which classes have something queued is asked again some time later (pause-after.ts), and whenever those that had are
  *     empty. That question costs as much as a claim, and far more beside dead rows (queue-fronts.ts).
+ * M6. Room for more causes a round unless the last one has found the queue empty: then whoever has something new uses it.
  */
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
@@ -36,6 +37,8 @@ export interface Match {
   readonly loop: Ticker
   /** Gives what one transaction inserts to free workers, if nothing can be waiting for them (pair-new.ts). */
   beginPairs(): NewPairs
+  /** Slots that what is new can have at once; none while something waits for them. */
+  freeSlots(): number
 }
 
 export function createMatch(deps: Deps, fleet: Fleet): Match {
@@ -46,17 +49,31 @@ export function createMatch(deps: Deps, fleet: Fleet): Match {
   /** How often somebody has said that there is work or room, and what that was when a round last found nothing to do. */
   let saidCount = 0
   let idleAtCount = -1
+  let isEmpty = false
+  const isQueueEmpty = () => idleAtCount === saidCount
   deps.hints.on('queue', () => {
     saidCount += 1
+  })
+  deps.hints.on('room', () => {
+    if (isEmpty && isQueueEmpty()) return
+    saidCount += 1
+    loop.wake()
   })
   const loop = new Ticker({
     ...deps,
     name: 'match',
     runOnce: async () => {
       const saidBefore = saidCount
-      const claimed = await runRound(deps, fleet, { classes, doubtful, fronts })
-      if (claimed > 0) return 0
-      idleAtCount = saidBefore
+      const round = await runRound(deps, fleet, { classes, doubtful, fronts })
+      if (round.claimed > 0) {
+        // Another coordinator may have queued it.
+        idleAtCount = -1
+        return 0
+      }
+      if (round.left !== undefined) {
+        idleAtCount = saidBefore
+        isEmpty = round.left === 0
+      }
       return LOOK_MS
     },
   })
@@ -64,12 +81,14 @@ export function createMatch(deps: Deps, fleet: Fleet): Match {
     loop,
     beginPairs: () =>
       beginPairs(fleet, {
-        isQueueEmpty: () => idleAtCount === saidCount,
+        isQueueEmpty,
         onDoubt(pairs) {
           doubtful.push(...pairs)
           loop.wake()
         },
       }),
+    freeSlots: () =>
+      isQueueEmpty() ? fleet.offers().reduce((sum, offer) => sum + offer.freeSlots, 0) : 0,
   }
 }
 
@@ -79,15 +98,20 @@ interface RoundState {
   readonly fronts: QueueFronts
 }
 
-/** Answers how many were claimed. */
+interface RoundOutcome {
+  readonly claimed: number
+  /** Of a round that has found nothing to do: classes with something queued that fits no free slot. Undefined: none was free. */
+  readonly left?: number
+}
+
 async function runRound(
   deps: Deps,
   fleet: Fleet,
   { classes, doubtful, fronts }: RoundState,
-): Promise<number> {
+): Promise<RoundOutcome> {
   if (doubtful.length > 0) await resolveDoubt(deps, fleet, doubtful)
   const offers = fleet.offers().filter(({ freeSlots }) => freeSlots > 0)
-  if (offers.length === 0) return 0
+  if (offers.length === 0) return { claimed: 0 }
   const { queued, isFresh } = await classes.read()
   const eligible = eligibleOffers(queued, offers)
   const claimed =
@@ -100,7 +124,7 @@ async function runRound(
           fronts,
         })
   await fleet.dispatch(claimed)
-  if (claimed.length > 0 || isFresh) return claimed.length
+  if (claimed.length > 0 || isFresh) return { claimed: claimed.length, left: queued.length }
   classes.forget()
   return runRound(deps, fleet, { classes, doubtful, fronts })
 }

@@ -92,7 +92,9 @@ export function createReportReceiver<E extends Ended>(
     // The settle step has answered with its own.
     steps.onEnded(ended as readonly E[])
     if (ended.length > 0) {
-      deps.hints.give('queue')
+      // What has not succeeded may be queued again.
+      const isRoomOnly = read.ended.every(({ outcome }) => outcome === 'succeeded')
+      deps.hints.give(isRoomOnly ? 'room' : 'queue')
       deps.hints.give('executions')
     }
     // What the database has forgotten is not the agent's fault.

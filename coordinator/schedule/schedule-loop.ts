@@ -15,6 +15,7 @@ import type { NewExecution } from '../job/new-execution.ts'
 import type { Db } from '../store/database.ts'
 import { isDatabaseUnavailable } from '../store/database-errors.ts'
 import { type JobVersionRef, specOf } from '../store/job-specs.ts'
+import { createCrowdPace } from './crowd-pace.ts'
 import { type DueDecision, decideDue } from './decide-due.ts'
 import {
   type CircumstancesOf,
@@ -24,11 +25,10 @@ import {
 } from './read-circumstances.ts'
 import {
   advanceSchedules,
-  completeJobs,
   countSkips,
   type DueSchedule,
-  deleteSchedules,
   endPauses,
+  endSchedules,
   insertOccurrences,
   lockDueSchedules,
   nextDueMs,
@@ -57,22 +57,31 @@ const PUT_OFF_MS = 60_000
 type StoreNew = <T>(work: (tx: Db, enqueue: Enqueue) => Promise<T>) => Promise<T>
 type Enqueue = (requests: readonly NewExecution[]) => Promise<unknown>
 
+/** What the schedule step needs of those behind it. */
+export interface AfterSchedule {
+  readonly storeNew: StoreNew
+  /** Slots that what is new can have at once. */
+  readonly freeSlots: () => number
+}
+
 interface ScheduleSteps {
   readonly storeNew: StoreNew
   readonly read: ReadCircumstances
 }
 
-export function createScheduleLoop(deps: Deps, storeNew: StoreNew): Ticker {
+export function createScheduleLoop(deps: Deps, { storeNew, freeSlots }: AfterSchedule): Ticker {
   let isCrowded = false
   const steps = { storeNew, read: createReadCircumstances(deps) }
+  const pace = createCrowdPace(deps.clock, { freeSlots, batch: BATCH, lanes: LANES })
   return new Ticker({
     ...deps,
     name: 'schedule',
     runOnce: async () => {
+      const limit = isCrowded ? await pace() : BATCH
       const lanes = Array.from({ length: isCrowded ? LANES : 1 }, async () =>
-        decideBatch(deps, steps),
+        decideBatch(deps, steps, limit),
       )
-      isCrowded = (await allOf(lanes)).includes(BATCH)
+      isCrowded = (await allOf(lanes)).includes(limit)
       if (isCrowded) return 0
       const waitMs = (await nextDueMs(deps.db)) ?? LOOK_MS
       return Math.max(0, Math.min(LOOK_MS, waitMs))
@@ -86,20 +95,20 @@ async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
   return Promise.all(work)
 }
 
-/** At most `BATCH` due schedules; answers how many there were. */
-async function decideBatch(deps: Deps, steps: ScheduleSteps): Promise<number> {
+/** At most `limit` due schedules; answers how many there were. */
+async function decideBatch(deps: Deps, steps: ScheduleSteps, limit: number): Promise<number> {
   try {
-    return await decideDueSchedules(deps, steps, { limit: BATCH })
+    return await decideDueSchedules(deps, steps, { limit })
   } catch (error) {
     if (isDatabaseUnavailable(error)) throw error
     deps.logger.warn({ err: error }, 'due schedules cannot be decided together; one by one (S4)')
-    return decideOneByOne(deps, steps)
+    return decideOneByOne(deps, steps, limit)
   }
 }
 
-/** As many as a batch has, each in a transaction of its own. */
-async function decideOneByOne(deps: Deps, steps: ScheduleSteps): Promise<number> {
-  for (let decided = 0; decided < BATCH; decided++) {
+/** The same, each in a transaction of its own. */
+async function decideOneByOne(deps: Deps, steps: ScheduleSteps, most: number): Promise<number> {
+  for (let decided = 0; decided < most; decided++) {
     let row: DueSchedule | undefined
     const onLocked = (rows: readonly DueSchedule[]) => {
       row = rows[0]
@@ -112,7 +121,7 @@ async function decideOneByOne(deps: Deps, steps: ScheduleSteps): Promise<number>
       await advanceSchedules(deps.db, [putOff(deps, row, { error })])
     }
   }
-  return BATCH
+  return most
 }
 
 /** Says so in the log; the mark stays. */
@@ -138,17 +147,19 @@ async function decideDueSchedules(
   { read, storeNew }: ScheduleSteps,
   { limit, onLocked }: DueBatch,
 ): Promise<number> {
-  return storeNew(async (tx, enqueue) => {
+  const { count, hasEnds } = await storeNew(async (tx, enqueue) => {
     const due = await lockDueSchedules(tx, limit)
-    if (due.length === 0) return 0
+    if (due.length === 0) return { count: 0, hasEnds: false }
     onLocked?.(due)
     const specs = await deps.specs.load(tx, due.map(toRef))
     const jobs = due.map((row) => ({ row, stored: specOf(specs, toRef(row)) }))
     const aroundOf = await read(tx, jobs)
     const plans = jobs.map((job) => planSchedule(deps, job, aroundOf))
     await apply(tx, enqueue, plans)
-    return due.length
+    return { count: due.length, hasEnds: plans.some(isOver) }
   })
+  if (hasEnds && count < limit) deps.hints.give('endings')
+  return count
 }
 
 interface SchedulePlan extends DueJob {
@@ -221,10 +232,8 @@ async function moveMarks(tx: Db, plans: readonly SchedulePlan[]): Promise<void> 
   }
   const resumed = plans.filter(isResumed)
   if (resumed.length > 0) await endPauses(tx, resumed.map(toJobId))
-  const over = plans.filter((plan) => lookAt(plan) === undefined)
-  if (over.length === 0) return
-  await deleteSchedules(tx, over.map(toJobId))
-  await completeJobs(tx, over.filter(({ stored }) => stored.spec.schedule).map(toJobId))
+  const over = plans.filter(isOver)
+  if (over.length > 0) await endSchedules(tx, over.map(toJobId))
 }
 
 /** The pause is over, and everything within it is decided; of what was put off nothing is. */
@@ -232,6 +241,10 @@ function isResumed({ mark, nextDueAt, row }: SchedulePlan): boolean {
   const { is_paused, now, resume_at } = row
   if (!is_paused || resume_at === null || resume_at > now || mark <= row.marked_at) return false
   return nextDueAt === undefined || nextDueAt >= resume_at
+}
+
+function isOver(plan: SchedulePlan): boolean {
+  return lookAt(plan) === undefined
 }
 
 /** When the schedule must be looked at again; undefined: never. */

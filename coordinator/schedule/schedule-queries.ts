@@ -129,21 +129,40 @@ export async function endPauses(db: Db, jobIds: readonly JobId[]): Promise<void>
   await recordJobEvents(db, resumed, { change: 'resumed', actor: '', message: 'its pause is over' })
 }
 
-/** Nothing is to be decided about them any more. */
-export async function deleteSchedules(db: Db, jobIds: readonly JobId[]): Promise<void> {
-  await sql`/* deleteSchedules */
-    delete from rota.schedule where job_id = any (${jobIds}::bigint[])`.execute(db)
+/** Nothing is to be decided about them any more; their jobs go into the outbox of those to be completed. */
+export async function endSchedules(db: Db, jobIds: readonly JobId[]): Promise<void> {
+  await sql`/* endSchedules */
+    with ended as (delete from rota.schedule where job_id = any (${jobIds}::bigint[]) returning job_id)
+    insert into rota.schedule_end (job_id) select job_id from ended`.execute(db)
 }
 
-/** Jobs that will never be due again, and have nothing else to run them. */
-export async function completeJobs(db: Db, jobIds: readonly JobId[]): Promise<void> {
+/** Takes jobs out of the outbox; they come back if the transaction does not commit. */
+export async function takeEndedSchedules(db: Db, limit: number): Promise<JobId[]> {
+  const { rows } = await sql<{ job_id: JobId }>`/* takeEndedSchedules */
+    delete from rota.schedule_end
+    where id = any (array(select id from rota.schedule_end order by id limit ${limit} for update skip locked))
+    returning job_id`.execute(db)
+  return rows.map(({ job_id }) => job_id)
+}
+
+/** Of these jobs the ones that are active, locked in one order as whoever changes a job locks it. */
+export async function lockActiveJobs(db: Db, jobIds: readonly JobId[]): Promise<JobId[]> {
+  const { rows } = await sql<{ id: JobId }>`/* lockActiveJobs */
+    select id from rota.job where id = any (${jobIds}::bigint[]) and state = 'active'
+    order by id for no key update`.execute(db)
+  return rows.map(({ id }) => id)
+}
+
+/** Of these locked jobs, those that will never be due again become completed; answers which. */
+export async function completeJobs(db: Db, jobIds: readonly JobId[]): Promise<JobId[]> {
   const { rows } = await sql<{ id: JobId }>`/* completeJobs */
-    update rota.job set state = 'completed', revision = revision + 1, updated_at = clock_timestamp()
-    where id = any (${jobIds}::bigint[]) and state = 'active'
-    returning id`.execute(db)
-  const completed = rows.map(({ id }) => id)
-  if (completed.length === 0) return
-  await recordJobEvents(db, completed, { change: 'completed', actor: '', message: '' })
+    update rota.job j set state = 'completed', revision = j.revision + 1, updated_at = clock_timestamp()
+    from rota.job_version v
+    where j.id = any (${jobIds}::bigint[]) and v.job_id = j.id and v.version = j.version
+      and jsonb_typeof(v.spec -> 'schedule') = 'object'
+      and not exists (select from rota.schedule s where s.job_id = j.id)
+    returning j.id`.execute(db)
+  return rows.map(({ id }) => id)
 }
 
 /** Labels of jobs, which are no part of their versions. */

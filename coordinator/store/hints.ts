@@ -4,7 +4,12 @@
  */
 export type Hint =
   | 'schedules'
+  /** Schedules are over, and nothing more is due just now. */
+  | 'endings'
+  /** Something was queued, or may have been. */
   | 'queue'
+  /** Slots are free, and nothing was queued. */
+  | 'room'
   | 'dependencies'
   | 'overlap'
   | 'cancels'

@@ -20,6 +20,7 @@ import * as helloOrder from './migrations/0008-hello-order.ts'
 import * as calendars from './migrations/0009-calendars.ts'
 import * as overlap from './migrations/0010-overlap.ts'
 import * as jobEvents from './migrations/0011-job-events.ts'
+import * as scheduleEnds from './migrations/0012-schedule-ends.ts'
 import { type AppliedMigration, planMigrations } from './plan-migrations.ts'
 import type { Tables } from './tables.ts'
 
@@ -44,6 +45,7 @@ const MIGRATIONS: Migrations = {
   '0009-calendars': calendars,
   '0010-overlap': overlap,
   '0011-job-events': jobEvents,
+  '0012-schedule-ends': scheduleEnds,
 }
 
 /** Any number of our own; no other program takes it in our database. */

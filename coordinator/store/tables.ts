@@ -29,6 +29,7 @@ export interface Tables {
   'rota.dependency': { job_id: JobId; on_job_id: JobId }
   'rota.job_activity': JobActivityTable
   'rota.schedule': ScheduleTable
+  'rota.schedule_end': { id: Generated<number>; job_id: JobId }
   'rota.calendar': CalendarTable
   'rota.job_calendar': { job_id: JobId; calendar_id: number }
   'rota.freeze': FreezeTable

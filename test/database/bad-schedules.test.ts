@@ -36,13 +36,11 @@ beforeEach(async () => {
   await sql`truncate rota.job cascade`.execute(db)
   await sql`truncate rota.execution, rota.occurrence`.execute(db)
   deps.specs.forget()
-  loop = createScheduleLoop(
-    deps,
-    createStoreNew(deps, {
-      enqueue: createEnqueue(deps),
-      assign: { begin: () => ({ pair: () => new Map(), conclude: async () => {} }) },
-    }),
-  )
+  const storeNew = createStoreNew(deps, {
+    enqueue: createEnqueue(deps),
+    assign: { begin: () => ({ pair: () => new Map(), conclude: async () => {} }) },
+  })
+  loop = createScheduleLoop(deps, { storeNew, freeSlots: () => 0 })
 })
 
 afterEach(async () => loop.stop())

@@ -78,9 +78,10 @@ const edits: fc.Arbitrary<Edit> = fc.oneof(
 function coordinator() {
   const logger = pino({ level: 'silent' })
   const deps = { db, clock, random, hints: createHints(), specs: createJobSpecs(), logger }
-  const loop = createScheduleLoop(deps, (work) =>
-    db.transaction().execute((tx) => work(tx, async () => undefined)),
-  )
+  const loop = createScheduleLoop(deps, {
+    storeNew: (work) => db.transaction().execute((tx) => work(tx, async () => undefined)),
+    freeSlots: () => 0,
+  })
   const look = async () => {
     const before = statements
     await loop.start()

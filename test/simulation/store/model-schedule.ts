@@ -2,7 +2,7 @@
 import type { ExecutionId, JobId } from '../../../coordinator/job/execution.ts'
 import type { Decision } from '../../../coordinator/store/schedule-tables.ts'
 import type { ScheduleRow, StatementModel } from './schema.ts'
-import { FOR_UPDATE } from './versioned-table.ts'
+import { FOR_UPDATE, NO_KEY_UPDATE } from './versioned-table.ts'
 
 const lockDueSchedules: StatementModel = ({ tx, tables, parameters, nowMs, now }) => {
   const [limit] = parameters as [number]
@@ -69,27 +69,48 @@ const recordLastDue: StatementModel = ({ tx, tables, parameters }) => {
   return []
 }
 
-const deleteSchedules: StatementModel = ({ tx, tables, parameters }) => {
+const endSchedules: StatementModel = ({ tx, tables, parameters, nextId }) => {
   const [jobIds] = parameters as [JobId[]]
-  for (const jobId of jobIds) {
-    if (tables.schedule.get(tx, jobId) !== undefined) tables.schedule.delete(tx, jobId)
+  for (const job_id of jobIds) {
+    if (tables.schedule.get(tx, job_id) === undefined) continue
+    tables.schedule.delete(tx, job_id)
+    tables.scheduleEnd.insert(tx, { id: nextId(), job_id })
   }
   return []
 }
 
+const takeEndedSchedules: StatementModel = ({ tx, tables, parameters }) => {
+  const [limit] = parameters as [number]
+  const taken: object[] = []
+  for (const row of tables.scheduleEnd.list(tx).sort((a, b) => a.id - b.id)) {
+    if (taken.length === limit) break
+    if (!tables.scheduleEnd.tryLock(tx, row.id, FOR_UPDATE)) continue
+    tables.scheduleEnd.delete(tx, row.id)
+    taken.push({ job_id: row.job_id })
+  }
+  return taken
+}
+
+const lockActiveJobs: StatementModel = ({ tx, tables, parameters }) => {
+  const [jobIds] = parameters as [JobId[]]
+  const active = jobIds.filter((id) => tables.job.get(tx, id)?.state === 'active')
+  for (const id of active.sort((a, b) => a - b)) tables.job.lock(tx, id, NO_KEY_UPDATE)
+  return active.map((id) => ({ id }))
+}
+
 const completeJobs: StatementModel = ({ tx, tables, parameters, now }) => {
   const [jobIds] = parameters as [JobId[]]
-  for (const jobId of jobIds) {
-    const row = tables.job.get(tx, jobId)
-    if (row?.state !== 'active') continue
-    tables.job.update(tx, {
-      ...row,
-      state: 'completed',
-      revision: row.revision + 1,
-      updated_at: now,
-    })
+  const completed: object[] = []
+  for (const id of jobIds) {
+    const row = tables.job.get(tx, id)
+    const spec = row && tables.jobVersion.get(tx, `${id}/${row.version}`)?.spec
+    if (row === undefined || spec?.['schedule'] === undefined) continue
+    if (tables.schedule.get(tx, id) !== undefined) continue
+    const revision = row.revision + 1
+    tables.job.update(tx, { ...row, state: 'completed', revision, updated_at: now })
+    completed.push({ id })
   }
-  return []
+  return completed
 }
 
 const countSkips: StatementModel = ({ tx, tables, parameters }) => {
@@ -137,7 +158,9 @@ export const SCHEDULE_STATEMENTS: Readonly<Record<string, StatementModel>> = {
   insertOccurrences,
   advanceSchedules,
   recordLastDue,
-  deleteSchedules,
+  endSchedules,
+  takeEndedSchedules,
+  lockActiveJobs,
   completeJobs,
   countSkips,
   endPauses,

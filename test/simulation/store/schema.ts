@@ -16,6 +16,7 @@ export type AttemptRow = Selectable<Tables['rota.attempt']>
 export type WorkerRow = Selectable<Tables['rota.worker']>
 export type SessionRow = Selectable<Tables['rota.session']>
 export type CheckRow = Selectable<Tables['rota.dependency_check']>
+export type ScheduleEndRow = Selectable<Tables['rota.schedule_end']>
 export type RequestRow = Selectable<Tables['rota.request']>
 export type LateReportRow = Selectable<Tables['rota.late_report']>
 export type CoordinatorRow = Selectable<Tables['rota.coordinator']>
@@ -48,6 +49,7 @@ export function createTables() {
       (row) => `${row.job_id}/${row.on_job_id}`,
     ),
     schedule: new VersionedTable<ScheduleRow>('schedule', ({ job_id }) => job_id),
+    scheduleEnd: new VersionedTable<ScheduleEndRow>('schedule_end', ({ id }) => id),
     occurrence: new VersionedTable<OccurrenceRow>('occurrence', (row) =>
       occurrenceKey(row.job_id, row.scheduled_for),
     ),

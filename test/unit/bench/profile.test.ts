@@ -60,6 +60,8 @@ describe('the name of a statement', () => {
       `  ), told as (${hole('tellMoved({ a: 1 }, sql`x`)')})`,
       '  select id from moved`.execute(db)',
       'await sql`/* ping */ select 1`',
+      "await sql`/* put */ update rota.execution set worker_id = null where state in ('assigned', 'running') and b is null`",
+      `await sql\`/* composed */ ${hole('named')}\``,
       'await sql`/* other */ with moved as (delete from rota.execution) select 1`',
     ].join('\n'),
   )
@@ -69,6 +71,12 @@ describe('the name of a statement', () => {
       update rota.execution e set state = $3 where id = any ($1::uuid[]) limit $4
     ), told as (insert into rota.event select $2) select id from moved`
     expect(nameStatement(query, known)).toBe('claim')
+  })
+
+  it('is found where a null or a list of constants has become a parameter', () => {
+    const query =
+      'update rota.execution set worker_id = $1 where state in ($2 /*, ... */) and b is null'
+    expect(nameStatement(query, known)).toBe('put')
   })
 
   it('is unknown for what nobody has written', () => {
