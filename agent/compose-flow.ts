@@ -65,8 +65,11 @@ const UNACKNOWLEDGED_MAX = 1_000
 
 export function composeAgentFlow(options: AgentFlowOptions): AgentFlow {
   const { clock, facts, host, logger, outbox, store, wakeup } = options
-  const live = new LiveAttempts(options.run, () => wakeup.wake())
-  const inbox = new Inbox({
+  const live = new LiveAttempts(options.run, () => {
+    // Then each end is told.
+    if (inbox.isDraining) wakeup.wake()
+  })
+  const inbox: Inbox = new Inbox({
     store,
     outbox,
     live,
@@ -137,11 +140,9 @@ function connectedAgent(
     told: (targets) => inbox.stop(targets),
     drain: () => inbox.drain(),
     acknowledged: (items) => {
-      for (const { kind, value } of items) {
-        if (kind !== 'finished') continue
-        store.acknowledge(value)
-        options.onAcknowledged(value)
-      }
+      const results = items.flatMap(({ kind, value }) => (kind === 'finished' ? [value] : []))
+      store.acknowledge(results)
+      for (const result of results) options.onAcknowledged(result)
     },
   }
 }

@@ -26,10 +26,11 @@ import { AttemptStore } from './report/attempt-store.ts'
 import { Journal } from './report/journal.ts'
 import { LogShipper } from './report/log-shipper.ts'
 import { Outbox } from './report/outbox.ts'
+import type { AttemptServices } from './run/attempt-run.ts'
 import { isGuarded, isProcess, needsJournal } from './run/attempt-terms.ts'
 import { loadHandlers } from './run/handler-registry.ts'
 import { recoverAttempts } from './run/recover.ts'
-import { type AttemptServices, runAttempt } from './run/run-attempt.ts'
+import { runAttempt } from './run/run-attempt.ts'
 import { WorkspaceTidier } from './run/tidy-workspaces.ts'
 import { AGENT_VERSION } from './version.ts'
 import { readBootMs } from './warden/boot-clock.ts'
@@ -97,7 +98,7 @@ export async function composeAgent(
     target: (address) => targetOf(clock, address, renewal.identity),
     host,
     wakeup,
-    run: (assignment, stop) => runAttempt(assignment, stop, services),
+    run: (attempt, onEnded) => runAttempt({ attempt, services }, onEnded),
     readBootMs,
     onLease: (lease) => warden.renewLease(lease),
     onPlace: (address) => {
@@ -105,7 +106,7 @@ export async function composeAgent(
         address === undefined ? undefined : logTarget(address, renewal.identity),
       )
     },
-    onAcknowledged: (ref) => void services.tidier.acknowledged(ref),
+    onAcknowledged: (ref) => services.tidier.acknowledged(ref),
   })
   return serve({ clock, logger, services, host, flow, renewal, warden })
 }
@@ -147,7 +148,10 @@ async function composeServices(
     handlers,
     attemptsDir: files.attempts,
     store,
-    outbox: new Outbox(clock, () => wakeup.wake()),
+    outbox: new Outbox(
+      clock,
+      atEndOfTurn(() => wakeup.wake()),
+    ),
     logs,
     tidier,
   }
@@ -229,6 +233,19 @@ function serve({ clock, flow, host, logger, renewal, services, warden }: Parts):
       await warden.leave()
       await store.close()
     },
+  }
+}
+
+/** Calls once for all calls of one turn: attempts that end in it go into one report. */
+function atEndOfTurn(call: () => void): () => void {
+  let isDue = false
+  return () => {
+    if (isDue) return
+    isDue = true
+    setImmediate(() => {
+      isDue = false
+      call()
+    })
   }
 }
 

@@ -12,11 +12,11 @@
 import type { Assignment, Stop_Target } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { durationToMs } from '../../shared/duration.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { attemptKey, isExecutionName } from '../report/attempt-ref.ts'
+import { type AttemptRef, attemptKey, isExecutionName } from '../report/attempt-ref.ts'
 import type { AttemptStore } from '../report/attempt-store.ts'
 import type { Outbox } from '../report/outbox.ts'
 import type { StoredAttempt } from '../report/stored-attempt.ts'
-import type { LiveAttempts } from '../run/live-attempts.ts'
+import type { LiveAttempt, LiveAttempts } from '../run/live-attempts.ts'
 import { type AgentState, admit, type RefusalReason } from './admit.ts'
 
 export interface InboxOptions {
@@ -38,6 +38,7 @@ const TEXT_LENGTH_MAX = 300
 
 export class Inbox {
   readonly #options: InboxOptions
+  readonly #state: AgentState
   /** N4, the newest ones. */
   readonly #refused = new Map<string, RefusalReason>()
   /** Lines about the message that is being taken. */
@@ -47,6 +48,7 @@ export class Inbox {
 
   constructor(options: InboxOptions) {
     this.#options = options
+    this.#state = this.#stateOf(options)
   }
 
   get isDraining(): boolean {
@@ -70,12 +72,15 @@ export class Inbox {
 
   take(assignments: readonly Assignment[]): void {
     const told = assignments.slice(0, ASSIGNMENTS_MAX)
-    const taken: Assignment[] = []
+    const taken: LiveAttempt[] = []
     for (const assignment of told) {
       const { execution, job } = assignment
       if (!isExecutionName(execution) || !job.startsWith('jobs/')) {
         this.#say('error', { execution, job }, 'malformed assignment')
-      } else if (this.#takes(assignment)) taken.push(assignment)
+      } else {
+        const attempt = this.#takeOne(assignment)
+        if (attempt !== undefined) taken.push(attempt)
+      }
     }
     this.#concludeLines(assignments.length - told.length)
     if (taken.length > 0) void this.#accept(taken)
@@ -92,47 +97,50 @@ export class Inbox {
     this.#concludeLines(0)
   }
 
-  /** False for what is not new, and for what is refused; the others are known and take their slots from here on. */
-  #takes(assignment: Assignment): boolean {
+  /** Undefined for what is not new, and for what is refused; the others are known and take their slots from here on. */
+  #takeOne(assignment: Assignment): LiveAttempt | undefined {
     const { store, live } = this.#options
     const { execution, epoch } = assignment
-    const known = store.get(assignment)
     const newest = store.newest(execution)
-    const refusal = this.#refused.get(attemptKey(assignment)) ?? admit(assignment, this.#state())
+    const known = newest && store.get(assignment)
     if (known !== undefined) this.#reportAgain(known)
     else if (newest !== undefined && newest.epoch > epoch) {
       const line = { execution, epoch: String(epoch), newest: String(newest.epoch) }
       this.#say('warn', line, 'stale assignment')
-    } else if (refusal !== undefined) this.#refuse(assignment, refusal)
-    else {
-      store.add(assignment)
-      live.add(assignment)
-      return true
+    } else {
+      const refusal = this.#refusedBefore(assignment) ?? admit(assignment, this.#state)
+      if (refusal === undefined) {
+        store.add(assignment)
+        return live.add(assignment)
+      }
+      this.#refuse(assignment, refusal)
     }
-    return false
+    return undefined
+  }
+
+  /** N4. */
+  #refusedBefore(assignment: Assignment): RefusalReason | undefined {
+    return this.#refused.size === 0 ? undefined : this.#refused.get(attemptKey(assignment))
   }
 
   /** N1. All of one message share one write to the journal. */
-  async #accept(assignments: readonly Assignment[]): Promise<void> {
+  async #accept(attempts: readonly LiveAttempt[]): Promise<void> {
     const { store, outbox, live, logger } = this.#options
     try {
-      await store.accept(assignments)
+      await store.accept(attempts)
     } catch (error) {
-      logger.error({ err: error, count: assignments.length }, 'assignments could not be journaled')
-      for (const assignment of assignments) {
-        live.remove(assignment)
-        this.#refuse(assignment, 'NO_SPACE')
+      logger.error({ err: error, count: attempts.length }, 'assignments could not be journaled')
+      for (const attempt of attempts) {
+        live.remove(attempt)
+        this.#refuse(attempt, 'NO_SPACE')
       }
       return
     }
-    for (const assignment of assignments) {
-      const { execution, epoch } = assignment
-      outbox.put({ kind: 'accepted', value: { execution, epoch } })
-      void live.run(assignment)
-    }
+    outbox.announce(attempts)
+    for (const attempt of attempts) live.run(attempt)
   }
 
-  #refuse({ execution, epoch }: Assignment, reason: RefusalReason): void {
+  #refuse({ execution, epoch }: AttemptRef, reason: RefusalReason): void {
     const { outbox } = this.#options
     this.#say('info', { execution, epoch: String(epoch), reason }, 'assignment refused')
     if (outbox.size >= WAITING_MAX) return
@@ -169,12 +177,19 @@ export class Inbox {
     else outbox.put({ kind: 'finished', value: result.finished })
   }
 
-  #state(): AgentState {
-    const { capabilities, handlers, hasSpace, live, slots } = this.#options
+  /** As it is whenever it is looked at. */
+  #stateOf({ capabilities, handlers, hasSpace, live, slots }: InboxOptions): AgentState {
+    const isDraining = () => this.isDraining
     return {
-      isDraining: this.isDraining,
-      freeSlots: slots - live.slotsInUse,
-      hasSpace: hasSpace(),
+      get isDraining() {
+        return isDraining()
+      },
+      get freeSlots() {
+        return slots - live.slotsInUse
+      },
+      get hasSpace() {
+        return hasSpace()
+      },
       capabilities,
       handlers,
     }

@@ -20,9 +20,9 @@ export class AttemptIndex<Entry extends AttemptRef> {
     return this.#others.get(execution)?.find((entry) => entry.epoch === epoch)
   }
 
-  /** How many one execution has. */
-  countOf(execution: string): number {
-    return (this.#first.has(execution) ? 1 : 0) + (this.#others.get(execution)?.length ?? 0)
+  /** True when its execution has no other one. */
+  isAlone({ execution }: Entry): boolean {
+    return !this.#others.has(execution)
   }
 
   /** All of one execution. */
@@ -60,7 +60,11 @@ export class AttemptIndex<Entry extends AttemptRef> {
   }
 
   /** In the order in which their executions came. */
-  *[Symbol.iterator](): IterableIterator<Entry> {
+  [Symbol.iterator](): IterableIterator<Entry> {
+    return this.#others.size === 0 ? this.#first.values() : this.#withOthers()
+  }
+
+  *#withOthers(): IterableIterator<Entry> {
     for (const [execution, first] of this.#first) {
       const others = this.#others.get(execution) ?? NONE
       yield first

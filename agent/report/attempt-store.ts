@@ -156,25 +156,38 @@ export class AttemptStore {
 
   /** Rejects when the result cannot be written down; it counts in memory all the same. */
   finish(finished: Finished, share: LogShare): Promise<void> {
+    if (this.finishUnwritten(finished, share)) return Promise.resolve()
     const attempt = this.#attemptOf(finished)
     const result = { finished, share }
     attempt.assignment = undefined
     attempt.result ??= result
-    return attempt.isJournaled
-      ? this.#append([finishedRecord(attempt, result)], true)
-      : Promise.resolve()
+    return this.#append([finishedRecord(attempt, result)], true)
   }
 
-  /** Not synced, and not at once: without it, the result is offered once more. */
-  acknowledge(ref: AttemptRef): void {
-    const attempt = this.#attempts.get(ref)
-    if (attempt === undefined) return
+  /** The same of a result that need not be written down (S5); false for any other one, of which nothing is known then. */
+  finishUnwritten(finished: Finished, share: LogShare): boolean {
+    const attempt = this.#attempts.get(finished)
+    if (attempt === undefined || attempt.isJournaled) return false
+    attempt.assignment = undefined
+    attempt.result ??= { finished, share }
+    return true
+  }
+
+  /** Not synced, and not at once: without it, the results are offered once more. */
+  acknowledge(refs: readonly AttemptRef[]): void {
     const atMs = this.#clock.now().getTime()
-    this.#remember(attempt, atMs)
+    for (const ref of refs) {
+      const attempt = this.#attempts.get(ref)
+      if (attempt === undefined) continue
+      this.#remember(attempt, atMs)
+      if (attempt.isJournaled) {
+        this.#lingering.push({ type: 'acknowledged', ...refOf(ref), atMs })
+      }
+    }
+    if (this.#lingering.length > 0) {
+      this.#lingerTimer ??= this.#clock.after(ACKNOWLEDGED_LINGER_MS, () => this.#writeLingering())
+    }
     this.forgetOld()
-    if (!attempt.isJournaled) return
-    this.#lingering.push({ type: 'acknowledged', ...refOf(ref), atMs })
-    this.#lingerTimer ??= this.#clock.after(ACKNOWLEDGED_LINGER_MS, () => this.#writeLingering())
   }
 
   /** Drops what was acknowledged long ago, or is too much. */

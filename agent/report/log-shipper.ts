@@ -22,7 +22,8 @@ import { LogPush, type LogTarget, type RefusedPush } from './log-push.ts'
 const POLL_MS = 200
 /** A round although nothing is known to do, in ms. */
 const IDLE_MS = 60_000
-const NOTHING_WRITTEN: SettledLog = {
+/** Of an attempt without output. */
+export const NOTHING_WRITTEN: SettledLog = {
   share: { stdoutBytes: 0, stderrBytes: 0 },
   keptBytes: 0,
   droppedBytes: 0,

@@ -8,7 +8,8 @@
  * O4. After `offerAgain` the report that leaves nothing pending says so, an empty one if need be.
  * O5. `finished` and `refused` say all that is to be said of an attempt: what else is pending of it is dropped, for
  *     `finished` already when the attempt has ended.
- * O6. Nobody waits for the other kinds, so they linger: an attempt that ends at once is one item, not three.
+ * O6. Nobody waits for the other kinds, so they linger: an attempt that ends at once is one item, not three. That one was
+ *     accepted and has begun is not even an item before it has lived so long (`announce`).
  * O7. While a report is unanswered, results gather for the next one, but never longer than GATHER_MS: a few large reports
  *     cost less than many small ones. The first one goes at once, and what did not fit into the last one.
  */
@@ -17,6 +18,7 @@ import type { Clock, Timer } from '../../shared/clock.ts'
 import { AttemptIndex } from './attempt-index.ts'
 import type { AttemptRef } from './attempt-ref.ts'
 import { isLast, type ReportItem, reportedBytes, toReport } from './report-item.ts'
+import type { YoungAttempt } from './young-attempt.ts'
 
 /** No message of the stream is larger, in bytes; some are left for the frame of the report. */
 const REPORT_BYTES_MAX = 255 * 1024
@@ -35,6 +37,12 @@ interface PendingItems extends AttemptRef {
   readonly dueMs: number
 }
 
+/** Those that were accepted together. */
+interface Announcement {
+  readonly attempts: readonly YoungAttempt[]
+  readonly dueMs: number
+}
+
 interface SentReport {
   readonly items: readonly ReportItem[]
   readonly sentAtMs: number
@@ -46,6 +54,10 @@ export class Outbox {
   #pending = new AttemptIndex<PendingItems>()
   /** Of the same moment or later each. */
   #lingering = new AttemptIndex<PendingItems>()
+  /** In the order in which they are due. */
+  #announcements: Announcement[] = []
+  /** Their results will be put: nothing else of them is to be said. */
+  readonly #ending = new AttemptIndex<AttemptRef>()
   readonly #sent = new Map<bigint, SentReport>()
   #size = 0
   #sequence = 0n
@@ -78,8 +90,22 @@ export class Outbox {
     }
   }
 
+  /** Tells of accepted attempts that they were, unless they end soon. */
+  announce(attempts: readonly YoungAttempt[]): void {
+    this.#announcements.push({ attempts, dueMs: this.#clock.monotonicMs() + LINGER_MS })
+    this.#wakeAfter(LINGER_MS)
+  }
+
+  /** An accepted attempt begins. */
+  begin(attempt: YoungAttempt, startTime: Date): void {
+    const { execution, epoch } = attempt
+    attempt.startTime = startTime
+    if (attempt.isAnnounced) this.put({ kind: 'started', value: { execution, epoch, startTime } })
+  }
+
   /** The attempt has ended, and its result will be put when it is journaled: nothing else of it needs to be said (O5). */
   expectResult(ref: AttemptRef): void {
+    if (this.#ending.get(ref) === undefined) this.#ending.add(ref)
     const dropped = this.#lingering.delete(ref) ?? this.#pending.delete(ref)
     this.#size -= dropped?.items.length ?? 0
   }
@@ -103,6 +129,7 @@ export class Outbox {
 
   /** The next report, or undefined when nothing is due or too much is unanswered. */
   take(nowMs: number): Report | undefined {
+    this.#endAnnouncements(nowMs)
     this.#endLingering(nowMs)
     const isNothing = this.#pending.size === 0 && !this.#isOffering
     if (isNothing || this.#sent.size >= REPORTS_UNANSWERED_MAX) return undefined
@@ -149,13 +176,13 @@ export class Outbox {
   #keep(item: ReportItem): void {
     const { execution, epoch } = item.value
     let known = this.#pending.get(item.value)
-    const lingering = isLast(item) ? this.#lingering.delete(item.value) : undefined
+    const lingering = isLast(item) ? this.#drop(item.value) : undefined
     this.#size -= lingering?.items.length ?? 0
     if (known === undefined) {
-      known = { execution, epoch, items: [], dueMs: Number.NEGATIVE_INFINITY }
+      known = { execution, epoch, items: [item], dueMs: Number.NEGATIVE_INFINITY }
       this.#pending.add(known)
-    }
-    this.#join(known, item)
+      this.#size += 1
+    } else this.#join(known, item)
   }
 
   /** O2, O5. */
@@ -171,6 +198,37 @@ export class Outbox {
       items.push(item)
       this.#size += 1
     }
+  }
+
+  /** What lingered of an attempt of which the last is said. */
+  #drop(ref: AttemptRef): PendingItems | undefined {
+    this.#ending.delete(ref)
+    return this.#lingering.delete(ref)
+  }
+
+  /** Those that are due, but for attempts that have ended meanwhile. */
+  #endAnnouncements(nowMs: number): void {
+    for (const { attempts, dueMs } of [...this.#announcements]) {
+      const isOver = attempts.every(({ hasEnded }) => hasEnded)
+      if (!isOver && dueMs > nowMs) {
+        this.#wakeAfter(dueMs - nowMs)
+        return
+      }
+      this.#announcements.shift()
+      if (!isOver) for (const attempt of attempts) this.#announceOne(attempt)
+    }
+  }
+
+  #announceOne(attempt: YoungAttempt): void {
+    const { execution, epoch, hasEnded, startTime } = attempt
+    attempt.isAnnounced = true
+    if (hasEnded || this.#ending.get(attempt) !== undefined) return
+    const lingering = this.#lingering.delete(attempt)?.items ?? []
+    this.#size -= lingering.length
+    this.#keep({ kind: 'accepted', value: { execution, epoch } })
+    if (startTime !== undefined)
+      this.#keep({ kind: 'started', value: { execution, epoch, startTime } })
+    for (const item of lingering) this.#keep(item)
   }
 
   #endLingering(nowMs: number): void {

@@ -23,14 +23,19 @@ const TEXT_BYTES_MAX = 2_000
 
 /** At least what the item takes, in bytes. */
 export function reportedBytes(item: ReportItem): number {
-  const nameBytes = Buffer.byteLength(item.value.execution)
+  // A name is ASCII.
+  const nameBytes = item.value.execution.length
   if (item.kind !== 'finished') return FIXED_BYTES + nameBytes + TEXT_BYTES_MAX
-  const { message, outputs, signal } = item.value
-  const textBytes = Buffer.byteLength(message) + Buffer.byteLength(signal)
+  return FIXED_BYTES + nameBytes + ownBytes(item.value)
+}
+
+/** Of what a result says beside its name, numbers and times. */
+function ownBytes({ message, outputs, signal }: Finished): number {
+  const textBytes = message === '' && signal === '' ? 0 : Buffer.byteLength(message + signal)
   // Only by encoding them is it known; few have any.
   const outputsBytes =
     outputs === undefined ? 0 : Struct.encode(Struct.wrap(outputs)).finish().length
-  return FIXED_BYTES + nameBytes + textBytes + outputsBytes
+  return textBytes + outputsBytes
 }
 
 /** True when nothing is said of an attempt after this. */

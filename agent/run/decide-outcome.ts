@@ -21,8 +21,8 @@ export interface Verdict {
 export function decideOutcome(end: TaskEnd, cause: StopCause | undefined): Verdict {
   const exitCode = end.kind === 'exited' || end.kind === 'failed' ? end.exitCode : undefined
   const signal = end.kind === 'signalled' ? end.signal : ''
-  const judged = cause === undefined ? judgeEnd(end) : judgeStop(cause, end)
-  return { exitCode, signal, ...judged }
+  const { outcome, message } = cause === undefined ? judgeEnd(end) : judgeStop(cause, end)
+  return { outcome, exitCode, signal, message }
 }
 
 type Judged = Pick<Verdict, 'outcome' | 'message'>

@@ -7,18 +7,35 @@
 import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { AttemptIndex } from '../report/attempt-index.ts'
 import type { AttemptRef } from '../report/attempt-ref.ts'
+import { YoungAttempt } from '../report/young-attempt.ts'
 import { type StopCause, StopSwitch } from '../warden/stop-switch.ts'
 import { isGuarded, killGraceMs, slotsOf } from './attempt-terms.ts'
 
-interface LiveAttempt extends AttemptRef {
+export class LiveAttempt extends YoungAttempt {
   readonly assignment: Assignment
-  readonly stop: StopSwitch
-  /** Settles when the attempt has ended. */
-  readonly ended: PromiseWithResolvers<void>
+  readonly stop = new StopSwitch()
+  /** Made when somebody waits for it. */
+  #ended: PromiseWithResolvers<void> | undefined
+
+  constructor(assignment: Assignment) {
+    super(assignment)
+    this.assignment = assignment
+  }
+
+  /** Resolves when the attempt has ended. */
+  whenEnded(): Promise<void> {
+    this.#ended ??= Promise.withResolvers()
+    return this.#ended.promise
+  }
+
+  end(): void {
+    this.hasEnded = true
+    this.#ended?.resolve()
+  }
 }
 
-/** Runs an accepted assignment to its end and hands its result over to be reported. */
-export type RunAttempt = (assignment: Assignment, stop: StopSwitch) => Promise<void>
+/** Runs an accepted assignment to its end, hands its result over to be reported, and then calls `onEnded`. */
+export type RunAttempt = (attempt: LiveAttempt, onEnded: () => void) => void
 
 export class LiveAttempts {
   readonly #runAttempt: RunAttempt
@@ -44,12 +61,12 @@ export class LiveAttempts {
   }
 
   /** Takes the slots of an attempt that is about to be journaled. */
-  add(assignment: Assignment): void {
-    const { execution, epoch } = assignment
-    const ended = Promise.withResolvers<void>()
-    this.#live.add({ execution, epoch, assignment, stop: new StopSwitch(), ended })
+  add(assignment: Assignment): LiveAttempt {
+    const attempt = new LiveAttempt(assignment)
+    this.#live.add(attempt)
     this.#slotsInUse += slotsOf(assignment)
     this.#onChange()
+    return attempt
   }
 
   /** Gives the slots back. */
@@ -57,37 +74,21 @@ export class LiveAttempts {
     const attempt = this.#live.delete(ref)
     if (attempt === undefined) return
     this.#slotsInUse -= slotsOf(attempt.assignment)
-    attempt.ended.resolve()
+    attempt.end()
     this.#onChange()
   }
 
   /** Runs an added and journaled attempt to its end. */
-  run(assignment: Assignment): Promise<void> {
-    const isAlone = this.#live.countOf(assignment.execution) === 1
-    return this.#follow(assignment, (stop) => {
-      return isAlone ? this.#runAttempt(assignment, stop) : this.#runAfterOlder(assignment, stop)
-    })
+  run(attempt: LiveAttempt): void {
+    const onEnded = () => this.remove(attempt)
+    if (this.#live.isAlone(attempt)) this.#runAttempt(attempt, onEnded)
+    else void this.#endOfOlder(attempt).then(() => this.#runAttempt(attempt, onEnded))
   }
 
   /** Takes back an attempt that has gone on without the agent; `resume` follows it to its end. */
-  adopt(assignment: Assignment, resume: (stop: StopSwitch) => Promise<void>): Promise<void> {
-    this.add(assignment)
-    return this.#follow(assignment, resume)
-  }
-
-  async #runAfterOlder(assignment: Assignment, stop: StopSwitch): Promise<void> {
-    await this.#endOfOlder(assignment)
-    await this.#runAttempt(assignment, stop)
-  }
-
-  async #follow(assignment: Assignment, toItsEnd: (stop: StopSwitch) => Promise<void>) {
-    const attempt = this.#live.get(assignment)
-    if (attempt === undefined) return
-    try {
-      await toItsEnd(attempt.stop)
-    } finally {
-      this.remove(assignment)
-    }
+  adopt(assignment: Assignment, resume: (attempt: LiveAttempt) => Promise<void>): Promise<void> {
+    const attempt = this.add(assignment)
+    return resume(attempt).finally(() => this.remove(attempt))
   }
 
   /** Asks one attempt to end; false when it is not live. */
@@ -116,16 +117,16 @@ export class LiveAttempts {
     for (const { assignment, stop } of all) {
       stop.request(cause, Math.min(killGraceMs(assignment), graceMaxMs))
     }
-    await Promise.all(all.map(({ ended }) => ended.promise))
+    await Promise.all(all.map((attempt) => attempt.whenEnded()))
   }
 
   /** V2. The older one is asked to end: its epoch has been replaced. */
-  async #endOfOlder({ execution, epoch }: Assignment): Promise<void> {
+  async #endOfOlder({ execution, epoch }: AttemptRef): Promise<void> {
     const older = this.#live.ofExecution(execution).filter((attempt) => attempt.epoch < epoch)
     for (const { assignment, stop } of older) {
       const reason = `a newer attempt, epoch ${epoch}, has replaced this one`
       stop.request({ kind: 'cancelled', reason }, killGraceMs(assignment))
     }
-    await Promise.all(older.map(({ ended }) => ended.promise))
+    await Promise.all(older.map((attempt) => attempt.whenEnded()))
   }
 }

@@ -11,7 +11,7 @@ const MESSAGE_LENGTH_MAX = 200
 export function progressReporter(attempt: AttemptRef, outbox: Outbox, clock: Clock) {
   const { execution, epoch } = attempt
   let reportedAtMs = Number.NEGATIVE_INFINITY
-  return (fraction: number, message: string): void => {
+  return (fraction: number, message = ''): void => {
     const nowMs = clock.monotonicMs()
     if (!Number.isFinite(fraction) || nowMs - reportedAtMs < INTERVAL_MS) return
     reportedAtMs = nowMs

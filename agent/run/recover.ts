@@ -11,9 +11,11 @@ import { AttemptOutcome } from '../../proto/gen/rota/v1/execution.ts'
 import { attemptKey } from '../report/attempt-ref.ts'
 import type { StoredAttempt } from '../report/stored-attempt.ts'
 import type { HeldAttempt } from '../warden/messages.ts'
+import type { AttemptServices } from './attempt-run.ts'
 import { logCapBytes } from './attempt-terms.ts'
+import { reportFinished } from './conclude.ts'
 import type { LiveAttempts } from './live-attempts.ts'
-import { type AttemptServices, reportFinished, resumeAttempt } from './run-attempt.ts'
+import { resumeAttempt } from './run-attempt.ts'
 import { listWorkspaces, removeWorkspace, workspaceOf } from './workspace.ts'
 
 /** Takes up what the journal and the warden tell; before the first connection. */
@@ -85,7 +87,7 @@ function adopt(
     const startTime = new Date(startTimeMs)
     outbox.put({ kind: 'started', value: { execution, epoch, startTime } })
   }
-  void live.adopt(assignment, (stop) => resumeAttempt({ assignment, stop, services }, held))
+  void live.adopt(assignment, (adopted) => resumeAttempt({ attempt: adopted, services }, held))
 }
 
 /** Nobody will ever ask for its result; answers the key. */

@@ -1,15 +1,12 @@
-/** Hands a task to the runner of its kind. */
-
+/** Hands a task that runs in a workspace to the runner of its kind; handlers do not. */
 import { runApi } from './api.ts'
-import type { HandlerRegistry } from './handler-registry.ts'
-import { runHandler } from './run-handler.ts'
 import { runScript } from './script.ts'
 import { runShell } from './shell.ts'
 import type { TaskContext } from './task-context.ts'
 import type { TaskEnd } from './task-end.ts'
 
 /** Runs the task to its end. What goes wrong on the way is an end too. */
-export async function runTask(context: TaskContext, handlers: HandlerRegistry): Promise<TaskEnd> {
+export async function runTask(context: TaskContext): Promise<TaskEnd> {
   const { task } = context.assignment
   try {
     switch (task?.kind?.$case) {
@@ -20,7 +17,6 @@ export async function runTask(context: TaskContext, handlers: HandlerRegistry): 
       case 'api':
         return await runApi(task.kind.value, context)
       case 'handler':
-        return await runHandler(task.kind.value, context, handlers)
       case 'workflow':
       case undefined:
         return { kind: 'not_started', message: 'this agent does not know the kind of the task' }

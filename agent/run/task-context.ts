@@ -22,13 +22,9 @@ export interface TaskHost {
 export interface TaskContext {
   readonly host: TaskHost
   readonly assignment: Assignment
-  /** Where its files lie; of a handler nothing is there before `makeWorkspace`. */
+  /** Where its files lie. */
   readonly workspace: Workspace
   readonly stop: StopSwitch
   /** Called once, when the work begins; with its process if the warden has it. */
   readonly onStarted: (started: Started | undefined) => void
-  /** For handlers: makes the workspace and has its output shipped. Throws when the disk does not let it. */
-  readonly makeWorkspace: () => void
-  /** 0 to 1, and a word about it. */
-  readonly onProgress: (progress: number, message: string) => void
 }

@@ -24,12 +24,15 @@ export class WorkspaceTidier {
 
   async shipped(ref: AttemptRef): Promise<void> {
     if (this.#shipped.get(ref) === undefined) this.#shipped.add(ref)
-    await this.acknowledged(ref)
+    await this.#tidy(ref)
   }
 
-  async acknowledged(ref: AttemptRef): Promise<void> {
+  acknowledged(ref: AttemptRef): void {
     // Most handlers never wrote anything.
-    if (this.#shipped.get(ref) === undefined) return
+    if (this.#shipped.get(ref) !== undefined) void this.#tidy(ref)
+  }
+
+  async #tidy(ref: AttemptRef): Promise<void> {
     const { attemptsDir, logger, store } = this.#options
     const attempt = store.get(ref)
     // One that is forgotten was acknowledged ten minutes ago.

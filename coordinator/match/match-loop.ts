@@ -27,8 +27,8 @@ import { beginPairs, type NewPairs } from './pair-new.ts'
 import { pauseAfter } from './pause-after.ts'
 import { QueueFronts } from './queue-fronts.ts'
 
-/** Executions claimed in one transaction. */
-const BATCH = 500
+/** Executions claimed in one transaction: enough for messages of many assignments each, also to a dozen workers. */
+const BATCH = 1_000
 const CLASSES = { leastMs: 100, mostMs: 2_000 }
 /** Looks at least so often, in ms: another coordinator may have queued something. */
 const LOOK_MS = 500

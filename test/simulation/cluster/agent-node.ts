@@ -9,10 +9,10 @@ import { AttemptStore } from '../../../agent/report/attempt-store.ts'
 import { Outbox } from '../../../agent/report/outbox.ts'
 import type { StoredAttempt } from '../../../agent/report/stored-attempt.ts'
 import { isGuarded, needsJournal } from '../../../agent/run/attempt-terms.ts'
+import { reportFinished } from '../../../agent/run/conclude.ts'
 import { decideOutcome } from '../../../agent/run/decide-outcome.ts'
 import type { LiveAttempts } from '../../../agent/run/live-attempts.ts'
 import { resumeProcess, runProcess } from '../../../agent/run/process.ts'
-import { reportFinished } from '../../../agent/run/run-attempt.ts'
 import type { TaskHost } from '../../../agent/run/task-context.ts'
 import type { TaskEnd } from '../../../agent/run/task-end.ts'
 import type { HeldAttempt } from '../../../agent/warden/messages.ts'
@@ -180,7 +180,9 @@ export class AgentNode {
       store,
       outbox,
       wakeup,
-      run: (assignment, stop) => this.#run(assignment, stop, life),
+      run: ({ assignment, stop }, onEnded) => {
+        void this.#run(assignment, stop, life).finally(onEnded)
+      },
       readBootMs: () => world.nowMs,
       onLease: (lease) => warden.renewLease(lease),
       onPlace: () => {
@@ -237,7 +239,7 @@ export class AgentNode {
       const startTime = new Date(held.started.startTimeMs)
       life.outbox.put({ kind: 'started', value: { execution, epoch, startTime } })
     }
-    void live.adopt(assignment, async (stop) => {
+    void live.adopt(assignment, async ({ stop }) => {
       const end = await resumeProcess(held, stop, life.host.warden)
       await this.#conclude(end, { assignment, stop, life })
     })
@@ -267,8 +269,6 @@ export class AgentNode {
         assignment,
         stop,
         workspace: NOWHERE,
-        makeWorkspace: () => {},
-        onProgress: () => {},
         onStarted: (started) => {
           if (started?.process !== undefined) store.start(assignment, started.process)
           const startTime = new Date(started?.startTimeMs ?? host.clock.now())

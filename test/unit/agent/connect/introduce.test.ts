@@ -43,7 +43,7 @@ test('hello names what is being journaled, and leaves out what was acknowledged'
   await accept(ended)
   const { execution, epoch } = ended
   await store.finish(Finished.fromPartial({ execution, epoch }), { stdoutBytes: 0, stderrBytes: 0 })
-  store.acknowledge(ended)
+  store.acknowledge([ended])
   isSlow = true
   const accepting = accept(running)
   const { held } = composeHello({

@@ -70,7 +70,7 @@ test('each step of an attempt survives a restart', async () => {
   await reopen()
   expect(store.get(assignment)).toMatchObject({ process: PROCESS, capped: SHARE })
   await store.finish(resultOf(assignment), SHARE)
-  store.acknowledge(assignment)
+  store.acknowledge([assignment])
   await reopen()
   const stored = store.get(assignment)
   expect(stored).toMatchObject({ assignment: undefined, result: { share: SHARE } })
@@ -94,7 +94,7 @@ test('acknowledged attempts are forgotten ten minutes later, others never', asyn
     await accept(assignment)
     await store.finish(resultOf(assignment), SHARE)
   }
-  store.acknowledge(done)
+  store.acknowledge([done])
   await clock.advance(9 * 60_000)
   store.forgetOld()
   expect(store.get(done)).toBeDefined()
@@ -109,7 +109,7 @@ test('what is remembered has a limit, and the oldest goes first', async () => {
   for (const assignment of assignments) {
     await accept(assignment)
     await store.finish(resultOf(assignment, 'x'.repeat(120_000)), SHARE)
-    store.acknowledge(assignment)
+    store.acknowledge([assignment])
     await clock.advance(1_000)
   }
   store.forgetOld()
@@ -126,9 +126,9 @@ test('results that were acknowledged are given again, oldest first, and no other
     await store.finish(resultOf(assignment), SHARE)
   }
   const [first, second] = assignments
-  store.acknowledge(second!)
+  store.acknowledge([second!])
   await clock.advance(1_000)
-  store.acknowledge(first!)
+  store.acknowledge([first!])
   await reopen()
   expect(store.acknowledgedResults()).toEqual([resultOf(second!), resultOf(first!)])
 })
@@ -175,7 +175,7 @@ describe('what dies with the agent anyway and may be run again', () => {
       await accept(assignment)
       await store.finish(resultOf(assignment), SHARE)
     }
-    store.acknowledge(told)
+    store.acknowledge([told])
     await reopen()
     expect(store.acknowledgedResults()).toEqual([resultOf(told)])
     expect(store.get(untold)).toMatchObject({ result: { finished: resultOf(untold) } })

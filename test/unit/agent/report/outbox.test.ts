@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Outbox } from '../../../../agent/report/outbox.ts'
 import type { ReportItem } from '../../../../agent/report/report-item.ts'
+import { YoungAttempt } from '../../../../agent/report/young-attempt.ts'
 import { Finished, Report } from '../../../../proto/gen/rota/agent/v1/agent_service.ts'
 import { createFakeClock } from '../../../support/fake-clock.ts'
 
@@ -226,4 +227,42 @@ test('who has nothing to offer again says so in an empty report', () => {
   expect(calls()).toBe(1)
   expect(outbox.take(0)).toMatchObject({ finished: [], offeredAgain: true })
   expect(outbox.take(0)).toBeUndefined()
+})
+
+test('an accepted attempt is told of when it has lived a while, with its start; one that has ended is not', () => {
+  const { outbox } = createOutbox()
+  const [short, long, ending] = ['a', 'b', 'c'].map(
+    (execution) => new YoungAttempt({ execution, epoch: 1n }),
+  )
+  outbox.announce([short!, long!, ending!])
+  for (const attempt of [short!, long!]) outbox.begin(attempt, new Date(7))
+  short!.hasEnded = true
+  outbox.expectResult(ending!)
+  expect(outbox.take(0)).toBeUndefined()
+  expect(outbox.size).toBe(0)
+  expect(outbox.take(LATER_MS)).toMatchObject({
+    accepted: [{ execution: 'b' }],
+    started: [{ execution: 'b', startTime: new Date(7) }],
+  })
+})
+
+test('one that begins after that was told is reported started by itself', async () => {
+  const { outbox, clock, calls } = createOutbox()
+  const late = new YoungAttempt({ execution: 'a', epoch: 1n })
+  outbox.announce([late])
+  await clock.advance(LATER_MS)
+  expect(calls()).toBe(1)
+  expect(outbox.take(clock.monotonicMs())).toMatchObject({ accepted: [{}], started: [] })
+  outbox.begin(late, new Date(7))
+  expect(outbox.take(clock.monotonicMs() + LATER_MS)).toMatchObject({ accepted: [], started: [{}] })
+})
+
+test('what lingers of an attempt goes along when it is told that it was accepted', () => {
+  const { outbox } = createOutbox()
+  const attempt = new YoungAttempt({ execution: 'a', epoch: 1n })
+  outbox.announce([attempt])
+  outbox.put(progressed('a', 0.5))
+  expect(outbox.size).toBe(1)
+  expect(outbox.take(LATER_MS)).toMatchObject({ accepted: [{}], progressed: [{}] })
+  expect(outbox.size).toBe(2)
 })
