@@ -8,7 +8,8 @@
  *     answer was lost may have happened.
  * M5. Which classes have something queued is asked again some time later (pause-after.ts), and whenever those that had are
  *     empty. That question costs as much as a claim, and far more beside dead rows (queue-fronts.ts).
- * M6. Room for more causes a round unless the last one has found the queue empty: then whoever has something new uses it.
+ * M6. Room for more causes a round unless the last one has found the queue empty: then whoever has something new uses it. That is
+ *     believed for half a second: a look that finds no slot free cannot look, and knows nothing any more.
  */
 import { Ticker } from '../../shared/ticker.ts'
 import type { Deps } from '../deps.ts'
@@ -65,16 +66,11 @@ export function createMatch(deps: Deps, fleet: Fleet): Match {
     runOnce: async () => {
       const saidBefore = saidCount
       const round = await runRound(deps, fleet, { classes, doubtful, fronts })
-      if (round.claimed > 0) {
-        // Another coordinator may have queued it.
-        idleAtCount = -1
-        return 0
-      }
-      if (round.left !== undefined) {
-        idleAtCount = saidBefore
-        isEmpty = round.left === 0
-      }
-      return LOOK_MS
+      // What was claimed another coordinator may have queued; and with no slot free nothing was looked for.
+      const isKnown = round.claimed === 0 && round.left !== undefined
+      idleAtCount = isKnown ? saidBefore : -1
+      isEmpty = isKnown && round.left === 0
+      return round.claimed > 0 ? 0 : LOOK_MS
     },
   })
   return {

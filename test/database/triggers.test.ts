@@ -38,6 +38,8 @@ const sessionId = randomUUID() as SessionId
 let database: TestDatabase
 let db: Database
 let statements = 0
+/** At the offers of the fleet. */
+let looks = 0
 let workerId: WorkerId
 
 beforeAll(async () => {
@@ -105,7 +107,10 @@ afterEach(() => match.loop.stop())
 
 /** One worker that never ends anything. */
 const fleet: Fleet = {
-  offers: () => [offer(SLOTS - reserved.size)],
+  offers() {
+    looks += 1
+    return [offer(SLOTS - reserved.size)]
+  },
   reserve({ executionId }) {
     reserved.add(executionId)
     return true
@@ -219,6 +224,27 @@ test('before the queue has been looked at, and after somebody has queued somethi
   const second = await ask()
   expect(await statesOf([second])).toEqual(['queued'])
   expect(reserved.size).toBe(0)
+})
+
+describe('slots that become free', () => {
+  test('are for what is new while the queue is empty', async () => {
+    await idle()
+    hints.give('room')
+    expect(await statesOf([await ask()])).toEqual(['assigned'])
+  })
+
+  test('are for what another coordinator may have queued once a look has found none free', async () => {
+    await idle()
+    for (let slot = 0; slot < SLOTS; slot++) reserved.add(randomUUID() as ExecutionId)
+    const before = looks
+    await match.loop.start()
+    await until('it has looked', () => looks > before)
+    await match.loop.stop()
+    reserved.clear()
+    expect(match.freeSlots()).toBe(0)
+    hints.give('room')
+    expect(await statesOf([await ask()])).toEqual(['queued'])
+  })
 })
 
 describe('a pair whose transaction', () => {
