@@ -22,6 +22,12 @@ export interface Pair {
   readonly slots: number
 }
 
+/**
+ * Loads that differ by less than such a part of a worker's slots count as the same, so that what comes together goes together: one
+ * message, one report and one transaction for some, not for each. Workers of few slots are compared slot by slot.
+ */
+const LOAD_STEPS = 64
+
 /** For each class the offers that fit it; classes that fit nobody are left out. */
 export function eligibleOffers(
   classes: readonly PlacementClass[],
@@ -89,8 +95,12 @@ function isBetter(a: WorkerOffer, b: WorkerOffer, free: ReadonlyMap<WorkerOffer,
   if (a.consecutiveFailures !== b.consecutiveFailures) {
     return a.consecutiveFailures < b.consecutiveFailures
   }
-  const usedA = 1 - (free.get(a) ?? 0) / a.slots
-  const usedB = 1 - (free.get(b) ?? 0) / b.slots
+  const usedA = usedSteps(a, free)
+  const usedB = usedSteps(b, free)
   if (usedA !== usedB) return usedA < usedB
   return a.loadRatio < b.loadRatio
+}
+
+function usedSteps(offer: WorkerOffer, free: ReadonlyMap<WorkerOffer, number>): number {
+  return Math.floor((1 - (free.get(offer) ?? 0) / offer.slots) * LOAD_STEPS)
 }

@@ -168,6 +168,36 @@ describe('whatever is queued and offered', () => {
   })
 })
 
+describe('workers that are equal but for their load', () => {
+  const classes = [{ id: 0, needs: { capabilities: [], selector: '', worker: '', slots: 1 } }]
+  const queued = Array.from({ length: 16 }, (_, index): QueuedExecution => {
+    const id = String(index).padStart(3, '0') as ExecutionId
+    return { id, classId: 0, priority: 50, availableAt: new Date(0) }
+  })
+  const countsWith = (slots: number) => {
+    const rest = {
+      region: 'eu' as const,
+      used: 0,
+      health: 'healthy' as const,
+      consecutiveFailures: 0,
+    }
+    const offers = [0, 1].map((index) =>
+      toOffer({ ...rest, skills: [], slots, loadRatio: 0 }, index),
+    )
+    return matchQueued(queued, classes, offers).map(({ offer }) => offer.name)
+  }
+
+  test('get some at a time when they have many slots, and no more than the other', () => {
+    const names = countsWith(512)
+    expect(names.slice(0, 8)).toEqual(Array(8).fill('worker-0'))
+    expect(names.slice(8)).toEqual(Array(8).fill('worker-1'))
+  })
+
+  test('take turns when they have few', () => {
+    expect(countsWith(8).slice(0, 4)).toEqual(['worker-0', 'worker-1', 'worker-0', 'worker-1'])
+  })
+})
+
 function isBefore(a: QueuedExecution, b: QueuedExecution): boolean {
   if (a.priority !== b.priority) return a.priority > b.priority
   const apartMs = a.availableAt.getTime() - b.availableAt.getTime()
