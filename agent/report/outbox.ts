@@ -66,6 +66,8 @@ export class Outbox {
   #isFull = false
   #isOffering = false
   #timer: Timer | undefined
+  /** When the timer fires, on the monotonic clock. */
+  #wakeAtMs = Number.POSITIVE_INFINITY
 
   /** `onPending` is called whenever something is to be reported. */
   constructor(clock: Clock, onPending: () => void) {
@@ -129,6 +131,8 @@ export class Outbox {
 
   /** The next report, or undefined when nothing is due or too much is unanswered. */
   take(nowMs: number): Report | undefined {
+    // What has to be waited for is seen anew.
+    this.#cancelTimer()
     this.#endAnnouncements(nowMs)
     this.#endLingering(nowMs)
     const isNothing = this.#pending.size === 0 && !this.#isOffering
@@ -243,10 +247,20 @@ export class Outbox {
   }
 
   #wakeAfter(delayMs: number): void {
-    this.#timer ??= this.#clock.after(delayMs, () => {
-      this.#timer = undefined
+    const atMs = this.#clock.monotonicMs() + delayMs
+    if (atMs >= this.#wakeAtMs) return
+    this.#cancelTimer()
+    this.#wakeAtMs = atMs
+    this.#timer = this.#clock.after(delayMs, () => {
+      this.#cancelTimer()
       this.#onPending()
     })
+  }
+
+  #cancelTimer(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#wakeAtMs = Number.POSITIVE_INFINITY
   }
 
   #isAllOffered(): boolean {

@@ -43,6 +43,7 @@ export function watchAttempt(
   workspace: Workspace | undefined,
 ): () => void {
   const { assignment, stop } = attempt
+  if (assignment.timeout === undefined && workspace === undefined) return UNWATCHED
   return watchLimits({
     clock: services.host.clock,
     stop,
@@ -51,3 +52,5 @@ export function watchAttempt(
     outputFiles: workspace === undefined ? [] : Object.values(workspace.logs),
   })
 }
+
+const UNWATCHED = () => {}

@@ -116,9 +116,14 @@ function toFinished({ execution, epoch, stop }: LiveAttempt, ending: Ending): Fi
     startTime,
     endTime,
     usage: toUsage(ending.usage),
-    logBytes: BigInt(log.keptBytes),
-    logBytesDropped: BigInt(log.droppedBytes),
+    logBytes: toBigInt(log.keptBytes),
+    logBytesDropped: toBigInt(log.droppedBytes),
   }
+}
+
+/** Most attempts have nothing to count. */
+function toBigInt(count: number): bigint {
+  return count === 0 ? 0n : BigInt(count)
 }
 
 function withNote(message: string, why: string): string {

@@ -3,7 +3,7 @@ import { appendFileSync } from 'node:fs'
 import type { Handler } from '../../agent/run/handlers/handler.ts'
 import { hostMs } from '../measure/host-time.ts'
 
-const FLUSH_MS = 20
+const FLUSH_MS = 200
 
 const file = process.env['BENCH_RUNS'] ?? '/dev/null'
 let lines = ''

@@ -1,6 +1,5 @@
 import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { Guarantee } from '../../proto/gen/rota/v1/job.ts'
-import { durationFromMs } from '../../shared/duration.ts'
 import { enumFromWord, resourceName } from '../../shared/wire.ts'
 import type { Epoch, ExecutionId, Guarantee as GuaranteeWord } from '../job/execution.ts'
 import { placementNeeds } from '../job/placement.ts'
@@ -34,7 +33,8 @@ export function termsOf({ jobName, spec }: StoredSpec): AssignmentTerms {
       job: resourceName('jobs', jobName),
       task: spec.task,
       timeout: spec.timeout,
-      killGrace: spec.killGrace ?? durationFromMs(KILL_GRACE_MS),
+      // The default is the agent's own, too: it need not be said with each.
+      killGrace: spec.killGrace,
       limits: spec.limits,
       slots: placementNeeds(spec).slots,
     },
