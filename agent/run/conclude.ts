@@ -29,7 +29,7 @@ export async function conclude(
   const { host, logs } = services
   const { assignment } = attempt
   const facts = 'facts' in end ? end.facts : undefined
-  const log = await logs.settle(attempt)
+  const log = logs.settle(attempt)
   const finished = toFinished(attempt, {
     end,
     log,

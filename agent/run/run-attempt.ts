@@ -6,7 +6,7 @@ import { conclude, type Ran } from './conclude.ts'
 import { resumeProcess } from './process.ts'
 import { runHandler } from './run-handler.ts'
 import { runTask } from './run-task.ts'
-import { createWorkspace, type Workspace, workspaceOf } from './workspace.ts'
+import { makeWorkspace, type Workspace, workspaceOf } from './workspace.ts'
 
 /** Runs an accepted assignment to its end, hands the result over to be reported, and then calls `onEnded`. */
 export function runAttempt(run: AttemptRun, onEnded: () => void): void {
@@ -39,7 +39,7 @@ async function runIn(workspace: Workspace, run: AttemptRun): Promise<Ran> {
   let startTime: Date | undefined
   let unwatch = () => {}
   try {
-    await createWorkspace(workspace)
+    makeWorkspace(workspace)
   } catch (error) {
     return { end: { kind: 'not_started', message: String(error) }, startTime }
   }
