@@ -24,8 +24,15 @@ export async function resumeAttempt(run: AttemptRun, held: HeldAttempt): Promise
 }
 
 async function runInWorkspace(run: AttemptRun): Promise<void> {
+  const { attempt, services } = run
+  const key = attemptKey(attempt)
   const workspace = workspaceFor(run)
-  await conclude(workspace, await runIn(workspace, run), run)
+  services.results.begin(key)
+  try {
+    await conclude(workspace, await runIn(workspace, run), run)
+  } finally {
+    services.results.end(key)
+  }
 }
 
 function workspaceFor({ attempt, services }: AttemptRun): Workspace {
@@ -34,7 +41,7 @@ function workspaceFor({ attempt, services }: AttemptRun): Workspace {
 
 /** Runs the task between its limits, with its output followed. */
 async function runIn(workspace: Workspace, run: AttemptRun): Promise<Ran> {
-  const { host, outbox, store } = run.services
+  const { host, outbox, results, store } = run.services
   const { assignment, execution, epoch, stop } = run.attempt
   let startTime: Date | undefined
   let unwatch = () => {}
@@ -53,6 +60,7 @@ async function runIn(workspace: Workspace, run: AttemptRun): Promise<Ran> {
     stop,
     onStarted: (started) => {
       startTime = started === undefined ? host.clock.now() : new Date(started.startTimeMs)
+      results.start(attemptKey(run.attempt))
       // A process is watched by the warden.
       if (started === undefined) unwatch = watchAttempt(run, workspace)
       else if (started.process !== undefined) store.start(assignment, started.process)
