@@ -26,6 +26,7 @@ import { AttemptStore } from './report/attempt-store.ts'
 import { Journal } from './report/journal.ts'
 import { LogShipper } from './report/log-shipper.ts'
 import { Outbox } from './report/outbox.ts'
+import { ResultGathering } from './report/result-gathering.ts'
 import type { AttemptServices } from './run/attempt-run.ts'
 import { isGuarded, isProcess, needsJournal } from './run/attempt-terms.ts'
 import { loadHandlers } from './run/handler-registry.ts'
@@ -148,6 +149,7 @@ async function composeServices(
     handlers,
     attemptsDir: files.attempts,
     store,
+    results: new ResultGathering(clock),
     outbox: new Outbox(
       clock,
       atEndOfTurn(() => wakeup.wake()),

@@ -4,7 +4,7 @@
  * G1. Control is never delayed by output: logs have a connection of their own, open only while there is something to ship.
  * G2. Offsets are bytes of the attempt's own files, so anything may be sent again; the coordinator says where to go on.
  * G3. `settle` fixes what is kept and what is dropped when the attempt ends, before everything is shipped.
- * G4. Nothing polls while nothing runs and everything is shipped.
+ * G4. Nothing polls while nothing runs and everything is shipped. What ends without any output costs no round.
  */
 import type { PushLogsResponse } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { LogStream } from '../../proto/gen/rota/v1/execution.ts'
@@ -48,6 +48,8 @@ export class LogShipper implements Service {
   /** Attempts whose cap was told already. */
   readonly #capped = new Set<string>()
   #measuredAtMs = Number.NEGATIVE_INFINITY
+  /** The next round is far away. */
+  #isIdle = true
 
   constructor(options: LogShipperOptions) {
     this.#options = options
@@ -80,15 +82,17 @@ export class LogShipper implements Service {
   follow(source: LogSource): void {
     this.#logs.set(attemptKey(source), new FollowedLog(source))
     if (source.share !== undefined) this.#capped.add(attemptKey(source))
-    this.#ticker.wake()
+    if (this.#isIdle || source.hasEnded) this.#ticker.wake()
+    this.#isIdle = false
   }
 
   /** The attempt has ended: decides what is kept of its output. */
-  async settle(ref: AttemptRef): Promise<SettledLog> {
+  settle(ref: AttemptRef): SettledLog {
     const log = this.#logs.get(attemptKey(ref))
     if (log === undefined) return NOTHING_WRITTEN
-    const settled = await log.settle()
-    this.#ticker.wake()
+    const settled = log.settle()
+    if (log.isDone) this.#forget(log)
+    else this.#ticker.wake()
     return settled
   }
 
@@ -103,7 +107,7 @@ export class LogShipper implements Service {
 
   /** One chunk of each output that has one, so that nobody's flood delays another's line. */
   async #round(): Promise<number> {
-    await this.#measure()
+    this.#measure()
     let isMoving = false
     for (const log of this.#logs.values()) {
       if (await this.#shipOf(log)) isMoving = true
@@ -111,17 +115,18 @@ export class LogShipper implements Service {
     }
     if (isMoving) return 0
     this.#push.closeIdle()
-    return this.#logs.size > 0 ? POLL_MS : IDLE_MS
+    this.#isIdle = this.#logs.size === 0
+    return this.#isIdle ? IDLE_MS : POLL_MS
   }
 
   /** Answers wake the loop often; the files are looked at only as often as they are polled. */
-  async #measure(): Promise<void> {
+  #measure(): void {
     const nowMs = this.#options.clock.monotonicMs()
     if (nowMs - this.#measuredAtMs < POLL_MS) return
     this.#measuredAtMs = nowMs
     for (const log of this.#logs.values()) {
       log.checkOverdue(nowMs)
-      await log.measure()
+      log.measure()
     }
   }
 
@@ -158,11 +163,12 @@ export class LogShipper implements Service {
 
   #forget(log: FollowedLog): void {
     const { execution, epoch } = log.source
+    // Its end may have come while a round was under way.
+    if (!this.#logs.delete(attemptKey(log.source))) return
     const why = log.givenUp
     if (why !== undefined) {
       this.#options.logger.warn({ execution, epoch: String(epoch), why }, 'output is given up')
     }
-    this.#logs.delete(attemptKey(log.source))
     this.#capped.delete(attemptKey(log.source))
     this.#options.onShipped(log.source)
   }

@@ -26,8 +26,8 @@ const REPORT_BYTES_MAX = 255 * 1024
 const REPORTS_UNANSWERED_MAX = 32
 /** From one report to the next while one is unanswered, in ms: twice what a busy database takes for a commit. */
 const GATHER_MS = 50
-/** How long what nobody waits for lingers (O6), in ms: coordinators ask again after seconds. */
-const LINGER_MS = 5
+/** How long what nobody waits for lingers (O6), in ms: coordinators ask again after seconds, short commands are over. */
+const LINGER_MS = 50
 
 /** Of one attempt. */
 interface PendingItems extends AttemptRef {

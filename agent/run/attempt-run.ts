@@ -3,6 +3,7 @@ import { durationToMs } from '../../shared/duration.ts'
 import type { AttemptStore } from '../report/attempt-store.ts'
 import type { LogShipper } from '../report/log-shipper.ts'
 import type { Outbox } from '../report/outbox.ts'
+import type { ResultGathering } from '../report/result-gathering.ts'
 import { watchLimits } from '../warden/watch-limits.ts'
 import { killGraceMs, logCapBytes } from './attempt-terms.ts'
 import type { HandlerRegistry } from './handler-registry.ts'
@@ -16,6 +17,7 @@ export interface AttemptServices {
   readonly attemptsDir: string
   readonly store: AttemptStore
   readonly outbox: Outbox
+  readonly results: ResultGathering
   readonly logs: LogShipper
 }
 

@@ -7,7 +7,7 @@ import type { SettledLog } from '../report/followed-log.ts'
 import { NOTHING_WRITTEN } from '../report/log-shipper.ts'
 import type { ProcessUsage } from '../warden/messages.ts'
 import type { AttemptRun, AttemptServices } from './attempt-run.ts'
-import { isProcess } from './attempt-terms.ts'
+import { isGuarded, isProcess } from './attempt-terms.ts'
 import { decideOutcome } from './decide-outcome.ts'
 import type { LiveAttempt } from './live-attempts.ts'
 import { checkOutputs, type OutputsRead, readOutputs } from './outputs.ts'
@@ -26,10 +26,10 @@ export async function conclude(
   { end, startTime }: Ran,
   { attempt, services }: AttemptRun,
 ): Promise<void> {
-  const { host, logs } = services
+  const { host, logs, outbox, results } = services
   const { assignment } = attempt
   const facts = 'facts' in end ? end.facts : undefined
-  const log = await logs.settle(attempt)
+  const log = logs.settle(attempt)
   const finished = toFinished(attempt, {
     end,
     log,
@@ -38,6 +38,9 @@ export async function conclude(
     endTime: dateOf(facts?.endTimeMs) ?? host.clock.now(),
     usage: facts?.usage,
   })
+  outbox.expectResult(finished)
+  results.end(attemptKey(attempt))
+  if (!isGuarded(assignment)) await results.gather()
   // Without the journal, the warden's file is what a next start of the agent has.
   const isJournaled = await reportFinished(finished, log, services)
   if (isJournaled && isProcess(assignment)) host.warden.forget(attemptKey(assignment))

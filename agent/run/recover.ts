@@ -103,7 +103,7 @@ async function giveUp(attempt: StoredAttempt, services: AttemptServices): Promis
   const { clock, bootId, logger } = services.host
   const { execution, epoch, process } = attempt
   const isSameBoot = process === undefined || process.bootId === bootId
-  const settled = await services.logs.settle(attempt)
+  const settled = services.logs.settle(attempt)
   const what = isSameBoot ? 'the agent restarted' : 'the host restarted'
   const finished = Finished.fromPartial({
     execution,

@@ -6,7 +6,7 @@ import { conclude, type Ran } from './conclude.ts'
 import { resumeProcess } from './process.ts'
 import { runHandler } from './run-handler.ts'
 import { runTask } from './run-task.ts'
-import { createWorkspace, type Workspace, workspaceOf } from './workspace.ts'
+import { makeWorkspace, type Workspace, workspaceOf } from './workspace.ts'
 
 /** Runs an accepted assignment to its end, hands the result over to be reported, and then calls `onEnded`. */
 export function runAttempt(run: AttemptRun, onEnded: () => void): void {
@@ -24,8 +24,15 @@ export async function resumeAttempt(run: AttemptRun, held: HeldAttempt): Promise
 }
 
 async function runInWorkspace(run: AttemptRun): Promise<void> {
+  const { attempt, services } = run
+  const key = attemptKey(attempt)
   const workspace = workspaceFor(run)
-  await conclude(workspace, await runIn(workspace, run), run)
+  services.results.begin(key)
+  try {
+    await conclude(workspace, await runIn(workspace, run), run)
+  } finally {
+    services.results.end(key)
+  }
 }
 
 function workspaceFor({ attempt, services }: AttemptRun): Workspace {
@@ -34,12 +41,12 @@ function workspaceFor({ attempt, services }: AttemptRun): Workspace {
 
 /** Runs the task between its limits, with its output followed. */
 async function runIn(workspace: Workspace, run: AttemptRun): Promise<Ran> {
-  const { host, outbox, store } = run.services
+  const { host, outbox, results, store } = run.services
   const { assignment, execution, epoch, stop } = run.attempt
   let startTime: Date | undefined
   let unwatch = () => {}
   try {
-    await createWorkspace(workspace)
+    makeWorkspace(workspace)
   } catch (error) {
     return { end: { kind: 'not_started', message: String(error) }, startTime }
   }
@@ -53,6 +60,7 @@ async function runIn(workspace: Workspace, run: AttemptRun): Promise<Ran> {
     stop,
     onStarted: (started) => {
       startTime = started === undefined ? host.clock.now() : new Date(started.startTimeMs)
+      results.start(attemptKey(run.attempt))
       // A process is watched by the warden.
       if (started === undefined) unwatch = watchAttempt(run, workspace)
       else if (started.process !== undefined) store.start(assignment, started.process)

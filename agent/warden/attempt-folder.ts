@@ -4,9 +4,8 @@ export function attemptFolder(attemptsDir: string, key: string) {
   return {
     folder,
     ...outputFiles(folder),
-    /** How it ended; see end-file.ts. */
+    /** How it ended, as wardens of the release before wrote it. */
     end: `${folder}/end.json`,
-    endDraft: `${folder}/end.draft`,
   }
 }
 

@@ -52,7 +52,13 @@ export class Cgroups {
   /** Makes the group of an attempt; undefined when that is not possible. */
   create(key: string): Cgroup | undefined {
     const cgroup = this.#cgroup(key)
-    return this.#make() && attempt(() => mkdirSync(cgroup.folder)) ? cgroup : undefined
+    const make = () => attempt(() => mkdirSync(cgroup.folder))
+    return make() || (this.#make() && make()) ? cgroup : undefined
+  }
+
+  /** Nothing is made any more: what is above the groups of attempts goes, too. */
+  close(): void {
+    this.#removeUnused()
   }
 
   /** The groups that are there, e.g. of a warden that was killed. */
@@ -69,11 +75,9 @@ export class Cgroups {
       clock: this.#clock,
       home: this.#home,
       folder: join(this.#folder, key),
-      onEnded: () => this.#removeUnused(),
     })
   }
 
-  /** What is above the groups of attempts is there only as long as there are any. */
   #make(): boolean {
     return attempt(() => {
       if (mkdirSync(this.#folder, { recursive: true }) === undefined) return
@@ -92,20 +96,17 @@ export interface CgroupOptions {
   readonly clock: Clock
   readonly home: string
   readonly folder: string
-  readonly onEnded: () => void
 }
 
 export class Cgroup {
   readonly folder: string
   readonly #clock: Clock
   readonly #home: string
-  readonly #onEnded: () => void
 
-  constructor({ clock, folder, home, onEnded }: CgroupOptions) {
+  constructor({ clock, folder, home }: CgroupOptions) {
     this.#clock = clock
     this.#home = home
     this.folder = folder
-    this.#onEnded = onEnded
   }
 
   /** What `spawn` starts is born inside (H1). Outside when this process may not step in (H3). */
@@ -130,22 +131,28 @@ export class Cgroup {
   /** Kills what is left, waits until it is gone, and removes the group (H2). */
   async end(): Promise<void> {
     const endMs = this.#clock.monotonicMs() + EMPTY_MS
-    while (this.#isPopulated() && this.#clock.monotonicMs() < endMs) {
+    // The system removes no group in which something lives.
+    while (!this.#remove() && this.#clock.monotonicMs() < endMs) {
+      // The job may have made groups of its own below.
+      if (!this.#isPopulated()) return void this.#remove()
       this.kill()
       await sleep(this.#clock, POLL_MS)
     }
-    attempt(() => rmdirSync(this.folder))
-    this.#onEnded()
   }
 
   /** Of all that ran inside, its children included. */
   usage(): ProcessUsage {
     const cpuUs = /^usage_usec (\d+)$/m.exec(this.#read('cpu.stat'))?.[1]
-    const peakMemoryBytes = Number(this.#read('memory.peak'))
+    const hasPeak = existsSync(join(this.folder, 'memory.peak'))
+    const peakMemoryBytes = hasPeak ? Number(this.#read('memory.peak')) : 0
     return {
       ...(cpuUs === undefined ? {} : { cpuMs: Math.round(Number(cpuUs) / 1_000) }),
       ...(peakMemoryBytes > 0 ? { peakMemoryBytes } : {}),
     }
+  }
+
+  #remove(): boolean {
+    return attempt(() => rmdirSync(this.folder))
   }
 
   #members(): number[] {

@@ -57,9 +57,6 @@ export async function runJobProcess(options: JobProcessOptions): Promise<JobProc
 
 /** Starts the child; the files of its output stay open in it only. */
 function spawnInto({ attemptsDir, cgroup, order }: JobProcessOptions): ChildProcess {
-  if (!statSync(order.workingDirectory, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new Error(`the working directory ${order.workingDirectory} does not exist on this worker`)
-  }
   // Appending: a job that truncates or rewinds its output cannot overwrite what was shipped.
   const flags =
     constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)
@@ -126,7 +123,10 @@ function killOnRequest(pid: number, { cgroup, clock, stop }: JobProcessOptions):
   return () => timer?.cancel()
 }
 
-function describeFailure(error: unknown, { file, user }: StartOrder): Exit {
+function describeFailure(error: unknown, { file, user, workingDirectory }: StartOrder): Exit {
+  if (!statSync(workingDirectory, { throwIfNoEntry: false })?.isDirectory()) {
+    return notStarted(`the working directory ${workingDirectory} does not exist on this worker`)
+  }
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   switch (code) {
     case 'ENOENT':

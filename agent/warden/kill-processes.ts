@@ -13,6 +13,8 @@ const FORKS_PER_MS = 128
 const SHORT_MS_MAX = 1_000
 /** Processes that are looked at in one turn: a fraction of a millisecond. */
 const LOOKED_AT_ONCE = 16
+/** To try so many takes less than to list all processes. */
+const FEW_PIDS = 16
 
 /** Signals a whole process group; false when it is gone. */
 export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
@@ -111,12 +113,10 @@ type MarkedProcesses = ReadonlyMap<string, readonly number[]>
 /** Read at once, for these files wait for no disk; others have their turn in between. */
 async function findMarked(afterPid: number): Promise<MarkedProcesses> {
   const found = new Map<string, number[]>()
-  const all = await listProcesses()
-  // The last one given, field 5: one that is lower began anew.
-  const lastPid = Number(readText('/proc/loadavg').split(' ')[4])
-  const pids = lastPid > afterPid ? all.filter((pid) => pid > afterPid) : all
+  const pids = await listProcessesAfter(afterPid)
   for (const [index, pid] of pids.entries()) {
-    if (index % LOOKED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve))
+    if (index % LOOKED_AT_ONCE === LOOKED_AT_ONCE - 1)
+      await new Promise((resolve) => setImmediate(resolve))
     const key = pid === process.pid ? undefined : markedKey(readEnvironment(pid))
     if (key !== undefined) found.set(key, [...(found.get(key) ?? []), pid])
   }
@@ -130,6 +130,21 @@ function markedKey(environ: string): string | undefined {
   const value = (name: string) =>
     variables.find((text) => text.startsWith(`${name}=`))?.slice(name.length + 1) ?? ''
   return `${value('ROTA_EXECUTION')}.${value('ROTA_EPOCH')}`
+}
+
+/** Processes that were started after that one; few pids are named without a look at which of them live. */
+async function listProcessesAfter(pid: number): Promise<number[]> {
+  const count = readLastPid() - pid
+  const isFew = pid > 0 && count >= 0 && count <= FEW_PIDS
+  if (isFew) return Array.from({ length: count }, (_, index) => pid + 1 + index)
+  const all = await listProcesses()
+  // Where the last one given is lower they began anew.
+  return readLastPid() > pid ? all.filter((each) => each > pid) : all
+}
+
+function readLastPid(): number {
+  // Field 5 of proc_loadavg(5).
+  return Number(readText('/proc/loadavg').split(' ')[4])
 }
 
 async function listProcesses(): Promise<number[]> {

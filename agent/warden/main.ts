@@ -15,6 +15,7 @@ import { readBootId } from '../../shared/process-stat.ts'
 import { AGENT_VERSION } from '../version.ts'
 import { readBootMs } from './boot-clock.ts'
 import { Cgroups } from './cgroups.ts'
+import { EndLog } from './end-log.ts'
 import { Warden } from './warden.ts'
 import { SOCKET_NAME, wardenFiles } from './warden-files.ts'
 import { WardenServer } from './warden-server.ts'
@@ -50,6 +51,7 @@ const warden = new Warden({
   ...{ clock, readBootMs, cgroups },
   bootId: readBootId(),
   attemptsDir: files.attempts,
+  ends: EndLog.open(files.ends),
   listener: {
     onStarted: (key, started) => server.tell({ type: 'started', key, started }),
     onEnded: (key, end) => {
@@ -128,6 +130,7 @@ async function end(graceMs: number): Promise<void> {
 
 function leave(): void {
   server.close()
+  cgroups?.close()
   if (lock.outcome === 'locked') lock.release()
   process.exit(0)
 }

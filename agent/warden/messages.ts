@@ -105,6 +105,28 @@ export function encodeLine(message: WardenRequest | WardenReply): string {
   return `${JSON.stringify(message)}\n`
 }
 
+/** Says what is said in one turn by one write. */
+export class LineWriter {
+  readonly #write: (lines: string) => void
+  #lines = ''
+
+  constructor(write: (lines: string) => void) {
+    this.#write = write
+  }
+
+  send(message: WardenRequest | WardenReply): void {
+    if (this.#lines === '') process.nextTick(() => this.flush())
+    this.#lines += encodeLine(message)
+  }
+
+  /** For who cannot wait for the end of the turn. */
+  flush(): void {
+    const lines = this.#lines
+    this.#lines = ''
+    if (lines !== '') this.#write(lines)
+  }
+}
+
 /** Bytes of a line at most: an environment as large as Linux takes one, with everything escaped. */
 export const LINE_BYTES_MAX = 16 * 1024 * 1024
 

@@ -66,6 +66,8 @@ export class SocketLink implements WardenLink {
   readonly #runs = new Map<string, Run>()
   /** Ends of what was found running, until somebody asks. */
   readonly #adoptable = new Map<string, Promise<ProcessEnd>>()
+  /** Ends that the journal has and no warden was told of. */
+  readonly #unforgotten = new Set<string>()
   #connection: WardenConnection | undefined
   /** Finding, starting and cleaning up happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -120,7 +122,8 @@ export class SocketLink implements WardenLink {
   }
 
   forget(key: string): void {
-    this.#connection?.send({ type: 'forget', key })
+    if (this.#connection === undefined) this.#unforgotten.add(key)
+    else this.#connection.send({ type: 'forget', key })
   }
 
   async leave(): Promise<void> {
@@ -245,6 +248,8 @@ export class SocketLink implements WardenLink {
       this.#adoptable.set(key, run.ended.promise)
     }
     if (this.#lease !== undefined) connection.send({ type: 'lease', lease: this.#lease })
+    for (const key of this.#unforgotten) connection.send({ type: 'forget', key })
+    this.#unforgotten.clear()
     for (const { stop } of this.#runs.values()) if (stop !== undefined) connection.send(stop)
     this.#unanswered = 0
     this.#ping()
@@ -330,8 +335,10 @@ export class SocketLink implements WardenLink {
       ...unknown.map(({ key }) => [key, { key, process: undefined }] as const),
       ...left.map((each) => [each.key, each] as const),
     ])
-    const place = { attemptsDir: this.#files.attempts, clock, bootId, cgroups }
+    const { attempts: attemptsDir, ends: endsFile } = this.#files
+    const place = { attemptsDir, endsFile, clock, bootId, cgroups }
     const ends = await endLeftovers([...all.values()], place)
+    cgroups?.close()
     return ends
   }
 

@@ -7,6 +7,7 @@ import {
   encodeLine,
   type HeldAttempt,
   LineReader,
+  LineWriter,
   type WardenReply,
   type WardenRequest,
 } from './messages.ts'
@@ -77,11 +78,15 @@ function connectionOf(
   socket: Socket,
   { attempts, release }: Extract<WardenReply, { type: 'welcome' }>,
 ): WardenConnection {
+  const writer = new LineWriter((lines) => void socket.write(lines))
   return {
     release,
     attempts,
-    send: (request) => void socket.write(encodeLine(request)),
-    end: () => void socket.end(),
+    send: (request) => writer.send(request),
+    end: () => {
+      writer.flush()
+      socket.end()
+    },
     destroy: () => void socket.destroy(),
   }
 }

@@ -8,6 +8,8 @@ export function wardenFiles(dataDir: string) {
     folder,
     /** Held as long as a warden lives. */
     lock: wardenLock(dataDir),
+    /** How attempts ended; see end-log.ts. */
+    ends: join(folder, 'ends'),
     /** What it could tell nobody else. */
     log: join(folder, 'log'),
     attempts: join(dataDir, 'attempts'),

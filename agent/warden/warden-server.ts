@@ -7,7 +7,7 @@
  */
 import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import { encodeLine, LineReader, type WardenReply, type WardenRequest } from './messages.ts'
+import { LineReader, LineWriter, type WardenReply, type WardenRequest } from './messages.ts'
 import type { Warden } from './warden.ts'
 
 export interface WardenServerOptions {
@@ -26,6 +26,7 @@ export class WardenServer {
   readonly #options: WardenServerOptions
   readonly #server: Server
   #agent: Socket | undefined
+  #writer: LineWriter | undefined
 
   constructor(options: WardenServerOptions) {
     this.#options = options
@@ -46,11 +47,12 @@ export class WardenServer {
 
   /** Tells the agent, if there is one. */
   tell(reply: WardenReply): void {
-    this.#agent?.write(encodeLine(reply))
+    this.#writer?.send(reply)
   }
 
   close(): void {
     this.#server.close()
+    this.#writer?.flush()
     this.#agent?.end()
   }
 
@@ -67,9 +69,14 @@ export class WardenServer {
     })
     socket.on('error', (error) => onTrouble('the connection to the agent broke', error))
     socket.on('close', () => {
-      if (this.#agent === socket) this.#agent = undefined
+      if (this.#agent === socket) this.#turnTo(undefined)
       onChange()
     })
+  }
+
+  #turnTo(socket: Socket | undefined): void {
+    this.#agent = socket
+    this.#writer = socket && new LineWriter((lines) => void socket.write(lines))
   }
 
   #obey(socket: Socket, request: WardenRequest): void {
@@ -77,7 +84,7 @@ export class WardenServer {
     switch (request.type) {
       case 'hello':
         this.#agent?.destroy()
-        this.#agent = socket
+        this.#turnTo(socket)
         this.tell({ type: 'welcome', release, attempts: warden.list() })
         onChange()
         break

@@ -6,15 +6,17 @@
  *
  * D1. Nothing here waits for the agent: limits, graces and the lease are kept whether it lives, hangs or is gone.
  * D2. Of one attempt at most one process is ever started.
- * D3. An end is in `end.json` before it is told: what the death of both processes would lose otherwise. Of a guarded attempt
+ * D3. An end is in the log of ends before it is told: what the death of both processes would lose otherwise. Of a guarded attempt
  *     it is synced too; of the others the journal of the agent has it on the disk before anybody else hears of it.
  * D4. A guarded attempt gets TERM and KILL at the times of the lease as last told, on a clock that counts suspend too.
  *     Without a lease it is not begun.
+ * D5. One is started per turn, for that takes as long as all else about a short command: what has ended meanwhile does not
+ *     wait for all that are to be started.
  */
 import type { Clock, Timer } from '../../shared/clock.ts'
 import { attemptFolder } from './attempt-folder.ts'
 import type { Cgroups } from './cgroups.ts'
-import { reserveEnd, writeEnd } from './end-file.ts'
+import type { EndLog } from './end-log.ts'
 import { type JobProcessEnd, runJobProcess } from './job-process.ts'
 import { ProcessSweeper } from './kill-processes.ts'
 import type { HeldAttempt, LeaseTimes, ProcessEnd, Started, StartOrder } from './messages.ts'
@@ -31,6 +33,7 @@ export interface WardenOptions {
   readonly readBootMs: () => number
   readonly bootId: string
   readonly attemptsDir: string
+  readonly ends: EndLog
   readonly cgroups: Cgroups | undefined
   readonly listener: WardenListener
 }
@@ -54,6 +57,8 @@ export class Warden {
   readonly #options: WardenOptions
   readonly #attempts = new Map<string, WardAttempt>()
   readonly #sweeper: ProcessSweeper
+  /** To be started (D5). */
+  readonly #waiting: (() => void)[] = []
   #lease: LeaseTimes | undefined
   #leaseTimer: Timer | undefined
   /** Set once nothing may be started any more. */
@@ -62,6 +67,7 @@ export class Warden {
   constructor(options: WardenOptions) {
     this.#options = options
     this.#sweeper = new ProcessSweeper(options.clock)
+    for (const [key, end] of options.ends.ends()) this.#attempts.set(key, endedBefore(end))
   }
 
   /** Attempts that run. */
@@ -86,8 +92,9 @@ export class Warden {
     }
     this.#attempts.set(order.key, attempt)
     if (this.#closedFor !== undefined) attempt.stop.request(this.#closedFor, 0)
-    this.#watchLease()
-    void this.#run(order, attempt)
+    if (isGuarded) this.#watchLease()
+    this.#waiting.push(() => void this.#run(order, attempt))
+    if (this.#waiting.length === 1) setImmediate(() => this.#startNext())
   }
 
   /** Asks an attempt to end; nothing happens when it does not run. */
@@ -103,7 +110,9 @@ export class Warden {
 
   /** The agent has the end in its journal. */
   forget(key: string): void {
-    if (this.#attempts.get(key)?.end !== undefined) this.#attempts.delete(key)
+    if (this.#attempts.get(key)?.end === undefined) return
+    this.#attempts.delete(key)
+    this.#options.ends.forget(key)
   }
 
   /** Asks all to end, in `graceMaxMs` at most, and begins nothing more; resolves when they have ended. */
@@ -119,9 +128,14 @@ export class Warden {
     return [...this.#attempts.values()].filter(({ end }) => end === undefined)
   }
 
+  #startNext(): void {
+    this.#waiting.shift()?.()
+    if (this.#waiting.length > 0) setImmediate(() => this.#startNext())
+  }
+
   /** Its order, with the secrets of its environment, is not kept beyond the end. */
   async #run(order: StartOrder, attempt: WardAttempt): Promise<void> {
-    const { attemptsDir, clock, listener } = this.#options
+    const { clock, ends, listener } = this.#options
     const { stop } = attempt
     const ran = await this.#runProcess(order, attempt)
     stop.close()
@@ -132,7 +146,7 @@ export class Warden {
       endTimeMs: clock.now().getTime(),
     }
     try {
-      await writeEnd({ attemptsDir, key: order.key, isDurable: order.isGuarded }, end)
+      await ends.write({ key: order.key, end, isDurable: order.isGuarded })
     } catch (error) {
       // Told all the same: only the loss of both processes before the journal has it would lose it.
       listener.onTrouble(`the end of ${order.key} could not be written`, error)
@@ -144,12 +158,12 @@ export class Warden {
 
   /** Never rejects. */
   async #runProcess(order: StartOrder, attempt: WardAttempt): Promise<JobProcessEnd> {
-    const { attemptsDir, bootId, cgroups, clock } = this.#options
+    const { attemptsDir, bootId, cgroups, clock, ends } = this.#options
     const { stop } = attempt
     try {
-      await reserveEnd(attemptsDir, order.key)
+      ends.reserve(order.key)
     } catch (error) {
-      return notStarted(`its folder cannot be written: ${describe(error)}`)
+      return notStarted(`there is no room for its end: ${describe(error)}`)
     }
     // It may have been told to stop, or the lease may have ended, meanwhile.
     if (stop.cause !== undefined) return notStarted('stopped')
@@ -191,6 +205,15 @@ export class Warden {
     const delayMs = nextMs > 0 ? Math.min(nextMs, LEASE_LOOK_MS) : LEASE_LOOK_MS
     this.#leaseTimer = clock.after(delayMs, () => this.#watchLease())
   }
+}
+
+/** As a warden before this one has written it down. */
+function endedBefore(end: ProcessEnd): WardAttempt {
+  const done = Promise.withResolvers<void>()
+  done.resolve()
+  const stop = new StopSwitch()
+  stop.close()
+  return { isGuarded: false, killGraceMs: 0, stop, done, started: undefined, end }
 }
 
 function notStarted(message: string): JobProcessEnd {

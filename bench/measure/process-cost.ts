@@ -31,13 +31,18 @@ export function readMemory(pid: number): Memory {
   }
 }
 
+/** Of its children that have ended and been waited for. */
+export function readChildrenCpuMs(pid: number): number {
+  // Fields 16 and 17.
+  const [, , , , , , , , , , , , , user = 0, system = 0] = readProcessStat(pid).map(Number)
+  return ((user + system) * 1_000) / TICKS_PER_SECOND
+}
+
 /** The same of a process and all its children, also of those that it has outlived: a PostgreSQL and its sessions. */
 export function readFamilyCpuMs(pid: number): number {
-  // Fields 16 and 17: of children that have ended and been waited for.
-  const [, , , , , , , , , , , , , user = 0, system = 0] = readProcessStat(pid).map(Number)
   const children = readdirSync('/proc')
     .map(Number)
     .filter((other) => other > 0 && Number(readProcessStat(other)[1]) === pid)
   const living = [pid, ...children].reduce((sum, each) => sum + readCpuMs(each), 0)
-  return living + ((user + system) * 1_000) / TICKS_PER_SECOND
+  return living + readChildrenCpuMs(pid)
 }

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { commandCostsSince, costsSince, readCosts } from '../cluster/costs.ts'
 import { type Setting, startSetting } from '../cluster/setting.ts'
 import { hostMs } from '../measure/host-time.ts'
 import { type Figures, goal, type Run, type Target, toOutcome } from '../measure/result.ts'
@@ -70,12 +71,19 @@ async function runLoop(stage: Stage, count: number, lanes: number): Promise<Run>
   return { figures: { perSecond }, checks: { lost: 0, doubled: 0, failed } }
 }
 
-async function runRota({ database, load }: Setting, name: string, count: number): Promise<Run> {
+async function runRota(setting: Setting, name: string, count: number): Promise<Run> {
+  const { database, load } = setting
   const job = await load.createJob(name, { shell: { command: 'true' } })
+  const before = readCosts(setting)
   const beganMs = hostMs()
   await load.enqueue(job, count)
   await load.whenSettled(job)
   const perSecond = (count * 1_000) / (hostMs() - beganMs)
+  const after = readCosts(setting)
+  const costs = {
+    ...costsSince(before, after, count),
+    ...commandCostsSince(before, after, count),
+  }
   const [row] = await database.query<{ settled: string; failed: string; attempts: string }>(
     `select count(*) as settled, count(*) filter (where state <> 'succeeded') as failed,
       sum(attempt) as attempts
@@ -84,7 +92,7 @@ async function runRota({ database, load }: Setting, name: string, count: number)
   )
   const settled = Number(row?.settled)
   return {
-    figures: { perSecond },
+    figures: { perSecond, ...costs },
     // A command leaves no trace of its own: attempts are what the agent has run.
     checks: {
       lost: count - settled,

@@ -13,6 +13,7 @@ import {
   type WardenRequest,
 } from '../../agent/warden/messages.ts'
 import { SocketLink } from '../../agent/warden/socket-link.ts'
+import { wardenFiles } from '../../agent/warden/warden-files.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { wardenLock } from '../../shared/data-dir.ts'
 import { takeLock } from '../../shared/lock-file.ts'
@@ -104,13 +105,29 @@ test('a warden that has forgotten an attempt has lost it, unless its end was wri
   ]
   const held = await link.open([])
   const ends = [...held.values()].map((each) => link.adopt(each))
-  writeFileSync(join(dataDir, 'attempts', KEY, 'end.json'), JSON.stringify(END))
+  writeFileSync(wardenFiles(dataDir).ends, `${JSON.stringify({ key: KEY, end: END })}\n`)
   state.welcome = [{ type: 'welcome', release: 'this', attempts: [] }]
   state.agent?.destroy()
   expect(await Promise.all(ends)).toMatchObject([
     { exit: END.exit },
     { cause: { kind: 'lost', reason: 'the warden of the agent was killed' } },
   ])
+})
+
+test('what a warden of the release before has written down counts, too', async () => {
+  const { dataDir, link, state } = await startFakeWarden()
+  state.welcome = [{ type: 'welcome', release: 'this', attempts: [] }]
+  writeFileSync(join(dataDir, 'attempts', KEY, 'end.json'), JSON.stringify(END))
+  const held = await link.open([{ key: KEY, process: undefined }])
+  expect(held.get(KEY)?.end).toEqual(END)
+})
+
+test('what was forgotten while there was no warden, the next one hears', async () => {
+  const { link, asked, state } = await startFakeWarden()
+  link.forget(KEY)
+  state.welcome = [{ type: 'welcome', release: 'this', attempts: [{ ...RUNNING, end: END }] }]
+  await link.open([])
+  await until('it is said', () => asked('forget').length === 1)
 })
 
 test('an idle warden of another release is ended, a busy one is kept', async () => {

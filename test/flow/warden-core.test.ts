@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { readBootMs } from '../../agent/warden/boot-clock.ts'
 import { Cgroups } from '../../agent/warden/cgroups.ts'
-import { readEnd } from '../../agent/warden/end-file.ts'
+import { EndLog, readEnds } from '../../agent/warden/end-log.ts'
 import { endLeftovers } from '../../agent/warden/leftovers.ts'
 import type { ProcessEnd, Started, StartOrder } from '../../agent/warden/messages.ts'
 import { Warden } from '../../agent/warden/warden.ts'
@@ -21,13 +21,15 @@ const STUBBORN = 'trap "" TERM; echo $$; while :; do sleep 0.05; done'
 async function startWarden(hasCgroups = false) {
   const dataDir = await temporaryDataDir()
   const attemptsDir = join(dataDir, 'attempts')
+  const endsFile = join(dataDir, 'ends')
+  const log = EndLog.open(endsFile)
   const cgroups = hasCgroups ? Cgroups.open(dataDir, clock) : undefined
   const started: [string, Started][] = []
   const ends = new Map<string, ProcessEnd>()
   const troubles: string[] = []
   const bootId = readBootId()
   const warden = new Warden({
-    ...{ clock, readBootMs, bootId, attemptsDir, cgroups },
+    ...{ clock, readBootMs, bootId, attemptsDir, cgroups, ends: log },
     listener: {
       onStarted: (key, process) => started.push([key, process]),
       onEnded: (key, end) => ends.set(key, end),
@@ -36,6 +38,8 @@ async function startWarden(hasCgroups = false) {
   })
   onTestFinished(async () => {
     await warden.close({ kind: 'lost', reason: 'the test is over' }, 0)
+    cgroups?.close()
+    log.close()
   })
   const run = (command: string, change: Partial<StartOrder> = {}): string => {
     const key = `${newId(clock, random)}.7`
@@ -57,7 +61,7 @@ async function startWarden(hasCgroups = false) {
   }
   const output = (key: string) => readFileSync(join(attemptsDir, key, 'stdout'), 'utf8')
   return {
-    ...{ warden, dataDir, attemptsDir, bootId, started, ends, troubles, run, output },
+    ...{ warden, dataDir, attemptsDir, endsFile, bootId, started, ends, troubles, run, output },
     pids: (key: string, count = 1) =>
       until('the processes run', () => {
         if (!started.some(([each]) => each === key)) return undefined
@@ -69,7 +73,7 @@ async function startWarden(hasCgroups = false) {
 }
 
 test('an order that comes twice starts one process', async () => {
-  const { warden, run, started, end, attemptsDir } = await startWarden()
+  const { warden, run, started, end, endsFile } = await startWarden()
   const key = run('echo once')
   const order = { ...orderLike(key), key }
   warden.start(order)
@@ -78,10 +82,11 @@ test('an order that comes twice starts one process', async () => {
   expect(told).toMatchObject({ exit: { kind: 'exited', exitCode: 0 }, cause: undefined })
   expect(started).toHaveLength(1)
   // It was on the disk before it was told.
-  expect(await readEnd(attemptsDir, key)).toEqual(JSON.parse(JSON.stringify(told)))
+  expect(readEnds(endsFile).get(key)).toEqual(JSON.parse(JSON.stringify(told)))
   expect(warden.list()).toHaveLength(1)
   warden.forget(key)
   expect(warden.list()).toEqual([])
+  expect(readEnds(endsFile)).toEqual(new Map())
 })
 
 function orderLike(key: string): StartOrder {
@@ -172,6 +177,7 @@ describe.each([
     const key = run('setsid sh -c "echo \\$\\$; exec sleep 62" & echo $$; wait')
     const found = await pids(key, 2)
     const cgroups = hasCgroups ? Cgroups.open(dataDir, clock) : undefined
+    onTestFinished(() => cgroups?.close())
     const process = started[0]?.[1].process
     await endLeftovers([{ key, process }], { ...place, clock, cgroups })
     expect(found.filter(isAlive)).toEqual([])

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Cgroups } from '../../agent/warden/cgroups.ts'
+import { readEnds } from '../../agent/warden/end-log.ts'
+import { wardenFiles } from '../../agent/warden/warden-files.ts'
 import type { Assignment } from '../../proto/gen/rota/agent/v1/agent_service.ts'
 import { AttemptOutcome } from '../../proto/gen/rota/v1/execution.ts'
 import { Guarantee } from '../../proto/gen/rota/v1/job.ts'
@@ -33,9 +35,10 @@ async function kill(agent: RunningProcess): Promise<void> {
   await agent.exit
 }
 
-/** Only one file of an attempt says that it has ended. */
-function endFileOf(dataDir: string, { execution, epoch }: Assignment): string {
-  return join(dataDir, 'attempts', `${execution.replace('executions/', '')}.${epoch}`, 'end.json')
+/** Whether its warden has written down how it ended. */
+function hasEnded(dataDir: string, { execution, epoch }: Assignment): boolean {
+  const key = `${execution.replace('executions/', '')}.${epoch}`
+  return readEnds(wardenFiles(dataDir).ends).has(key)
 }
 
 /** Stopped; goes on at the latest when the test ends. */
@@ -123,7 +126,7 @@ describe('an agent that is killed', () => {
     await kill(agent)
     const killedAt = new Date()
     writeFileSync(go, '')
-    await until('it has ended', () => existsSync(endFileOf(dataDir, assignment)))
+    await until('it has ended', () => hasEnded(dataDir, assignment))
     const endedBefore = new Date()
     startAgent(coordinator, dataDir)
     const finished = await coordinator.finished(assignment)
@@ -140,7 +143,7 @@ describe('an agent that is killed', () => {
     await pidsOf(dataDir, assignment)
     await kill(agent)
     writeFileSync(go, '')
-    await until('it has ended', () => existsSync(endFileOf(dataDir, assignment)))
+    await until('it has ended', () => hasEnded(dataDir, assignment))
     process.kill(wardenPid(dataDir) ?? 0, 'SIGKILL')
     await until('the warden is dead', () => wardenPid(dataDir) === undefined)
     startAgent(coordinator, dataDir)

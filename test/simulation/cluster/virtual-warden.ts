@@ -68,7 +68,7 @@ export class VirtualWarden {
   #process: VirtualProcess
   #lives = 1
   readonly #wards = new Map<string, Ward>()
-  /** `end.json` of each attempt: they outlive everything. */
+  /** Its log of ends: they outlive everything. */
   readonly #ends = new Map<string, ProcessEnd>()
   readonly #listeners = new Map<string, Listener>()
   #agent: VirtualProcess | undefined
