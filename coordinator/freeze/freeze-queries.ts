@@ -195,14 +195,17 @@ export async function wakeFrozen(db: Db, touched: Touched): Promise<void> {
     from touched t where s.job_id = t.job_id and s.due_at > clock_timestamp()`.execute(db)
 }
 
-/** Has the schedules looked at that are due where a freeze was that has gone. */
+/**
+ * Has the schedules looked at that are due where a freeze was that has gone. The caller has its row, and whoever decides about a
+ * schedule waits for that with the schedule in hand: nobody waits for them here, they will see for themselves.
+ */
 export async function wakeThawed(db: Db, touched: Touched): Promise<void> {
   await sql`/* wakeThawed */
     with touched as materialized (
       select s.job_id from rota.schedule s join rota.job j on j.id = s.job_id
       where starts_with(j.name, ${touched.jobPrefix}) and s.due_at < ${touched.until}
         and (s.run_at >= ${touched.from} or s.run_at is null)
-      order by s.job_id for no key update of s
+      order by s.job_id for no key update of s skip locked
     )
     update rota.schedule s set due_at = greatest(clock_timestamp(), s.marked_at + interval '1 millisecond')
     from touched t where s.job_id = t.job_id and s.due_at > clock_timestamp()`.execute(db)

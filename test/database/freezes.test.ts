@@ -14,6 +14,7 @@ import {
   readFreeze,
   readThawed,
   recordThawed,
+  wakeThawed,
 } from '../../coordinator/freeze/freeze-queries.ts'
 import type { ExecutionId, JobId } from '../../coordinator/job/execution.ts'
 import { type Database, openDatabase } from '../../coordinator/store/database.ts'
@@ -68,6 +69,38 @@ const isOver = (id: number) =>
   sql`update rota.freeze set starts_at = now() - interval '2 s', ends_at = now() - interval '1 s' where id = ${id}`.execute(
     db,
   )
+
+test('the end of a freeze does not wait for whoever waits for it with a schedule in hand', async () => {
+  const id = await insert('ring', 60_000)
+  const jobId = await insertJob('ring.job')
+  await sql`insert into rota.schedule (job_id, job_version, due_at, marked_at)
+    values (${jobId}, 1, now() + interval '1 s', now())`.execute(db)
+  const range = { from: new Date(0), until: new Date(Date.now() + 3_600_000) }
+  const isEnding = Promise.withResolvers<void>()
+  const isWaiting = Promise.withResolvers<void>()
+  const ending = db.transaction().execute(async (tx) => {
+    await lockFreeze(tx, 'ring')
+    isEnding.resolve()
+    await isWaiting.promise
+    await endFreezeNow(tx, id)
+    await wakeThawed(tx, { jobPrefix: '', ...range })
+  })
+  const deciding = db.transaction().execute(async (tx) => {
+    await sql`select from rota.schedule where job_id = ${jobId} for update`.execute(tx)
+    await isEnding.promise
+    const held = holdFreezes(tx, new Date())
+    await until('the decision waits for the freeze', async () => {
+      const { rows } = await sql`select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`.execute(db)
+      return rows.length === 1
+    })
+    isWaiting.resolve()
+    return held
+  })
+  await ending
+  const [seen] = await deciding
+  expect(seen!.ends_at.getTime()).toBeLessThan(Date.now() + 1_000)
+})
 
 test('the end of a freeze lies behind everything that was decided by it', async () => {
   const id = await insert('held', 60_000)

@@ -83,7 +83,7 @@ test('names that could be none, and stops of what does not run, change nothing',
   }
   session.assign(shellOf('true', { job: '../job' }))
   await expectAlive(pair)
-  expect(pair.session.reports.flatMap(({ accepted }) => accepted)).toHaveLength(1)
+  expect(pair.session.reports.flatMap(({ finished }) => finished)).toHaveLength(1)
   const longest = Math.max(...pair.agent.log.map((line) => JSON.stringify(line).length))
   expect(longest).toBeLessThan(2_000)
 })

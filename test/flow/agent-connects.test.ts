@@ -101,7 +101,7 @@ test('what is nonsense is left alone', async () => {
   session.stop({ execution: 'executions/unknown', epoch: 1n })
   session.assign(assignment)
   await coordinator.finished(assignment)
-  expect(session.reports.flatMap((report) => report.accepted)).toHaveLength(1)
+  expect(session.reports.flatMap((report) => report.finished)).toHaveLength(1)
 })
 
 test('a result that is not acknowledged comes again after a reconnect, and its attempt is held', async () => {

@@ -214,8 +214,8 @@ const agentMutants: readonly Mutant[] = [
   {
     name: 'run an assignment before it is journaled',
     file: 'agent/accept/inbox.ts',
-    find: 'await store.accept(assignments)',
-    replace: 'store.accept(assignments).catch(() => {})',
+    find: 'await store.accept(attempts)',
+    replace: 'store.accept(attempts).catch(() => {})',
     breaks: [5, 6, 8, 15],
   },
   {
