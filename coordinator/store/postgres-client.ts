@@ -68,10 +68,11 @@ export class HardenedClient extends pg.Client {
     const begun = super.query(BEGIN)
     const result = this.#send(args, true)
     stream.uncork()
-    return this.#afterBegin(begun, result)
+    const isRead = READS.test(String(args[0]))
+    return this.#afterBegin(begun, result, isRead)
   }
 
-  async #afterBegin(begun: Promise<unknown>, result: unknown): Promise<unknown> {
+  async #afterBegin(begun: Promise<unknown>, result: unknown, isRead: boolean): Promise<unknown> {
     // Whoever waits for it has not come that far when BEGIN fails.
     if (result instanceof Promise) result.catch(() => {})
     try {
@@ -80,7 +81,7 @@ export class HardenedClient extends pg.Client {
       // The statement may have run without a transaction around it.
       this.destroy()
       if (isServerTrouble(error)) this.#hooks?.onTrouble(error)
-      throw unavailable(error, { isUnknown: true })
+      throw unavailable(error, { isUnknown: !isRead })
     }
     return result
   }

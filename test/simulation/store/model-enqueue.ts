@@ -8,8 +8,9 @@ import type {
   Trigger,
   WorkerId,
 } from '../../../coordinator/job/execution.ts'
+import { holdLive } from './model-match.ts'
 import { type ExecutionRow, INFINITY, type StatementModel } from './schema.ts'
-import { FOR_UPDATE, KEY_SHARE } from './versioned-table.ts'
+import { FOR_UPDATE } from './versioned-table.ts'
 
 type NewState = 'waiting' | 'queued'
 
@@ -53,7 +54,7 @@ const insertExecutions: StatementModel = ({ tx, tables, parameters, nowMs, now, 
     (SessionId | null)[],
     (WorkerId | null)[],
   ]
-  const held = hold({ tx, tables }, sessionIds)
+  const held = holdLive({ tx, tables }, [...sessionIds].sort())
   const assigned: { id: ExecutionId; epoch: Epoch; assigned_ms: number }[] = []
   for (const [index, id] of ids.entries()) {
     const available = availables[index]
@@ -97,22 +98,6 @@ function ownerOf(
 ) {
   if (session_id === null || worker_id === null) return undefined
   return { session_id, worker_id, attempt: 1, epoch: nextEpoch() as Epoch, assigned_at: now }
-}
-
-/** `holdSessions` of the match loop, as a part of the insert. */
-function hold(
-  { tx, tables }: Pick<Parameters<StatementModel>[0], 'tx' | 'tables'>,
-  sessionIds: readonly SessionId[],
-): ReadonlySet<SessionId> {
-  const held = new Set<SessionId>()
-  for (const id of [...sessionIds].sort()) {
-    const session = tables.session.get(tx, id)
-    const worker = session && tables.worker.get(tx, session.worker_id)
-    if (worker?.state !== 'active' || worker.deleted_at !== null) continue
-    tables.session.lock(tx, id, KEY_SHARE)
-    held.add(id)
-  }
-  return held
 }
 
 const EMPTY_EXECUTION = {

@@ -42,13 +42,23 @@ const lockQueued: StatementModel = ({ tx, tables, parameters }) => {
 
 const holdSessions: StatementModel = ({ tx, tables, parameters }) => {
   const [ids] = parameters as [SessionId[]]
-  return ids.flatMap((id) => {
+  return [...holdLive({ tx, tables }, ids)].map((id) => ({ id }))
+}
+
+/** Of these sessions the ones that live and whose workers take work, held; the insert of new executions does it too. */
+export function holdLive(
+  { tx, tables }: Pick<Parameters<StatementModel>[0], 'tx' | 'tables'>,
+  ids: readonly SessionId[],
+): ReadonlySet<SessionId> {
+  const held = new Set<SessionId>()
+  for (const id of ids) {
     const session = tables.session.get(tx, id)
     const worker = session && tables.worker.get(tx, session.worker_id)
-    if (worker?.state !== 'active' || worker.deleted_at !== null) return []
+    if (worker?.state !== 'active' || worker.deleted_at !== null) continue
     tables.session.lock(tx, id, KEY_SHARE)
-    return [{ id }]
-  })
+    held.add(id)
+  }
+  return held
 }
 
 const claimQueued: StatementModel = ({ tx, tables, parameters, now, nextEpoch }) => {
